@@ -1,0 +1,49 @@
+# `make` alone lists what can be made. Options go through ARGS:
+#   make train-vae-mnist ARGS="--epochs 3 --seed 1 --model.latent-dim 2 --out runs/mine"
+
+PYTHON ?= python3
+ARGS ?=
+READY := .venv/.ready
+RUN := .venv/bin/python
+
+help: ## list what can be made
+	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-*)'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
+
+# The environment: made again only when what it is made from changes.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "genjax needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## make .venv and install genjax into it
+
+test: $(READY) ## run the tests
+	$(RUN) -m pytest $(ARGS)
+
+lint: $(READY) ## check format, style and types
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+format: $(READY) ## put the code into shape
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+bench: $(READY) ## measure the speed of training on this machine
+	$(RUN) -m experiments.bench $(ARGS)
+
+clean: ## remove .venv and caches; runs/ stays
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+train-vae-mnist: ## convolutional VAE on MNIST
+train-vae-mnist-long: ## the same, larger and longer: the best likelihood
+train-vae-mnist-2d: ## VAE with two latents: draws the latent plane
+train-ae-mnist: ## plain autoencoder on MNIST, the baseline
+train-vae-fashion: ## VAE on Fashion-MNIST
+train-vae-cifar10: ## VAE on CIFAR-10
+train-%: $(READY)
+	$(RUN) -m experiments.train $* $(ARGS)
+
+.PHONY: help setup test lint format bench clean

@@ -1,0 +1,56 @@
+"""What an experiment is, and the table of the named ones."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from genjax import data
+from genjax.data import Dataset
+from genjax.train import Training
+from genjax.types import Model, UserError
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A data set, a model, a budget, and the result to expect."""
+
+    expected: Annotated[str, tyro.conf.Suppress]
+    """The result to expect, and the time it takes on 2 CPU cores."""
+    dataset: str
+    """mnist, fashion_mnist, cifar10, or the path of a folder of images."""
+    model: Model
+    training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
+    seed: int = 0
+    """The run's key is jax.random.key(seed)."""
+    image_size: int = 64
+    """Height and width to which the images of a folder are brought."""
+    num_samples: int = 500
+    """Draws of the importance-weighted bound that is measured at the end."""
+
+    def load(self, split: str) -> Dataset:
+        """The data; of a folder, every tenth image is for testing."""
+        if self.dataset in data.NAMES:
+            return data.load(self.dataset, split)
+        if not Path(self.dataset).is_dir():
+            raise UserError(
+                f"--dataset {self.dataset}: neither a folder of images nor one of"
+                f" {', '.join(data.NAMES)}."
+            )
+        whole = data.from_folder(self.dataset, self.image_size)
+        is_test = np.arange(len(whole)) % 10 == 9
+        chosen = is_test if split == "test" else ~is_test
+        if not chosen.any():
+            raise UserError(f"--dataset {self.dataset}: {len(whole)} images are too few; give 10.")
+        return whole.subset(np.flatnonzero(chosen), f"the {split} part")
+
+
+EXPERIMENTS: dict[str, Experiment] = {}
+
+
+def add(name: str, experiment: Experiment) -> None:
+    if name in EXPERIMENTS:
+        raise ValueError(f"an experiment named {name!r} exists already")
+    EXPERIMENTS[name] = experiment

@@ -1,0 +1,149 @@
+"""Train a named experiment: `python -m experiments.train NAME [options]`.
+
+Trains, measures, and draws; an interrupted run goes on where it stopped, a finished one is left
+as it is.
+"""
+
+import contextlib
+import dataclasses
+import io
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+
+import experiments.vae  # noqa: F401  (adds its experiments to the table)
+import genjax
+from experiments.experiment import EXPERIMENTS, Experiment
+from genjax import plot, run
+from genjax.data import Dataset
+from genjax.files import read_json, write_json
+from genjax.types import Params, UserError, has, registered_name
+
+_FRAMES = 20  # pictures of the training progression, about
+_SHOWN = 64  # images a grid
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Where the run goes, and what it does with what is there."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """The run's folder; runs/NAME by default."""
+    overwrite: bool = False
+    """Throw away what the folder holds and start anew."""
+
+
+def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[str, Any]:
+    """Runs `experiment` in the folder `out`; the content of its `result.json`."""
+    began = time.monotonic()
+    train_set, test_set = experiment.load("train"), experiment.load("test")
+    model = experiment.model.for_images(train_set.image_shape)
+    print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
+    key_run, key_show, key_test = jax.random.split(jax.random.key(experiment.seed), 3)
+    every = max(1, experiment.training.epochs // _FRAMES)
+
+    def keep_frame(epoch: int, params: Params) -> None:
+        if epoch % every == 0 or epoch == experiment.training.epochs:
+            frame = plot.to_uint8(genjax.sample(params, key_show, _SHOWN))
+            path = out / "progress" / f"{epoch:06d}.npy"
+            path.parent.mkdir(exist_ok=True)
+            np.save(path, frame)
+
+    params = genjax.fit(
+        model,
+        train_set,
+        key_run,
+        experiment.training,
+        out=out,
+        overwrite=overwrite,
+        on_epoch=keep_frame,
+    )
+    if (out / "result.json").exists():
+        print(f"{out} is finished already. To train it anew: --overwrite.")
+        return read_json(out / "result.json")
+    result = genjax.evaluate(params, test_set, key_test, num_samples=experiment.num_samples)
+    draw(out / "figures", params, test_set, key_show)
+    result |= {"expected": experiment.expected, "seconds": time.monotonic() - began}
+    write_json(out / "result.json", result)
+    return result
+
+
+def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
+    """Every picture that the model's parts allow, into the folder `figures`."""
+    model: Any = params.model
+    plot.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
+    plot.save_curves(figures / "curves.png", run.read_metrics(figures.parent))
+    paths = sorted((figures.parent / "progress").glob("*.npy"))
+    frames, epochs = [np.load(path) / 255.0 for path in paths], [int(path.stem) for path in paths]
+    plot.save_gif(figures / "progression.gif", frames)
+    rows = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
+    plot.save_strip(
+        figures / "progression.png", [frames[i] for i in rows], [epochs[i] for i in rows]
+    )
+    if has(model, "encode", "decode"):
+        originals = test_set.images[:32] / 255.0
+        pairs = plot.side_by_side(originals, genjax.reconstruct(params, originals))
+        plot.save_grid(figures / "reconstructions.png", pairs, columns=8)
+    if has(model, "encode", "decode") and model.latent_dim == 2:
+        plane = genjax.manifold(params, 20)
+        plot.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
+        z = genjax.encode(params, test_set.images / 255.0)
+        plot.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
+
+
+def main(arguments: list[str]) -> int:
+    names = "\n".join(f"  {name:16} {e.expected}" for name, e in EXPERIMENTS.items())
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"usage: python -m experiments.train NAME [options]\n\nexperiments:\n{names}")
+        return 0
+    name, *rest = arguments
+    if name not in EXPERIMENTS:
+        print(f"there is no experiment {name!r}; there are:\n{names}", file=sys.stderr)
+        return 2
+    default = Options(EXPERIMENTS[name])
+    options = parse(name, default, rest)
+    out = (options.out or Path("runs") / name).absolute()
+    try:
+        result = train(options.experiment, out, options.overwrite)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nstopped. The same command continues the run in {out}.", file=sys.stderr)
+        return 130
+    for term in ("negative_elbo", "nll", "reconstruction_error"):
+        if term in result:
+            print(f"{term:22} {result[term]:.4g} ± {result[term + '_sem']:.2g}")
+    print(f"expected               {result['expected']}")
+    print(f"seconds                {result['seconds']:.0f}")
+    print(f"figures                {out / 'figures'}")
+    return 0
+
+
+def parse(name: str, default: Options, arguments: list[str]) -> Options:
+    """The command line; on a wrong one, exits with 2 and the list of all that may be given."""
+
+    def read(arguments: list[str]) -> Options:
+        return tyro.cli(Options, default=default, args=arguments, prog=f"make train-{name}")
+
+    try:
+        return read(arguments)
+    except SystemExit as stop:
+        if stop.code:
+            text = io.StringIO()
+            with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+                read(["--help"])
+            valid = dict.fromkeys(re.findall(r"--[a-z0-9][a-z0-9.-]*", text.getvalue()))
+            print("valid options: " + " ".join(valid), file=sys.stderr)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,203 @@
+"""Checkpoints that can be trusted, and single files of weights.
+
+A run's checkpoints are Orbax checkpoints, one folder an epoch, written under a temporary name and
+renamed when whole. Into each goes, last, `checksums.json` with the SHA-256 of every file: a folder
+without it was never finished, and one that does not agree with it is damaged and is not used.
+
+`save_params` writes the parameters alone to one `.npz` file, with the model's specification in it.
+"""
+
+import hashlib
+import json
+import shutil
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import run
+from genjax.files import replace_file, write_json
+from genjax.types import Params, TrainState, UserError, from_json, to_json
+
+SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
+_KEPT = 2
+_CHECKSUMS = "checksums.json"
+
+
+class CheckpointError(UserError):
+    """No whole checkpoint, or a file of weights that is damaged."""
+
+
+def named_arrays(tree: Any) -> dict[str, np.ndarray]:
+    """Every leaf by its path, such as "params.weights.encoder.Conv_0.kernel"; keys as numbers."""
+    arrays = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        arrays[jax.tree_util.keystr(path, simple=True, separator=".")] = np.asarray(leaf)
+    return arrays
+
+
+def filled(target: Any, arrays: dict[str, np.ndarray], where: Path) -> Any:
+    """`target` with its leaves (arrays or their shapes) replaced by those of `arrays`.
+
+    Raises `CheckpointError` where one is missing or has another shape.
+    """
+
+    def fill(path: Any, leaf: Any) -> jax.Array:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        expected = jax.eval_shape(jax.random.key_data, leaf) if is_key else leaf
+        array = arrays.get(name)
+        if array is None or array.shape != expected.shape or array.dtype != expected.dtype:
+            raise CheckpointError(
+                f"{where} does not fit the model: {name} should be {expected.dtype}"
+                f"{list(expected.shape)}, and is "
+                + ("missing." if array is None else f"{array.dtype}{list(array.shape)}.")
+            )
+        # a copy on the device: training donates its state, and must never give away numpy's memory
+        value = jnp.array(array, copy=True)
+        return jax.random.wrap_key_data(value) if is_key else value
+
+    return jax.tree_util.tree_map_with_path(fill, target)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The finished checkpoints of a run, newest first."""
+    finished = (folder / "checkpoints").glob(f"[0-9]*/{_CHECKSUMS}")
+    return sorted((path.parent for path in finished), key=lambda path: -int(path.name))
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest finished checkpoint of the run in `folder`."""
+    return next(iter(_checkpoints(folder)), None)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save(folder: Path, state: TrainState) -> None:
+    """Adds the checkpoint of `state` to the run in `folder`; the two newest are kept."""
+    import orbax.checkpoint as ocp
+
+    path = folder / "checkpoints" / str(int(state.epoch))
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        checkpointer.save(path, args=ocp.args.StandardSave(named_arrays(state)), force=True)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    sums = {file.relative_to(path).as_posix(): _sha256(file) for file in files}
+    write_json(path / _CHECKSUMS, sums)
+    for old in _checkpoints(folder)[_KEPT:]:
+        (old / _CHECKSUMS).unlink()  # first: from here on it is unfinished, and ignored
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of one checkpoint. Raises `CheckpointError` naming the damaged file."""
+    import orbax.checkpoint as ocp
+
+    try:
+        sums = json.loads((path / _CHECKSUMS).read_text())
+    except ValueError:
+        raise CheckpointError(f"{path / _CHECKSUMS} is damaged.") from None
+    for name, expected in sums.items():
+        file = path / name
+        if not file.is_file():
+            raise CheckpointError(f"the checkpoint's file {file} is missing.")
+        if _sha256(file) != expected:
+            raise CheckpointError(f"the checkpoint's file {file} is damaged: wrong checksum.")
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        restored = checkpointer.restore(path)
+    return {name: np.asarray(array) for name, array in restored.items()}
+
+
+def _newest_arrays(folder: Path) -> tuple[Path, dict[str, np.ndarray]] | None:
+    """The newest whole checkpoint; a warning names what was passed over; None without any.
+
+    Raises `CheckpointError` if there are checkpoints and all are damaged.
+    """
+    errors: list[str] = []
+    for path in _checkpoints(folder):
+        try:
+            arrays = _read(path)
+        except CheckpointError as error:
+            errors.append(str(error))
+            continue
+        for text in errors:
+            warnings.warn(f"{text} Using the checkpoint before it, {path}.", stacklevel=3)
+        return path, arrays
+    if errors:
+        raise CheckpointError(
+            " ".join(errors) + f" No whole checkpoint is left in {folder / 'checkpoints'}:"
+            " train again (--overwrite)."
+        )
+    return None
+
+
+def restore(folder: Path, fresh: TrainState) -> TrainState:
+    """The newest whole checkpoint of the run in `folder`, or `fresh` where there is none."""
+    found = _newest_arrays(folder)
+    for path in (folder / "checkpoints").glob("*"):
+        if path not in _checkpoints(folder):  # a process died while it wrote this one
+            shutil.rmtree(path, ignore_errors=True)
+    return fresh if found is None else filled(fresh, found[1], found[0])
+
+
+def save_params(path: str | Path, params: Params) -> None:
+    """Writes `params` to the file `path` (".npz"), specification included."""
+    path = Path(path)
+    arrays = named_arrays({"weights": params.weights, "stats": params.stats})
+    model = np.frombuffer(json.dumps(to_json(params.model)).encode(), np.uint8)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda file: np.savez(file, allow_pickle=False, model=model, **arrays))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}") from None
+
+
+def load_params(path: str | Path) -> Params:
+    """What `save_params` wrote, or the newest parameters of a run's folder.
+
+    Raises `UserError` where there is neither, `CheckpointError` where it is damaged.
+    """
+    path = Path(path).absolute()
+    if path.is_dir():
+        model = run.model_of(path)
+        found = _newest_arrays(path)
+        if found is None:
+            raise CheckpointError(f"{path} holds no finished checkpoint yet.")
+        where, arrays = found
+        average = {"weights": "ema", "stats": "params.stats"}
+        plain = {"weights": "params.weights", "stats": "params.stats"}
+        source = average if any(name.startswith("ema.") for name in arrays) else plain
+        arrays = {
+            kind + name.removeprefix(prefix): array
+            for kind, prefix in source.items()
+            for name, array in arrays.items()
+            if name.startswith(prefix + ".")
+        }
+    else:
+        where, (model, arrays) = path, _read_npz(path)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return Params(
+        **filled({"weights": shapes.weights, "stats": shapes.stats}, arrays, where), model=model
+    )
+
+
+def _read_npz(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        spec = json.loads(arrays.pop("model").tobytes())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist: give a run's folder or a file of weights."
+        ) from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
+    return from_json(spec), arrays

@@ -1,0 +1,12 @@
+"""Data sets as uint8 images on the device: `load` a known one by name, or `from_folder` your own.
+
+`load` prefers what is nearest: the decoded cache, then data that TFDS has prepared, then the
+original files, downloaded if need be; for MNIST there is a small sample that needs no network.
+TensorFlow is never imported.
+"""
+
+from genjax.data.dataset import Dataset, from_arrays
+from genjax.data.folder import from_folder
+from genjax.data.loading import NAMES, load
+
+__all__ = ["NAMES", "Dataset", "from_arrays", "from_folder", "load"]

@@ -1,0 +1,75 @@
+"""The decoded cache: arrays that took seconds to decode, memory-mapped at the next start.
+
+For every data set and split it holds three files: images, labels, and a JSON that says from
+which source they were decoded (`key`) and what they must hash to. Whatever does not fit together
+is decoded afresh, so nothing here can go stale or do harm; all of it may be deleted.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from genjax.data.dataset import Decoded, checksum
+from genjax.files import cache_folder, replace_file
+
+
+def identity(files: Iterable[Path]) -> str:
+    """The key of what is decoded from `files`: where each lies, its size, when it was written."""
+    paths = sorted(file.resolve() for file in files)
+    return str([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths])
+
+
+def cached(stem: str, key: str, decode: Callable[[], Decoded]) -> tuple[Decoded, str]:
+    """What `decode()` gives, and its checksum: from the cache if `key` fits, else decoded."""
+    if found := _read(stem, key):
+        return found
+    decoded = decode()
+    digest = checksum(decoded.images, decoded.labels)
+    _write(stem, key, decoded, digest)
+    return decoded, digest
+
+
+def _paths(stem: str) -> tuple[Path, Path, Path]:
+    folder = cache_folder() / "data"
+    return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
+
+
+def _seal(key: str, source: str, digest: str) -> str:
+    return hashlib.sha256(json.dumps([key, source, digest]).encode()).hexdigest()
+
+
+def _read(stem: str, key: str) -> tuple[Decoded, str] | None:
+    images_path, labels_path, json_path = _paths(stem)
+    try:
+        about = json.loads(json_path.read_text())
+        source, digest = about["source"], about["checksum"]
+        if about["seal"] != _seal(key, source, digest):
+            return None
+        images = np.load(images_path, mmap_mode="r")
+        labels = np.load(labels_path, mmap_mode="r")
+        whole = (images.dtype, labels.dtype) == (np.uint8, np.int32)
+        if whole and checksum(images, labels) == digest:
+            return Decoded(images, labels, source), digest
+    except Exception:  # a missing or damaged file: each kind of damage raises an error of its own
+        pass
+    return None
+
+
+def _write(stem: str, key: str, decoded: Decoded, digest: str) -> None:
+    images_path, labels_path, json_path = _paths(stem)
+    about = {
+        "key": key,
+        "source": decoded.source,
+        "checksum": digest,
+        "seal": _seal(key, decoded.source, digest),
+    }
+    try:
+        images_path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(images_path, lambda file: np.save(file, decoded.images))
+        replace_file(labels_path, lambda file: np.save(file, decoded.labels))
+        replace_file(json_path, lambda file: file.write(json.dumps(about, indent=1).encode()))
+    except OSError:
+        pass  # no room or no right to write: the next start decodes again

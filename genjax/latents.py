@@ -1,0 +1,114 @@
+"""Drawing from a model, and walking through its latent space: pure functions of `params`.
+
+Images are float32 [N, H, W, C] in [0, 1], latents `z` float32 [N, D]. Every function works under
+`jit` and `vmap`, and raises a `TypeError` on a model that lacks the parts it needs.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from genjax.types import MODELS, Model, Params, has, registered_name
+
+
+def _parts(model: Model, *names: str) -> Any:
+    """`model`, if it has methods of these names. Raises `TypeError` saying which models do."""
+    if not has(model, *names):
+        able = [name for name, cls in MODELS.items() if has(cls, *names)]
+        raise TypeError(
+            f"the model {registered_name(model)!r} has no {' and '.join(names)};"
+            f" models that have: {', '.join(able)}."
+        )
+    return model
+
+
+@partial(jax.jit, static_argnames="num")
+def sample(params: Params, key: jax.Array, num: int = 64) -> jax.Array:
+    """`num` images drawn from the model: [num, H, W, C]."""
+    return params.model.sample(params, key, num)
+
+
+@jax.jit
+def encode(params: Params, images: jax.Array) -> jax.Array:
+    """Images [N, H, W, C] -> their latents [N, D] (of a VAE, the means of q(z|x))."""
+    return _parts(params.model, "encode").encode(params, images)
+
+
+@jax.jit
+def decode(params: Params, z: jax.Array) -> jax.Array:
+    """Latents [N, D] -> images [N, H, W, C] (where p(x|z) is a distribution, its mean)."""
+    return _parts(params.model, "decode").decode(params, z)
+
+
+@jax.jit
+def reconstruct(params: Params, images: jax.Array) -> jax.Array:
+    """Images [N, H, W, C] -> `decode` of their `encode`."""
+    model = _parts(params.model, "encode", "decode")
+    return model.decode(params, model.encode(params, images))
+
+
+def slerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:
+    """Spherical interpolation, sin((1-t) w) / sin w a + sin(t w) / sin w b, w the angle of a, b.
+
+    Latents [N, D] and a share in [0, 1] -> [N, D]; linear where the angle vanishes.
+    (Shoemake 1985; for latents White 2016, arXiv:1609.04468.)
+    """
+    norms = jnp.linalg.norm(start, axis=1) * jnp.linalg.norm(end, axis=1)
+    cosine = jnp.sum(start * end, axis=1) / jnp.maximum(norms, 1e-12)
+    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))[:, None]
+    sine = jnp.sin(angle)
+    close = sine < 1e-4
+    safe = jnp.where(close, 1.0, sine)
+    left = jnp.where(close, 1.0 - share, jnp.sin((1.0 - share) * angle) / safe)
+    right = jnp.where(close, share, jnp.sin(share * angle) / safe)
+    return left * start + right * end
+
+
+def lerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:
+    """Linear interpolation of latents [N, D]."""
+    return start + share * (end - start)
+
+
+@partial(jax.jit, static_argnames=("num", "spherical"))
+def interpolate(
+    params: Params, start: jax.Array, end: jax.Array, num: int = 8, spherical: bool = False
+) -> jax.Array:
+    """The images on the way between latents [N, D], ends included: [N, num, H, W, C].
+
+    For a way between two images, `encode` them first.
+    """
+    between = slerp if spherical else lerp
+    z = jax.vmap(lambda share: between(start, end, share))(jnp.linspace(0.0, 1.0, num))
+    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+
+
+@partial(jax.jit, static_argnames="num")
+def traverse(params: Params, z: jax.Array, extent: float = 3.0, num: int = 9) -> jax.Array:
+    """One latent [D], each of its dimensions in turn moved from -extent to extent.
+
+    -> [D, num, H, W, C]: row d varies dimension d, the others stay as in `z`.
+    """
+    values = jnp.linspace(-extent, extent, num)
+    moved = jax.vmap(lambda d: jax.vmap(lambda value: z.at[d].set(value))(values))
+    return jax.vmap(partial(decode, params))(moved(jnp.arange(z.shape[0])))
+
+
+@partial(jax.jit, static_argnames="num")
+def manifold(params: Params, num: int = 20) -> jax.Array:
+    """The images of a two-dimensional latent space: [num, num, H, W, C].
+
+    Row i and column j show z = (Phi^-1(u_j), Phi^-1(1 - u_i)), u equally spaced in (0, 1) and Phi
+    the normal distribution function: every cell stands for the same probability of N(0, I), and
+    the second latent points up. (Kingma & Welling 2014, appendix A.)
+
+    Raises:
+        ValueError: if the model has not two latents.
+    """
+    latent_dim = getattr(params.model, "latent_dim", None)
+    if latent_dim != 2:
+        raise ValueError(f"a manifold needs a model with latent_dim 2; this one has {latent_dim}.")
+    quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num) + 0.5) / num)
+    across, up = jnp.meshgrid(quantiles, quantiles[::-1])
+    return jax.vmap(partial(decode, params))(jnp.stack([across, up], axis=-1))

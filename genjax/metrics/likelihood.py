@@ -1,0 +1,55 @@
+"""Likelihood of a latent-variable model, in nats an image.
+
+(1) -ELBO   = E_q[-log p(x|z)] + KL(q(z|x) || p(z))   Kingma & Welling 2014, arXiv:1312.6114
+(2) NLL_k   = -log 1/k sum_{i<=k} w_i,  w_i = p(x, z_i) / q(z_i|x),  z_i ~ q(z|x)
+              Burda et al. 2016, arXiv:1509.00519, equation 8: -log p(x) <= E NLL_k <= -ELBO
+(3) active units: latents d with Var_x(E_q[z_d|x]) > 0.01                 ibid., section 5.1
+
+Computed by logsumexp over the k draws, a chunk of draws and of images at a time.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.types import Params
+
+_ACTIVE = 0.01
+
+
+def importance_weighted_nll(
+    params: Params,
+    images: jax.Array,
+    key: jax.Array,
+    *,
+    num_samples: int = 500,
+    draws_at_once: int = 50,
+) -> jax.Array:
+    """(2) with k = `num_samples`: images [N, H, W, C] in [0, 1] -> [N], nats.
+
+    Binary likelihoods are measured on one binary draw of every image. A last smaller chunk of
+    draws is part of the k: any `num_samples` is exact.
+    """
+    model = params.model
+    key_x, key_z = jax.random.split(key)
+    x = model.observe(images, key_x)  # type: ignore[attr-defined]
+    draws_at_once = min(draws_at_once, num_samples)
+    chunks, rest = divmod(num_samples, draws_at_once)
+
+    def log_sum(key: jax.Array, num: int) -> jax.Array:
+        log_weights = model.log_weights(params, x, key, num)  # type: ignore[attr-defined]
+        return jax.nn.logsumexp(log_weights, axis=0)
+
+    def add(total: jax.Array, i: jax.Array):
+        return jnp.logaddexp(total, log_sum(jax.random.fold_in(key_z, i), draws_at_once)), None
+
+    empty = jnp.full(images.shape[0], -jnp.inf)
+    total, _ = jax.lax.scan(add, empty, jnp.arange(chunks))
+    if rest:
+        total = jnp.logaddexp(total, log_sum(jax.random.fold_in(key_z, chunks), rest))
+    return jnp.log(num_samples) - total
+
+
+def active_units(posterior_means: np.ndarray) -> int:
+    """(3): the means of q(z|x) of many images, [N, D] -> how many of the D latents are in use."""
+    return int(np.sum(np.var(posterior_means, axis=0) > _ACTIVE))

@@ -1,0 +1,149 @@
+"""Pictures: grids, reconstructions, progressions, loss curves, latent spaces.
+
+Grids of images are written pixel by pixel with pillow; charts are drawn by matplotlib, which is
+imported when the first one is drawn. Images are [N, H, W, C] in [0, 1].
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+_GAP = 2  # pixels of white between images
+_LONG_SIDE = 1_000  # small grids are enlarged towards this many pixels, by whole numbers
+
+
+def to_uint8(images: ArrayLike) -> np.ndarray:
+    """[0, 1] -> 0..255, rounded; what lies outside is clipped."""
+    return np.rint(np.clip(np.asarray(images, np.float32), 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def grid(images: ArrayLike, columns: int | None = None) -> np.ndarray:
+    """Images [N, H, W, C] -> one uint8 [height, width, 3], row by row, as square as it can be.
+
+    One channel is shown grey, three as red, green, blue; of any other number the first is shown.
+    """
+    pixels = to_uint8(images)
+    count, height, width, channels = pixels.shape
+    pixels = np.broadcast_to(pixels[..., : 3 if channels == 3 else 1], (count, height, width, 3))
+    columns = columns or int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    canvas = np.full(
+        (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3), 255, np.uint8
+    )
+    for index, image in enumerate(pixels):
+        row, column = divmod(index, columns)
+        top, left = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def _enlarged(canvas: np.ndarray, times: int | None = None) -> Any:
+    from PIL import Image
+
+    times = times or max(1, _LONG_SIDE // max(canvas.shape[:2]))
+    return Image.fromarray(canvas.repeat(times, axis=0).repeat(times, axis=1))
+
+
+def save_grid(path: Path, images: ArrayLike, columns: int | None = None) -> None:
+    """Writes `grid` as a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _enlarged(grid(images, columns)).save(path)
+
+
+def side_by_side(images: ArrayLike, others: ArrayLike, pairs_a_row: int = 8) -> np.ndarray:
+    """Two sets [N, H, W, C] as one: rows of the first, each with its row of the second below."""
+    first, second = np.asarray(images), np.asarray(others)
+    rows = [
+        part[start : start + pairs_a_row]
+        for start in range(0, len(first), pairs_a_row)
+        for part in (first, second)
+    ]
+    return np.concatenate(rows)
+
+
+def save_gif(path: Path, frames: Sequence[ArrayLike], seconds: float = 6.0) -> None:
+    """Frames, each [N, H, W, C], as grids of an endless GIF; the last one stays a while."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = max(1, _LONG_SIDE // 2 // max(grid(frames[0]).shape[:2]))
+    pictures = [_enlarged(grid(frame), times) for frame in frames]
+    duration = [max(40, int(1000 * seconds / len(frames)))] * (len(frames) - 1) + [1500]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+
+
+def save_strip(
+    path: Path, frames: Sequence[ArrayLike], epochs: Sequence[int], num: int = 8
+) -> None:
+    """The first `num` images of every frame, a row a frame, with the epoch written beside it."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [grid(np.asarray(frame)[:num], num) for frame in frames]
+    height, width = rows[0].shape[:2]
+    figure, axes = plt.subplots(
+        len(rows), 1, figsize=(8, 8 * height / width * len(rows)), squeeze=False
+    )
+    for axis, row, epoch in zip(axes[:, 0], rows, epochs, strict=True):
+        axis.imshow(row, interpolation="nearest")
+        axis.set_xticks([]), axis.set_yticks([])
+        axis.set_frame_on(False)
+        axis.set_ylabel(f"epoch {epoch}", rotation=0, ha="right", va="center")
+    _finish(figure, path)
+
+
+def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
+    """Every term of the lines of `metrics.jsonl` over the epochs, a panel each."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [n for n in metrics[-1] if n not in ("epoch", "seconds", "images_per_second")]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
+    )
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.plot(
+            [line["epoch"] for line in metrics],
+            [line[name] for line in metrics],
+            marker="o" if len(metrics) < 30 else None,
+            markersize=3,
+        )
+        axis.set(title=name, xlabel="epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3)
+    _finish(figure, path)
+
+
+def save_latent_scatter(
+    path: Path, z: ArrayLike, labels: ArrayLike, label_names: Sequence[str] = ()
+) -> None:
+    """Latents [N, 2] as dots, coloured by their labels [N]."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    points, classes = np.asarray(z), np.asarray(labels)
+    figure, axis = plt.subplots(figsize=(7, 6), layout="constrained")
+    colours = plt.get_cmap("tab10" if len(label_names) <= 10 else "tab20")
+    for number in np.unique(classes):
+        chosen = points[classes == number]
+        name = label_names[number] if label_names else None
+        axis.scatter(
+            chosen[:, 0],
+            chosen[:, 1],
+            s=3,
+            color=colours(number % colours.N),
+            label=name,
+            alpha=0.6,
+        )
+    if label_names:
+        axis.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axis.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    _finish(figure, path)
+
+
+def _finish(figure: Any, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(figure)

@@ -1,0 +1,98 @@
+"""Progress bars, all of one look: on a terminal and in a notebook, but not in a log file."""
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+from tqdm.auto import tqdm
+
+_SECONDS_BETWEEN_MOVES = 0.5
+
+
+def progress(
+    items: Any = None,
+    terminal: TextIO | None = None,
+    unit: str = " images",
+    show: bool = True,
+    **options: Any,
+) -> Any:
+    """`items` under a bar that appears after two seconds and leaves no trace."""
+    return _bar(items, terminal or sys.stderr, show, unit=unit, delay=2, leave=False, **options)
+
+
+def _bar(items: Any, terminal: TextIO, show: bool, **options: Any) -> Any:
+    # position 0: not below the bars that TFDS believes to draw
+    disable = not (show and _can_show(terminal))
+    return tqdm(items, file=terminal, disable=disable, position=0, dynamic_ncols=True, **options)
+
+
+def _can_show(terminal: TextIO) -> bool:
+    return terminal.isatty() or "ipykernel" in sys.modules
+
+
+class TrainingProgress:
+    """A context manager: a bar over the epochs of a run; into a log file, a line an epoch.
+
+    An epoch is one compiled call that the host does not look into, so a thread moves the bar within
+    it: by the clock, at the speed of the epoch before.
+    """
+
+    def __init__(self, epochs: int, images_an_epoch: int, done: int, show: bool = True):
+        self._epochs, self._images = epochs, images_an_epoch
+        self._began = time.monotonic()
+        self._seconds: float | None = None  # of the last epoch
+        self._done = done
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._lines = show and not _can_show(sys.stderr)
+        self._bar = _bar(
+            None,
+            sys.stderr,
+            show,
+            total=epochs * images_an_epoch,
+            initial=done * images_an_epoch,
+            unit="img",
+            unit_scale=True,
+        )
+        self._mover = threading.Thread(target=self._move, daemon=True)
+
+    def __enter__(self) -> "TrainingProgress":
+        self._mover.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._mover.join()
+        self._bar.close()
+
+    def note(self, text: str) -> None:
+        with self._lock:
+            self._bar.set_description(text)
+
+    def epoch_done(self, done: int, terms: dict[str, float]) -> None:
+        """Shows that `done` epochs are over, and the terms of the last."""
+        now = time.monotonic()
+        shown = ", ".join(f"{name}={value:.4g}" for name, value in terms.items())
+        with self._lock:
+            self._seconds, self._began, self._done = now - self._began, now, done
+            self._bar.n = done * self._images
+            self._bar.set_description(f"epoch {done}/{self._epochs}", refresh=False)
+            self._bar.set_postfix_str(shown, refresh=False)
+            self._bar.refresh()
+        if self._lines:
+            speed = self._images / self._seconds
+            print(f"epoch {done}/{self._epochs}: {shown}, {speed:,.0f} img/s", flush=True)
+
+    def _move(self) -> None:
+        while not self._stop.wait(_SECONDS_BETWEEN_MOVES):
+            with self._lock:
+                if self._seconds:
+                    share = min(0.99, (time.monotonic() - self._began) / self._seconds)
+                    self._bar.n = int((self._done + share) * self._images)
+                self._bar.refresh()

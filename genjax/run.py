@@ -1,0 +1,117 @@
+"""A run's folder: what lies in it, and how it gets there without ever being half written.
+
+config.json     the specification: model, training, data set, key, and the software that ran it
+metrics.jsonl   one object an epoch
+checkpoints/    see `checkpoint`
+result.json     the final figures; written last, so that its presence means "finished"
+figures/        the pictures
+progress/       samples of the same latents after chosen epochs
+"""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from genjax.files import read_json, replace_file, write_json
+from genjax.types import Model, UserError, from_json, to_json
+
+_SPECIFICATION = ("model", "training", "dataset", "key")
+
+
+def start(
+    out: str | Path,
+    model: Model,
+    training: Any,
+    dataset: Mapping[str, Any],
+    key: jax.Array,
+    overwrite: bool = False,
+) -> Path:
+    """The folder of a run of this specification, with `config.json` in it.
+
+    Raises `UserError` if the folder holds a run of another specification, or other files.
+    """
+    folder = Path(out).absolute()
+    config = {
+        "model": to_json(model),
+        "training": dataclasses.asdict(training),
+        "dataset": dict(dataset),
+        "key": jax.random.key_data(key).tolist(),
+        "software": {"jax": jax.__version__, "backend": jax.default_backend()},
+    }
+    if (folder / "config.json").exists() and not overwrite:
+        _check_same(folder, config)
+    else:
+        clear(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "config.json", config)
+        except OSError as error:
+            raise UserError(f"the run's folder {folder} cannot be written: {error}") from None
+    return folder
+
+
+def clear(folder: Path) -> None:
+    """Removes what a run left in `folder`. Raises `UserError` if that is not a run's folder."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "config.json").exists()):
+        raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
+    for name in ("result.json", "metrics.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("checkpoints", "figures", "progress"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _check_same(folder: Path, config: Mapping[str, Any]) -> None:
+    held = read_json(folder / "config.json")
+    ours = json.loads(json.dumps(config))
+    different = [
+        f"  {part}.{name}: {left.get(name)!r} there, {right.get(name)!r} here"
+        for part in _SPECIFICATION
+        for left, right in [(_fields(held.get(part)), _fields(ours[part]))]
+        for name in sorted(left.keys() | right.keys())
+        if left.get(name) != right.get(name) and (part, name) != ("dataset", "source")
+    ]
+    if different:
+        raise UserError(
+            f"{folder} holds a run of another configuration:\n" + "\n".join(different) + "\n"
+            "Choose another folder (--out), or throw that run away (--overwrite)."
+        )
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    return part if isinstance(part, dict) else {"value": part}
+
+
+def model_of(folder: Path) -> Model:
+    """The model of the run in `folder`. Raises `UserError` if there is none."""
+    return from_json(read_json(folder / "config.json").get("model", {}))
+
+
+def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`, without a last one that was cut off."""
+    path = folder / "metrics.jsonl"
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines
+
+
+def keep_metrics(folder: Path, epochs: int) -> None:
+    """Drops the lines after so many epochs: those that a resumed run will write again."""
+    kept = [line for line in read_metrics(folder) if line["epoch"] <= epochs]
+    content = "".join(json.dumps(line) + "\n" for line in kept)
+    replace_file(folder / "metrics.jsonl", lambda file: file.write(content.encode()))

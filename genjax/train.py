@@ -1,0 +1,309 @@
+"""Training: the update of the players, an epoch as one compiled scan, and `fit`.
+
+One trainer serves any number of players. All their losses come from one shared forward pass; each
+player's gradient is the pull-back of its own loss to the weights of its own networks:
+
+(1) g_p = d loss_p / d weights_p     for every player p, at the same weights (simultaneous updates)
+(2) weights_p <- weights_p - optimizer_p(g_p)
+(3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
+
+Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and step i of it
+fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from genjax import checkpoint, run
+from genjax.data import Dataset
+from genjax.files import enable_compilation_cache
+from genjax.progress import TrainingProgress
+from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How a player descends.
+
+    Attributes:
+        name: of the optax optimizer; "adamw" is "adam" with decoupled `weight_decay`.
+        learning_rate: its largest value.
+        schedule: constant, or falling as half a cosine to zero at the run's end.
+        warmup_steps: over which the learning rate rises from zero.
+        b1, b2: decay of the first and second moments.
+        weight_decay: of "adamw".
+        clip_norm: largest norm of a player's gradient; 0 leaves it alone.
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: int = 0
+    b1: float = 0.9
+    b2: float = 0.999
+    weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+
+    def transform(self, steps: int) -> optax.GradientTransformation:
+        """The optax transformation for a run of so many steps."""
+        rate: Callable | float = self.learning_rate
+        if self.schedule == "cosine":
+            rate = optax.cosine_decay_schedule(self.learning_rate, max(1, steps))
+        if self.warmup_steps:
+            rate = _warmed_up(rate, self.warmup_steps)
+        descend = {
+            "adam": lambda: optax.adam(rate, self.b1, self.b2),
+            "adamw": lambda: optax.adamw(rate, self.b1, self.b2, weight_decay=self.weight_decay),
+            "sgd": lambda: optax.sgd(rate, momentum=self.b1),
+        }[self.name]()
+        return (
+            optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
+            if self.clip_norm
+            else descend
+        )
+
+
+def _warmed_up(rate: Callable | float, warmup_steps: int) -> Callable:
+    def warmed_up(step: jax.Array) -> jax.Array:
+        return jnp.minimum(1.0, (step + 1) / warmup_steps) * (
+            rate(step) if callable(rate) else rate
+        )
+
+    return warmed_up
+
+
+@dataclass(frozen=True)
+class Training:
+    """The budget and the way of descending.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: images a step; what is left over after the last whole batch waits for the next
+            epoch's new order. Data sets smaller than this are one batch.
+        optimizer: of every player.
+        ema_decay: keep a moving average of the weights with this decay, and sample and measure
+            with it; 0 keeps none.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    ema_decay: float = 0.0
+
+    def check(self) -> None:
+        """Raises `UserError` on a value that cannot be trained with."""
+        for name, good in {
+            "epochs": self.epochs >= 1,
+            "batch_size": self.batch_size >= 1,
+            "ema_decay": 0.0 <= self.ema_decay < 1.0,
+        }.items():
+            if not good:
+                raise UserError(
+                    f"{name}: {getattr(self, name)} is out of range; epochs and batch_size are at"
+                    " least 1, ema_decay lies in [0, 1)."
+                )
+
+
+class TrainingDiverged(UserError):
+    """A loss or a weight is no longer a finite number."""
+
+
+def player_weights(model: Model, weights: Weights, player: str) -> Weights:
+    return {name: weights[name] for name in model.players[player]}
+
+
+def gradients(
+    params: Params, batch: Batch, key: jax.Array
+) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
+    """(1): every player's gradient; with the losses, the terms, and the new `stats`.
+
+    One forward pass serves all players. The compiler drops the parts of a pull-back that end in
+    another player's weights.
+    """
+    model = params.model
+
+    def losses(weights: Weights):
+        return model.losses(params.replace(weights=weights), batch, key)
+
+    values, pull_back, (terms, stats) = jax.vjp(losses, params.weights, has_aux=True)
+    own = {}
+    for player in values:
+        one_hot = {p: jnp.full_like(v, p == player) for p, v in values.items()}
+        own[player] = player_weights(model, pull_back(one_hot)[0], player)
+    return own, values, terms, stats
+
+
+def update(
+    state: TrainState,
+    batch: Batch,
+    key: jax.Array,
+    optimizer: optax.GradientTransformation,
+    ema_decay: jax.Array | float = 0.0,
+) -> tuple[TrainState, Terms]:
+    """One step of every player: (1), (2), (3)."""
+    model, weights = state.params.model, dict(state.params.weights)
+    own, values, terms, stats = gradients(state.params, batch, key)
+    opt_state = {}
+    for player, gradient in own.items():
+        mine = player_weights(model, weights, player)
+        change, opt_state[player] = optimizer.update(gradient, state.opt_state[player], mine)
+        weights |= optax.apply_updates(mine, change)  # (2)
+    ema = (
+        jax.tree.map(lambda e, w: e + (1 - ema_decay) * (w - e), state.ema, weights)
+        if (state.ema)
+        else {}
+    )  # (3)
+    names = {p: "loss" if len(values) == 1 else f"{p}_loss" for p in values}
+    terms = {names[p]: value for p, value in values.items()} | terms
+    params = state.params.replace(weights=weights, stats=stats)
+    return state.replace(params=params, opt_state=opt_state, ema=ema), terms
+
+
+def init_state(model: Model, key: jax.Array, training: Training, steps: int) -> TrainState:
+    """The state before the first epoch; `steps` is the length of the whole run."""
+    params = model.init(jax.random.fold_in(key, 0))
+    optimizer = training.optimizer.transform(steps)
+    opt_state = {
+        player: optimizer.init(player_weights(model, params.weights, player))
+        for player in model.players
+    }
+    ema = jax.tree.map(jnp.copy, params.weights) if training.ema_decay else {}
+    return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
+
+
+def batch_of(images: jax.Array, labels: jax.Array, index: jax.Array) -> Batch:
+    """Gathered on the device: uint8 [N, H, W, C] -> float32 [B, H, W, C] in [0, 1]."""
+    return Batch(images[index].astype(jnp.float32) / 255.0, labels[index])
+
+
+@partial(jax.jit, static_argnames=("training", "steps"), donate_argnames="state")
+def epoch(
+    state: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    *,
+    training: Training,
+    steps: int,
+) -> tuple[TrainState, Terms]:
+    """`steps` steps over the data in a new order, as one scan; with the mean of every term.
+
+    The term "finite" is 1 if all weights are finite numbers at the end.
+    """
+    key = jax.random.fold_in(state.key, state.epoch)
+    key_order, key_steps = jax.random.split(key)
+    order = state.params.model.epoch_order(state.params, images, labels, key_order)
+    order = order[: steps * min(training.batch_size, images.shape[0])].reshape(steps, -1)
+    optimizer = training.optimizer.transform(steps * training.epochs)
+
+    def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):
+        i, index = numbered
+        batch = batch_of(images, labels, index)
+        done = state.epoch * steps + i
+        decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
+        return update(state, batch, jax.random.fold_in(key_steps, i), optimizer, decay)
+
+    state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
+    terms = jax.tree.map(jnp.mean, terms)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
+    terms["finite"] = jnp.all(jnp.stack(finite))
+    return state.replace(epoch=state.epoch + 1), terms
+
+
+def fit(
+    model: Model,
+    dataset: Dataset,
+    key: jax.Array,
+    training: Training | None = None,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    on_epoch: Callable[[int, Params], None] | None = None,
+    progress: bool = True,
+) -> Params:
+    """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
+
+    Args:
+        key: the run's only source of randomness: the same key gives the same weights.
+        training: the budget and the optimizer; `Training()` by default.
+        out: the run's folder, made where it does not exist. It receives `config.json`,
+            `metrics.jsonl` and `checkpoints/`. If it holds an unfinished run of the same
+            configuration, that run goes on, to the bits it would have ended in; a finished one is
+            returned as it is.
+        overwrite: throw away what `out` holds and start anew.
+        on_epoch: called with the number of epochs done and the current parameters: before the
+            first epoch with 0, then after each.
+        progress: show a bar.
+
+    Raises:
+        UserError: on a bad configuration, a data set that does not fit the model, or a folder that
+            holds something else.
+        TrainingDiverged: if a loss or a weight is not a finite number.
+        CheckpointError: if `out` holds checkpoints and not one of them is whole.
+    """
+    enable_compilation_cache()
+    training = training or Training()
+    training.check()
+    model = model.for_images(dataset.image_shape)
+    steps = max(1, len(dataset) // training.batch_size)
+    state = init_state(model, key, training, steps * training.epochs)
+    folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
+    if folder:
+        state = checkpoint.restore(folder, state)
+        run.keep_metrics(folder, int(state.epoch))
+    if on_epoch and state.epoch == 0:
+        on_epoch(0, state.averaged_params())
+    if state.epoch == training.epochs:
+        return state.averaged_params()
+
+    images_an_epoch = steps * min(training.batch_size, len(dataset))
+    saved_at = time.monotonic()
+    with TrainingProgress(training.epochs, images_an_epoch, int(state.epoch), show=progress) as bar:
+        bar.note("compiling")
+        arguments = (state, dataset.images, dataset.labels)
+        run_epoch = epoch.lower(*arguments, training=training, steps=steps).compile()
+        del arguments
+        while state.epoch < training.epochs:
+            began = time.perf_counter()
+            state, device_terms = run_epoch(state, dataset.images, dataset.labels)
+            terms = {name: float(value) for name, value in _losses_first(device_terms)}
+            seconds = time.perf_counter() - began
+            done = int(state.epoch)
+            _check_finite(terms, done, folder)
+            del terms["finite"]
+            bar.epoch_done(done, terms)
+            if on_epoch:
+                on_epoch(done, state.averaged_params())
+            if folder:
+                speed = {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
+                run.append_metrics(folder, {"epoch": done, **terms, **speed})
+                last = done == training.epochs
+                if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
+                    checkpoint.save(folder, state)
+                    saved_at = time.monotonic()
+    return state.averaged_params()
+
+
+def _losses_first(terms: Terms) -> list[tuple[str, jax.Array]]:
+    return sorted(terms.items(), key=lambda item: not item[0].endswith("loss"))
+
+
+def _check_finite(terms: dict[str, float], done: int, folder: Path | None) -> None:
+    bad = [name for name, value in terms.items() if not math.isfinite(value)]
+    if not bad and terms["finite"]:
+        return
+    what = f"the term {bad[0]!r} is {terms[bad[0]]}" if bad else "a weight is not finite"
+    kept = checkpoint.newest(folder) if folder else None
+    raise TrainingDiverged(
+        f"training stopped in epoch {done}: {what}. "
+        + (f"The last good checkpoint is {kept}. " if kept else "No checkpoint was kept. ")
+        + "A smaller optimizer.learning_rate, optimizer.clip_norm 1, or warm-up steps may help."
+    )

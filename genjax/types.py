@@ -1,0 +1,218 @@
+"""The central types: `Params`, `Batch`, `TrainState`, `Model`, and the registry of models.
+
+A `Model` is a frozen dataclass: its fields are the hyperparameters, its methods are pure
+functions. It is the whole specification: hashable, so that it can be static under `jit`, and
+written to JSON and back by `to_json` and `from_json`.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, TypeVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+Weights = dict[str, Any]  # network name -> pytree of arrays
+Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
+
+
+class UserError(Exception):
+    """Something the user gave cannot be used. The message says what, where, and what to do."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["images", "labels"], meta_fields=[])
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch: `images` float32 [B, H, W, C] in [0, 1], `labels` int32 [B]."""
+
+    images: jax.Array
+    labels: jax.Array
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["weights", "stats"], meta_fields=["model"])
+@dataclass(frozen=True)
+class Params:
+    """All that a trained model is: a pytree of arrays and, as static metadata, its `model`.
+
+    `weights` are trained; `stats` (such as batch-norm averages) are not. Both map a network's
+    name to its pytree.
+    """
+
+    weights: Weights
+    stats: Weights
+    model: "Model"
+
+    def replace(self, **changes: Any) -> "Params":
+        return dataclasses.replace(self, **changes)
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params", "opt_state", "ema", "key", "epoch"],
+    meta_fields=[],
+)
+@dataclass(frozen=True)
+class TrainState:
+    """All that training carries from one epoch to the next, and all that a checkpoint holds.
+
+    `opt_state` maps a player to its optimizer's state. `ema` is the moving average of
+    `params.weights`, or `{}` where none is kept. `key` is the run's key, never consumed: every
+    epoch folds its number `epoch` (int32, epochs done) into it.
+    """
+
+    params: Params
+    opt_state: dict[str, Any]
+    ema: Weights
+    key: jax.Array
+    epoch: jax.Array
+
+    def replace(self, **changes: Any) -> "TrainState":
+        return dataclasses.replace(self, **changes)
+
+    def averaged_params(self) -> Params:
+        """The parameters to sample and measure with: the moving average where one is kept."""
+        return self.params.replace(weights=self.ema) if self.ema else self.params
+
+
+@dataclass(frozen=True)
+class Model:
+    """Base of every model. A subclass gives `players`, `networks`, `losses`, `sample`.
+
+    `image_shape` is (height, width, channels); the empty tuple stands for "that of the data set",
+    and is filled in by `for_images`.
+    """
+
+    image_shape: tuple[int, ...] = ()
+
+    # The players of the training game: each minimises its own loss over the weights of its own
+    # networks.
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # The smallest height and width that the networks can take.
+    smallest_image: ClassVar[int] = 8
+
+    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+        """Each network by name, with the shape of one input to it."""
+        raise NotImplementedError
+
+    def losses(
+        self, params: Params, batch: Batch, key: jax.Array
+    ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+        """The loss of every player from one shared forward pass, and `(terms, stats)`.
+
+        `terms` are the scalars worth watching; `stats` the updated `params.stats`.
+        """
+        raise NotImplementedError
+
+    def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
+        """`num` images drawn from the model, float32 [num, H, W, C] in [0, 1]."""
+        raise NotImplementedError
+
+    def epoch_order(self, params: Params, images: jax.Array, labels: jax.Array, key: jax.Array):
+        """The order, int32 [N], in which an epoch visits the data: here a random permutation."""
+        del params, labels
+        return jax.random.permutation(key, images.shape[0])
+
+    @partial(jax.jit, static_argnums=0)
+    def init(self, key: jax.Array) -> Params:
+        """Fresh parameters. Raises `UserError` where `image_shape` is unset or too small."""
+        self.check_image_shape()
+        weights, stats = {}, {}
+        for index, (name, (network, shape)) in enumerate(self.networks().items()):
+            variables = dict(network.init(jax.random.fold_in(key, index), jnp.zeros((1, *shape))))
+            weights[name] = variables.pop("params")
+            if variables:
+                stats[name] = variables
+        return Params(weights, stats, self)
+
+    def apply(self, params: Params, name: str, *inputs: jax.Array) -> Any:
+        """The output of the network `name`, its `stats` left as they are."""
+        network, _ = self.networks()[name]
+        variables = {"params": params.weights[name], **params.stats.get(name, {})}
+        return network.apply(variables, *inputs)
+
+    def check_image_shape(self) -> None:
+        name, smallest = registered_name(self), self.smallest_image
+        if len(self.image_shape) != 3:
+            raise UserError(
+                f"{name}: image_shape is {self.image_shape}, but must be (height, width, channels)."
+                " Give it to the model, as in image_shape=(28, 28, 1), or let genjax.fit take it"
+                " from the data set."
+            )
+        height, width, channels = self.image_shape
+        if min(height, width) < smallest or channels < 1:
+            raise UserError(
+                f"{name}: image_shape is {self.image_shape}, but images must be at least"
+                f" {smallest}x{smallest} with one channel."
+            )
+
+    def for_images(self, image_shape: tuple[int, ...]) -> "Model":
+        """This model for images of that shape. Raises `UserError` if it has another one."""
+        if self.image_shape not in ((), image_shape):
+            raise UserError(
+                f"{registered_name(self)}: the model is made for images of shape"
+                f" {self.image_shape}, but the data set's are {image_shape}. Leave image_shape"
+                " out to take it from the data set."
+            )
+        return dataclasses.replace(self, image_shape=image_shape)
+
+
+MODELS: dict[str, type[Model]] = {}
+ModelClass = TypeVar("ModelClass", bound=Model)
+
+
+def register(name: str) -> Callable[[type[ModelClass]], type[ModelClass]]:
+    """Class decorator: makes a model known by `name` to configurations, files and tests."""
+
+    def add(cls: type[ModelClass]) -> type[ModelClass]:
+        if name in MODELS:
+            raise ValueError(f"a model named {name!r} is registered already: {MODELS[name]}")
+        MODELS[name] = cls
+        return cls
+
+    return add
+
+
+def registered_name(model: Model) -> str:
+    for name, cls in MODELS.items():
+        if type(model) is cls:
+            return name
+    raise UserError(
+        f"{type(model).__name__} is not a registered model: put @register(...) above its class."
+    )
+
+
+def init(model: Model, key: jax.Array) -> Params:
+    """Fresh parameters of `model`. Raises `UserError` where `image_shape` is unset or too small."""
+    return model.init(key)
+
+
+def has(model: Model | type[Model], *methods: str) -> bool:
+    """Whether the model has the parts that methods of these names stand for."""
+    return all(hasattr(model, name) for name in methods)
+
+
+def to_json(model: Model) -> dict[str, Any]:
+    """The model as a JSON object: its registered `name` and every field."""
+    return {"name": registered_name(model), **dataclasses.asdict(model)}
+
+
+def from_json(spec: Mapping[str, Any]) -> Model:
+    """The model that `to_json` wrote. Raises `UserError` on an unknown name or field."""
+    fields = {name: _to_tuples(value) for name, value in spec.items() if name != "name"}
+    cls = MODELS.get(spec.get("name", ""))
+    if cls is None:
+        raise UserError(f"no model is named {spec.get('name')!r}; there are: {sorted(MODELS)}")
+    known = {field.name for field in dataclasses.fields(cls)}
+    if unknown := sorted(fields.keys() - known):
+        raise UserError(
+            f"{spec['name']} has no field {', '.join(unknown)}; its fields are: {sorted(known)}"
+        )
+    return cls(**fields)
+
+
+def _to_tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were: fields must be hashable."""
+    return tuple(map(_to_tuples, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,57 @@
+"""What every test shares: a cache folder of its own, and data small enough to train on at once."""
+
+import dataclasses
+import os
+
+import jax
+import numpy as np
+import pytest
+
+from genjax.data import Dataset, from_arrays
+from genjax.types import MODELS, Model
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With GENJAX_REQUIRE_DATA set, as where all data is known to be there, no test is skipped."""
+    report = yield
+    if report.skipped and os.environ.get("GENJAX_REQUIRE_DATA"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but GENJAX_REQUIRE_DATA is set"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Nothing is read from or written to the user's cache; compiled programs are shared."""
+    monkeypatch.setenv("GENJAX_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)
+
+
+def blobs(count: int = 50, image_shape=(8, 8, 1), seed: int = 0) -> Dataset:
+    """Images of one bright spot each, labelled by the half that it lies in."""
+    rng = np.random.default_rng(seed)
+    height, width, channels = image_shape
+    centres = rng.uniform(1, [height - 2, width - 2], (count, 2))
+    rows, columns = np.mgrid[:height, :width]
+    distance = (rows - centres[:, 0, None, None]) ** 2 + (columns - centres[:, 1, None, None]) ** 2
+    images = np.repeat((255 * np.exp(-distance / 3)).astype(np.uint8)[..., None], channels, axis=3)
+    labels = (centres[:, 0] > height / 2).astype(np.int32)
+    return from_arrays(images, labels, ("top", "bottom"), name="blobs")
+
+
+def small(name: str, **fields) -> Model:
+    """A registered model with networks of a few weights; fields that it lacks are left out."""
+    cls = MODELS[name]
+    tiny = {"channels": (4, 8), "hidden": (16,), "latent_dim": 3} | fields
+    known = {field.name for field in dataclasses.fields(cls)}
+    return cls(**{name: value for name, value in tiny.items() if name in known})
+
+
+@pytest.fixture
+def dataset():
+    return blobs()

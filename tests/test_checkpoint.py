@@ -1,0 +1,202 @@
+"""Checkpoints under attack: processes killed, files truncated, removed, one bit flipped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from conftest import small
+from test_promises import same
+
+import genjax
+from genjax import checkpoint
+from genjax.train import Training
+
+TRAINING = Training(epochs=3, batch_size=16)
+
+
+@pytest.fixture
+def finished(tmp_path, dataset, monkeypatch):
+    """The folder of a run that kept the checkpoints of its epochs 2 and 3."""
+    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    fit(tmp_path / "run", dataset)
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["2", "3"]
+    return tmp_path / "run"
+
+
+def fit(folder, dataset, **options):
+    model, key = small("vae"), jax.random.key(0)
+    return genjax.fit(model, dataset, key, TRAINING, out=folder, progress=False, **options)
+
+
+def flip(path: Path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def largest(folder: Path) -> Path:
+    files = [f for f in folder.rglob("*") if f.is_file() and f.name != "checksums.json"]
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(harm, finished, dataset):
+    whole = genjax.load(finished)
+    victim = largest(finished / "checkpoints" / "3")
+    harm(victim)
+    with pytest.warns(UserWarning, match=f"{victim}.*Using the checkpoint before it, .*/2"):
+        loaded = genjax.load(finished)
+    assert not same(loaded, whole)
+    with pytest.warns(UserWarning, match=str(victim)):
+        assert same(fit(finished, dataset), whole)  # trained its last epoch again
+
+
+def test_every_file_of_a_checkpoint_is_guarded(finished):
+    folder = finished / "checkpoints" / "3"
+    files = [f for f in folder.rglob("*") if f.is_file() and f.name != "checksums.json"]
+    for victim in files:
+        before = victim.read_bytes()
+        victim.write_bytes(before + b" ")
+        with pytest.warns(UserWarning, match=str(victim)):
+            genjax.load(finished)
+        victim.write_bytes(before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        genjax.load(finished)
+
+
+def test_without_a_whole_checkpoint_nothing_is_trained_over(finished, dataset):
+    for number in "23":
+        flip(largest(finished / "checkpoints" / number))
+    with pytest.raises(genjax.CheckpointError, match=r"No whole checkpoint is left.*--overwrite"):
+        genjax.load(finished)
+    with pytest.raises(genjax.CheckpointError, match="No whole checkpoint is left"):
+        fit(finished, dataset)
+    fit(finished, dataset, overwrite=True)
+    genjax.load(finished)
+
+
+def test_an_unfinished_checkpoint_is_ignored_and_cleared_away(finished, dataset):
+    whole = genjax.load(finished)
+    (finished / "checkpoints" / "3" / "checksums.json").unlink()  # the last file to be written
+    (finished / "checkpoints" / "4.orbax-checkpoint-tmp").mkdir()
+    assert same(fit(finished, dataset), whole)
+    assert sorted(p.name for p in (finished / "checkpoints").iterdir()) == ["2", "3"]
+
+
+def test_a_folder_of_another_run_is_not_touched(finished, dataset):
+    before = sorted(finished.rglob("*"))
+    with pytest.raises(genjax.UserError, match=r"model.latent_dim: 3 there, 5 here"):
+        genjax.fit(small("vae", latent_dim=5), dataset, jax.random.key(0), TRAINING, out=finished)
+    with pytest.raises(genjax.UserError, match=r"key.value: \[0, 0\] there, \[0, 1\] here"):
+        genjax.fit(small("vae"), dataset, jax.random.key(1), TRAINING, out=finished)
+    assert sorted(finished.rglob("*")) == before
+
+
+def test_a_folder_with_other_files_is_not_touched(tmp_path, dataset):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(genjax.UserError, match="no run of genjax"):
+            fit(tmp_path, dataset, overwrite=overwrite)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_loading_what_is_not_there(tmp_path):
+    with pytest.raises(genjax.UserError, match="does not exist: give a run's folder or a file"):
+        genjax.load(tmp_path / "nothing")
+    with pytest.raises(genjax.UserError, match="is not a run's folder"):
+        genjax.load(tmp_path)
+
+
+@pytest.mark.parametrize("harm", [flip, truncate])
+def test_a_damaged_file_of_weights_is_refused(harm, tmp_path, key):
+    path = tmp_path / "weights.npz"
+    genjax.save(path, small("vae", image_shape=(8, 8, 1)).init(key))
+    harm(path)
+    with pytest.raises(genjax.CheckpointError, match=r"weights.npz is no whole file of weights"):
+        genjax.load(path)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path, key):
+    path = tmp_path / "weights.npz"
+    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    weights = jax.tree.map(lambda leaf: leaf[..., :1], params.weights)
+    genjax.save(path, params.replace(weights=weights))
+    with pytest.raises(
+        genjax.CheckpointError, match=r"does not fit the model: weights\.\S+ should"
+    ):
+        genjax.load(path)
+
+
+def test_state_survives_a_checkpoint_with_its_key(tmp_path, dataset):
+    from genjax.train import init_state
+
+    state = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(7), TRAINING, 9)
+    checkpoint.save(tmp_path, state)
+    other = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(8), TRAINING, 9)
+    restored = checkpoint.restore(tmp_path, other)
+    assert same(checkpoint.named_arrays(restored), checkpoint.named_arrays(state))
+    np.testing.assert_array_equal(
+        jax.random.normal(restored.key, (3,)), jax.random.normal(state.key, (3,))
+    )
+
+
+KILLED = """
+import sys, jax
+sys.path.insert(0, {tests!r})
+from conftest import blobs, small
+import genjax
+from genjax.train import Training
+genjax.checkpoint.SECONDS_BETWEEN = 0.0
+genjax.fit(small("vae"), blobs(2_000), jax.random.key(0), Training({epochs}, 16), out={out!r},
+           progress=False)
+"""
+
+
+def test_killed_at_any_moment_it_ends_in_the_same_bits(tmp_path):
+    """`kill -9` of a real process, at several moments, until the run is through."""
+    environment = os.environ | {"GENJAX_CACHE_DIR": str(tmp_path / "cache")}
+    epochs = 40
+
+    def start(out):
+        script = KILLED.format(tests=str(Path(__file__).parent), out=str(out), epochs=epochs)
+        return subprocess.Popen([sys.executable, "-c", script], env=environment)
+
+    assert start(tmp_path / "whole").wait() == 0
+    killed, patience = 0, 0.0
+    while True:
+        process = start(tmp_path / "killed")
+        metrics = tmp_path / "killed" / "metrics.jsonl"
+        lines = len(metrics.read_text().splitlines()) if metrics.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            now = len(metrics.read_text().splitlines()) if metrics.exists() else 0
+            if killed < 4 and now >= lines + 4:
+                time.sleep(patience)  # a different moment within an epoch and a save every time
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                killed, patience = killed + 1, patience + 0.013
+                break
+            time.sleep(0.002)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+    assert killed == 4
+    assert same(genjax.load(tmp_path / "killed"), genjax.load(tmp_path / "whole"))
+    numbers = [
+        json.loads(line)["epoch"]
+        for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert numbers == list(range(1, epochs + 1))

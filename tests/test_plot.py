@@ -1,0 +1,47 @@
+"""Pictures: the pixels of grids, and every chart a readable file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax import plot
+
+
+def test_rounding_and_clipping():
+    np.testing.assert_array_equal(plot.to_uint8([-1.0, 0.0, 0.5, 1.0, 2.0]), [0, 0, 128, 255, 255])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_grid_shows_every_image_in_its_place(channels):
+    images = np.zeros((5, 4, 6, channels), np.float32)
+    images[3, ..., 0] = 1.0
+    canvas = plot.grid(images, columns=2)
+    assert canvas.shape == (3 * 6 + 2, 2 * 8 + 2, 3)
+    fourth = canvas[8:12, 10:16]
+    expected = [255, 0, 0] if channels == 3 else [255, 255, 255]
+    np.testing.assert_array_equal(fourth, np.broadcast_to(expected, (4, 6, 3)))
+    assert np.all(canvas[2:6, 2:8] == 0)
+    assert np.all(canvas[14:18, 10:16] == 255)  # an empty place is white
+
+
+def test_pairs_stand_one_above_the_other():
+    first, second = np.full((5, 2, 2, 1), 0.25), np.full((5, 2, 2, 1), 0.75)
+    rows = plot.side_by_side(first, second, pairs_a_row=4)
+    assert rows[:, 0, 0, 0].tolist() == [0.25] * 4 + [0.75] * 4 + [0.25, 0.75]
+
+
+def test_files(tmp_path):
+    frames = [np.full((4, 8, 8, 3), level) for level in (0.0, 0.5, 1.0)]
+    plot.save_grid(tmp_path / "new" / "grid.png", frames[1])
+    plot.save_gif(tmp_path / "a.gif", frames)
+    plot.save_strip(tmp_path / "strip.png", frames, [0, 5, 10], num=2)
+    lines = [{"epoch": e, "loss": 1 / e, "rate": e, "seconds": 1} for e in (1, 2, 3)]
+    plot.save_curves(tmp_path / "curves.png", lines)
+    z = np.random.default_rng(0).normal(size=(30, 2))
+    plot.save_latent_scatter(tmp_path / "z.png", z, np.arange(30) % 3, ["a", "b", "c"])
+    plot.save_latent_scatter(tmp_path / "plain.png", z, np.zeros(30, int))
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == 3
+    for path in tmp_path.rglob("*.png"):
+        with Image.open(path) as image:
+            assert np.asarray(image).std() > 0, path

@@ -1,0 +1,229 @@
+"""The trainer on a game small enough to be played by hand, and when things go wrong."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from conftest import blobs, small
+
+import genjax
+from genjax.train import (
+    Optimizer,
+    Training,
+    batch_of,
+    epoch,
+    gradients,
+    init_state,
+    update,
+)
+from genjax.types import Batch, Model, Params
+
+
+class Number(nn.Module):
+    """A network of one weight."""
+
+    start: float
+
+    @nn.compact
+    def __call__(self, x):
+        return self.param("w", lambda key: jnp.float32(self.start)) + 0 * jnp.sum(x)
+
+
+@dataclass(frozen=True)
+class Tug(Model):
+    """Two players: "left" minimises a b, "right" minimises -a b + b^2, over their own number."""
+
+    poison: float = 0.0
+    players: ClassVar = {"left": ("a",), "right": ("b",)}
+
+    def networks(self):
+        return {"a": (Number(2.0), (1,)), "b": (Number(3.0), (1,))}
+
+    def losses(self, params: Params, batch: Batch, key):
+        a, b = (self.apply(params, name, batch.images) for name in "ab")
+        terms = {"a": a, "poisoned": jnp.log(self.poison) if self.poison < 0 else 0.0 * a}
+        return {"left": a * b, "right": -a * b + b**2}, (terms, params.stats)
+
+    def check_image_shape(self):
+        pass
+
+
+BATCH = Batch(jnp.zeros((2, 8, 8, 1)), jnp.zeros(2, jnp.int32))
+
+
+def test_every_player_descends_its_own_loss_alone(key):  # (1)
+    own, losses, _, _ = gradients(Tug().init(key), BATCH, key)
+    assert own == {"left": {"a": {"w": 3.0}}, "right": {"b": {"w": -2.0 + 2 * 3.0}}}
+    assert losses == {"left": 6.0, "right": 3.0}
+
+
+def test_players_move_at_once_and_the_average_follows(key):  # (2), (3)
+    training = Training(optimizer=Optimizer("sgd", 0.1, b1=0.0), ema_decay=0.5)
+    state = init_state(Tug(), key, training, 1)
+    state, terms = update(state, BATCH, key, training.optimizer.transform(1), 0.5)
+    weights = state.params.weights
+    assert weights["a"]["w"] == pytest.approx(2 - 0.1 * 3)
+    assert weights["b"]["w"] == pytest.approx(3 - 0.1 * 4)  # with the old a, not 1.7
+    assert state.ema["a"]["w"] == pytest.approx(0.5 * 2 + 0.5 * 1.7)
+    assert terms.keys() == {"left_loss", "right_loss", "a", "poisoned"}
+
+
+def test_the_average_forgets_its_start_quickly(dataset, key):
+    """(3): over t = 0, 1, ... the decay is (1 + t) / (10 + t) until it reaches ema_decay."""
+    training = Training(1, 10, Optimizer("sgd", 0.1, b1=0.0), ema_decay=0.3)
+    state, _ = epoch(
+        init_state(Tug(), key, training, 5),
+        dataset.images,
+        dataset.labels,
+        training=training,
+        steps=5,
+    )
+    a, b, average = 2.0, 3.0, 2.0
+    for t in range(5):
+        a, b = a - 0.1 * b, b - 0.1 * (2 * b - a)
+        decay = min(0.3, (1 + t) / (10 + t))
+        average = decay * average + (1 - decay) * a
+    assert state.params.weights["a"]["w"] == pytest.approx(a, rel=1e-5)
+    assert state.ema["a"]["w"] == pytest.approx(average, rel=1e-5)
+
+
+def test_an_epoch_is_a_loop_of_updates(dataset, key):
+    """The compiled scan against steps taken one by one in the same order with the same keys."""
+    training = Training(epochs=2, batch_size=16, optimizer=Optimizer(schedule="cosine"))
+    model = small("vae", image_shape=dataset.image_shape)
+    state = init_state(model, key, training, 6)
+    optimizer = training.optimizer.transform(6)
+    by_hand, losses = state, []
+    for number in range(2):
+        key_order, key_steps = jax.random.split(jax.random.fold_in(state.key, number))
+        order = jax.random.permutation(key_order, 50)
+        for step in range(3):
+            batch = batch_of(dataset.images, dataset.labels, order[step * 16 : (step + 1) * 16])
+            key_step = jax.random.fold_in(key_steps, step)
+            by_hand, terms = update(by_hand, batch, key_step, optimizer)
+            losses.append(terms["loss"])
+    for _ in range(2):
+        state, terms = epoch(state, dataset.images, dataset.labels, training=training, steps=3)
+    assert terms["loss"] == pytest.approx(np.mean(losses[3:]), rel=1e-4)
+    for one, other in zip(
+        jax.tree.leaves(state.params.weights), jax.tree.leaves(by_hand.params.weights), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_batches_are_scaled_on_the_device():
+    images = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
+    batch = batch_of(jnp.asarray(images), jnp.arange(4), jnp.array([2, 0]))
+    np.testing.assert_allclose(batch.images, images[[2, 0]] / 255.0, rtol=1e-6)
+    np.testing.assert_array_equal(batch.labels, [2, 0])
+
+
+def test_training_lowers_the_loss(dataset, key):
+    losses = []
+    training = Training(epochs=30, batch_size=25, optimizer=Optimizer(learning_rate=3e-3))
+    model = small("vae", image_shape=(8, 8, 1))
+    state = init_state(model, key, training, 60)
+    for _ in range(30):
+        state, terms = epoch(state, dataset.images, dataset.labels, training=training, steps=2)
+        losses.append(float(terms["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_schedules():
+    """Half a cosine to zero; a warm-up that multiplies it."""
+    ones = {"w": jnp.ones(())}
+
+    def rates(optimizer, steps):
+        transform = optimizer.transform(steps)
+        state, seen = transform.init(ones), []
+        for _ in range(steps):
+            change, state = transform.update(ones, state, ones)
+            seen.append(-float(change["w"]))
+        return seen
+
+    sgd = Optimizer("sgd", 0.1, b1=0.0)
+    assert rates(sgd, 3) == pytest.approx([0.1, 0.1, 0.1])
+    cosine = [0.05 * (1 + np.cos(np.pi * t / 4)) for t in range(4)]
+    falling = dataclasses.replace(sgd, schedule="cosine")
+    assert rates(falling, 4) == pytest.approx(cosine)
+    warm = dataclasses.replace(falling, warmup_steps=2)
+    assert rates(warm, 4) == pytest.approx([0.5 * cosine[0], *cosine[1:]])
+    clipped = dataclasses.replace(sgd, clip_norm=0.5)
+    assert rates(clipped, 1) == pytest.approx([0.05])
+
+
+def test_adam_is_optaxs():
+    ours, theirs = Optimizer(b1=0.5).transform(1), optax.adam(1e-3, 0.5, 0.999)
+    weights = {"w": jnp.array([1.0, -2.0])}
+    change, _ = ours.update(weights, ours.init(weights), weights)
+    expected, _ = theirs.update(weights, theirs.init(weights))
+    np.testing.assert_array_equal(change["w"], expected["w"])
+
+
+def test_the_same_key_gives_the_same_weights(dataset):
+    def train(seed):
+        params = genjax.fit(
+            small("vae"), dataset, jax.random.key(seed), Training(2, 16), progress=False
+        )
+        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+
+    assert np.array_equal(train(0), train(0))
+    assert not np.array_equal(train(0), train(1))
+
+
+def test_the_users_key_survives(dataset):
+    key = jax.random.key(3)
+    genjax.fit(small("vae"), dataset, key, Training(1, 16), progress=False)
+    assert jax.random.normal(key).shape == ()  # not donated away
+
+
+def test_divergence_names_epoch_and_term(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    training = Training(50, 16, Optimizer("sgd", learning_rate=3e3))
+    with pytest.raises(genjax.TrainingDiverged, match=r"epoch \d+: the term '\w+' is (nan|inf)"):
+        genjax.fit(small("vae"), dataset, jax.random.key(0), training, out=tmp_path, progress=False)
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
+        assert all(np.isfinite(value) for value in json.loads(line).values())
+
+
+def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkeypatch):
+    """The weights break in the third epoch, while every loss is still finite."""
+    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    run_epoch = epoch
+
+    class Breaking:
+        def lower(self, *arguments, **options):
+            compiled = run_epoch.lower(*arguments, **options).compile()
+
+            def call(state, *data):
+                state, terms = compiled(state, *data)
+                return state, terms | {"finite": state.epoch < 3}
+
+            return type("Lowered", (), {"compile": lambda self: call})()
+
+    monkeypatch.setattr("genjax.train.epoch", Breaking())
+    with pytest.raises(genjax.TrainingDiverged, match=r"epoch 3: a weight .*checkpoints/2"):
+        genjax.fit(
+            small("vae"), dataset, jax.random.key(0), Training(5, 16), out=tmp_path, progress=False
+        )
+    assert genjax.load(tmp_path).model == small("vae", image_shape=(8, 8, 1))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"epochs": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"ema_decay": -0.1}]
+)
+def test_impossible_budgets_are_refused(bad, dataset, key):
+    with pytest.raises(genjax.UserError, match=f"{next(iter(bad))}: .* out of range"):
+        genjax.fit(small("vae"), dataset, key, Training(**bad))
+
+
+def test_a_model_for_other_images_is_refused(key):
+    with pytest.raises(genjax.UserError, match=r"\(8, 8, 1\), but the data set's are \(9, 9, 3\)"):
+        genjax.fit(small("vae", image_shape=(8, 8, 1)), blobs(4, (9, 9, 3)), key)
