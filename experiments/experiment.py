@@ -30,6 +30,13 @@ class Experiment:
     num_samples: int = 500
     """Draws of the importance-weighted bound that is measured at the end."""
 
+    def check(self) -> None:
+        """Raises `UserError` on what would otherwise be found out after the training."""
+        if self.num_samples < 1:
+            raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^63.")
+
     def load(self, split: str) -> Dataset:
         """The data; of a folder, every tenth image is for testing."""
         if self.dataset in data.NAMES:

@@ -43,6 +43,7 @@ class Options:
 def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[str, Any]:
     """Runs `experiment` in the folder `out`; the content of its `result.json`."""
     began = time.monotonic()
+    experiment.check()
     train_set, test_set = experiment.load("train"), experiment.load("test")
     model = experiment.model.for_images(train_set.image_shape)
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")

@@ -18,8 +18,24 @@ import jax.numpy as jnp
 
 
 def sum_event(values: jax.Array) -> jax.Array:
-    """[N, ...] -> [N]: the sum over one event, everything but the first axis."""
-    return jnp.sum(values.reshape(values.shape[0], -1), axis=1)
+    """[N, ...] -> [N]: the sum over one event, everything but the first axis.
+
+    A product with ones: XLA on a CPU fuses what is summed into the loop of a sum, which then is not
+    vectorised (28x28 Bernoulli log-densities, microseconds an image: sum 6.0, product 1.7).
+    """
+    flat = values.reshape(values.shape[0], -1)
+    ones = jnp.ones(flat.shape[1], flat.dtype)
+    return jnp.matmul(flat, ones, precision=jax.lax.Precision.HIGHEST)
+
+
+def flip_coins(key: jax.Array, probability: jax.Array) -> jax.Array:
+    """0 or 1 for every element, 1 with that probability to within 2^-16; the type is kept.
+
+    Two coins from every 32 random bits: making these is a quarter of an MLP's whole training step.
+    """
+    words = jax.random.bits(key, (-(-probability.size // 2),), jnp.uint32)
+    bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[: probability.size]
+    return (bits.reshape(probability.shape) < probability * 2**16).astype(probability.dtype)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["loc", "scale"], meta_fields=[])
@@ -56,7 +72,7 @@ class Bernoulli:
         return jax.nn.sigmoid(self.logits)
 
     def sample(self, key: jax.Array) -> jax.Array:
-        return jax.random.bernoulli(key, self.mean).astype(self.logits.dtype)
+        return flip_coins(key, self.mean)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
         """(2), in nats: [N, ...] -> [N]. For `value` in [0, 1] the negative cross-entropy."""

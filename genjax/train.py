@@ -101,16 +101,20 @@ class Training:
 
     def check(self) -> None:
         """Raises `UserError` on a value that cannot be trained with."""
-        for name, good in {
-            "epochs": self.epochs >= 1,
-            "batch_size": self.batch_size >= 1,
-            "ema_decay": 0.0 <= self.ema_decay < 1.0,
-        }.items():
-            if not good:
-                raise UserError(
-                    f"{name}: {getattr(self, name)} is out of range; epochs and batch_size are at"
-                    " least 1, ema_decay lies in [0, 1)."
-                )
+        optimizer = self.optimizer
+        for name, value, low, high in [
+            ("epochs", self.epochs, 1, math.inf),
+            ("batch_size", self.batch_size, 1, math.inf),
+            ("ema_decay", self.ema_decay, 0, 1),
+            ("optimizer.learning_rate", optimizer.learning_rate, 0, math.inf),
+            ("optimizer.warmup_steps", optimizer.warmup_steps, 0, math.inf),
+            ("optimizer.b1", optimizer.b1, 0, 1),
+            ("optimizer.b2", optimizer.b2, 0, 1),
+            ("optimizer.weight_decay", optimizer.weight_decay, 0, math.inf),
+            ("optimizer.clip_norm", optimizer.clip_norm, 0, math.inf),
+        ]:
+            if not low <= value < high:
+                raise UserError(f"{name} is {value}, but must be at least {low}, below {high}.")
 
 
 class TrainingDiverged(UserError):

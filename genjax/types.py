@@ -118,7 +118,7 @@ class Model:
     @partial(jax.jit, static_argnums=0)
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters. Raises `UserError` where `image_shape` is unset or too small."""
-        self.check_image_shape()
+        self.check()
         weights, stats = {}, {}
         for index, (name, (network, shape)) in enumerate(self.networks().items()):
             variables = dict(network.init(jax.random.fold_in(key, index), jnp.zeros((1, *shape))))
@@ -133,7 +133,11 @@ class Model:
         variables = {"params": params.weights[name], **params.stats.get(name, {})}
         return network.apply(variables, *inputs)
 
-    def check_image_shape(self) -> None:
+    def check(self) -> None:
+        """Raises `UserError` where a field has a value that the model cannot be built with.
+
+        Whole numbers must be at least 1; a model with other bounds adds them.
+        """
         name, smallest = registered_name(self), self.smallest_image
         if len(self.image_shape) != 3:
             raise UserError(
@@ -147,6 +151,10 @@ class Model:
                 f"{name}: image_shape is {self.image_shape}, but images must be at least"
                 f" {smallest}x{smallest} with one channel."
             )
+        for field, value in dataclasses.asdict(self).items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if any(type(number) is int and number < 1 for number in numbers):
+                raise UserError(f"{name}: {field} is {value}, but must be at least 1.")
 
     def for_images(self, image_shape: tuple[int, ...]) -> "Model":
         """This model for images of that shape. Raises `UserError` if it has another one."""

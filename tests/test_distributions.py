@@ -10,6 +10,7 @@ import scipy.stats
 from genjax.distributions import (
     Bernoulli,
     Normal,
+    flip_coins,
     kl_to_standard_normal,
     standard_normal_like,
 )
@@ -55,6 +56,18 @@ def test_samples_have_the_moments_of_their_distribution(key):
     coins = Bernoulli(jnp.full((20_000, 1), 1.0)).sample(key)
     assert set(np.unique(coins)) == {0.0, 1.0}
     assert np.mean(coins) == pytest.approx(1 / (1 + np.exp(-1)), abs=0.015)
+
+
+@pytest.mark.parametrize("count", [20_001, 20_000])
+def test_coins_fall_as_often_as_they_should(count, key):
+    grey = np.array([0, 1, 100, 254, 255], np.float32) / 255
+    heads = np.stack([flip_coins(key, jnp.full(count, p)) for p in grey])
+    assert set(np.unique(heads)) == {0.0, 1.0}
+    error = 4 * np.sqrt(grey * (1 - grey) / count)
+    assert np.all(np.abs(heads.mean(axis=1) - grey) <= error + 2**-16)
+    assert heads[0].max() == 0  # black stays black, and white white
+    assert heads[4].min() == 1
+    assert abs(np.corrcoef(heads[2][0:20_000:2], heads[2][1:20_000:2])[0, 1]) < 0.04
 
 
 def test_gradient_flows_through_a_sample(key):

@@ -89,7 +89,10 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
         (["--epochs", "three"], r"--epochs(.|\n)*valid options: .*--epochs"),
         (["--model.likelihood", "cauchy"], r"bernoulli(.|\n)*gaussian"),
         (["--dataset", "mnits"], r"neither a folder of images nor one of mnist, fashion_mnist"),
-        (["--epochs", "0"], r"epochs: 0 is out of range"),
+        (["--epochs", "0"], r"epochs is 0, but must be at least 1"),
+        (["--model.latent-dim", "0"], r"latent_dim is 0, but must be at least 1"),
+        (["--num-samples", "0"], r"--num-samples"),
+        (["--seed", "99999999999999999999"], r"--seed"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")

@@ -51,7 +51,7 @@ class Tug(Model):
         terms = {"a": a, "poisoned": jnp.log(self.poison) if self.poison < 0 else 0.0 * a}
         return {"left": a * b, "right": -a * b + b**2}, (terms, params.stats)
 
-    def check_image_shape(self):
+    def check(self):
         pass
 
 
@@ -217,11 +217,18 @@ def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkey
 
 
 @pytest.mark.parametrize(
-    "bad", [{"epochs": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"ema_decay": -0.1}]
+    ("training", "name"),
+    [
+        (Training(epochs=0), "epochs"),
+        (Training(batch_size=0), "batch_size"),
+        (Training(ema_decay=1.0), "ema_decay"),
+        (Training(optimizer=Optimizer(learning_rate=-1e-3)), "optimizer.learning_rate"),
+        (Training(optimizer=Optimizer(b1=float("nan"))), "optimizer.b1"),
+    ],
 )
-def test_impossible_budgets_are_refused(bad, dataset, key):
-    with pytest.raises(genjax.UserError, match=f"{next(iter(bad))}: .* out of range"):
-        genjax.fit(small("vae"), dataset, key, Training(**bad))
+def test_impossible_budgets_are_refused(training, name, dataset, key):
+    with pytest.raises(genjax.UserError, match=f"{name} is .*, but must be at least"):
+        genjax.fit(small("vae"), dataset, key, training)
 
 
 def test_a_model_for_other_images_is_refused(key):

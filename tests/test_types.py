@@ -55,6 +55,14 @@ def test_bad_image_shapes_are_refused(image_shape, message, key):
         genjax.init(genjax.VAE(image_shape=image_shape), key)
 
 
+@pytest.mark.parametrize(
+    "bad", [{"latent_dim": 0}, {"hidden": (16, -1)}, {"kernel_size": 0}, {"scale": 0.0}]
+)
+def test_impossible_fields_are_refused(bad, key):
+    with pytest.raises(UserError, match=f"{next(iter(bad))} is .*, but"):
+        genjax.init(genjax.VAE(image_shape=(8, 8, 1), **bad), key)
+
+
 def test_image_shape_comes_from_the_data_unless_it_is_set():
     assert genjax.VAE().for_images((9, 9, 3)).image_shape == (9, 9, 3)
     with pytest.raises(UserError, match=r"\(8, 8, 1\), but the data set's are \(9, 9, 3\)"):

@@ -33,7 +33,7 @@ from genjax.nn.networks import (
     ConvEncoder,
     MLPDecoder,
 )
-from genjax.types import Batch, Model, Params, Terms, Weights, register
+from genjax.types import Batch, Model, Params, Terms, UserError, Weights, register
 
 
 @register("autoencoder")
@@ -66,6 +66,11 @@ class Autoencoder(Model):
     @property
     def encoder_features(self) -> int:
         return self.latent_dim
+
+    def check(self) -> None:
+        super().check()
+        if not self.scale > 0:
+            raise UserError(f"scale is {self.scale}, but a standard deviation is above 0.")
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
         height, width, image_channels = self.image_shape

@@ -22,7 +22,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from genjax.distributions import Normal, kl_to_standard_normal, standard_normal_like
+from genjax.distributions import Normal, flip_coins, kl_to_standard_normal, standard_normal_like
 from genjax.models.autoencoder import Autoencoder
 from genjax.types import Batch, Params, Terms, Weights, register
 
@@ -70,7 +70,7 @@ class VAE(Autoencoder):
     def observe(self, images: jax.Array, key: jax.Array) -> jax.Array:
         """(0): the x that the likelihood is defined on, for images [N, H, W, C] in [0, 1]."""
         if self.binarize and self.likelihood == "bernoulli":
-            return jax.random.bernoulli(key, images).astype(images.dtype)
+            return flip_coins(key, images)
         return images
 
     def posterior(self, params: Params, x: jax.Array) -> Normal:
