@@ -47,8 +47,8 @@ def models() -> dict[str, Any]:
 
     shape = (28, 28, 1)
     return {
-        "mlp-vae 784-400-20": VAE(shape, 20, network="mlp", hidden=(400,)),
-        "conv-vae 32-64-256-20": VAE(shape, 20, channels=(32, 64), hidden=(256,)),
+        "mlp-vae 784-400-20": VAE(shape, 20, "mlp", hidden=(400,), activation="relu"),
+        "conv-vae 32-64-256-20": VAE(shape, 20, "conv", (32, 64), (256,), activation="relu"),
     }
 
 

@@ -4,7 +4,7 @@ from experiments.experiment import Experiment, add
 from genjax.models import VAE, Autoencoder
 from genjax.train import Optimizer, Training
 
-_COSINE = Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=200)
+_FAST = Optimizer(learning_rate=4e-3, schedule="cosine", warmup_steps=500)
 
 add(
     "vae-mnist",
@@ -12,7 +12,7 @@ add(
         expected="TODO",
         dataset="mnist",
         model=VAE(),
-        training=Training(epochs=20, optimizer=_COSINE),
+        training=Training(epochs=28, optimizer=_FAST),
     ),
 )
 add(
@@ -20,8 +20,8 @@ add(
     Experiment(
         expected="TODO",
         dataset="mnist",
-        model=VAE(),
-        training=Training(epochs=20, optimizer=_COSINE),
+        model=VAE(latent_dim=40, channels=(32, 64), hidden=(512,)),
+        training=Training(epochs=100, optimizer=_FAST, ema_decay=0.999),
     ),
 )
 add(
@@ -30,7 +30,8 @@ add(
         expected="TODO",
         dataset="mnist",
         model=VAE(latent_dim=2),
-        training=Training(epochs=20, optimizer=_COSINE),
+        training=Training(epochs=16, optimizer=_FAST),
+        num_samples=100,
     ),
 )
 add(
@@ -39,7 +40,7 @@ add(
         expected="TODO",
         dataset="mnist",
         model=Autoencoder(),
-        training=Training(epochs=10, optimizer=_COSINE),
+        training=Training(epochs=8, optimizer=_FAST),
     ),
 )
 add(
@@ -47,8 +48,9 @@ add(
     Experiment(
         expected="TODO",
         dataset="fashion_mnist",
-        model=VAE(),
-        training=Training(epochs=20, optimizer=_COSINE),
+        model=VAE(likelihood="gaussian"),
+        training=Training(epochs=20, optimizer=_FAST),
+        num_samples=100,
     ),
 )
 add(
@@ -56,7 +58,10 @@ add(
     Experiment(
         expected="TODO",
         dataset="cifar10",
-        model=VAE(latent_dim=128, likelihood="gaussian"),
-        training=Training(epochs=20, optimizer=_COSINE),
+        model=VAE(latent_dim=128, channels=(32, 64, 128), likelihood="gaussian"),
+        training=Training(
+            epochs=15, optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", warmup_steps=500)
+        ),
+        num_samples=20,
     ),
 )

@@ -23,7 +23,7 @@ def importance_weighted_nll(
     key: jax.Array,
     *,
     num_samples: int = 500,
-    draws_at_once: int = 50,
+    draws_at_once: int = 5,
 ) -> jax.Array:
     """(2) with k = `num_samples`: images [N, H, W, C] in [0, 1] -> [N], nats.
 

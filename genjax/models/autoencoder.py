@@ -54,10 +54,10 @@ class Autoencoder(Model):
 
     latent_dim: int = 32
     network: Literal["conv", "mlp"] = "conv"
-    channels: tuple[int, ...] = (32, 64)
+    channels: tuple[int, ...] = (16, 32)
     hidden: tuple[int, ...] = (256,)
     kernel_size: int = 4
-    activation: Activation = "relu"
+    activation: Activation = "silu"
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     scale: float = 0.1
 
