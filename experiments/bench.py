@@ -48,6 +48,7 @@ def models() -> dict[str, Any]:
     shape = (28, 28, 1)
     return {
         "mlp-vae 784-400-20": VAE(shape, 20, "mlp", hidden=(400,), activation="relu"),
+        "the same, grey": VAE(shape, 20, "mlp", hidden=(400,), activation="relu", binarize=False),
         "conv-vae 32-64-256-20": VAE(shape, 20, "conv", (32, 64), (256,), activation="relu"),
     }
 
@@ -102,19 +103,19 @@ def _flax_epochs(model: Any, dataset: Any, key: Any, steps: int) -> Any:
     class Network(nn.Module):
         @nn.compact
         def __call__(self, x, key):
-            conv, width = model.network == "conv", (4, 4)
+            conv = model.network == "conv"
             h = x
             if conv:
-                h = nn.relu(nn.Conv(32, width, strides=2)(h))
-                h = nn.relu(nn.Conv(64, width, strides=2)(h))
+                h = nn.relu(nn.Conv(32, (4, 4), strides=2)(h))
+                h = nn.relu(nn.Conv(64, (4, 4), strides=2)(h))
             h = nn.relu(nn.Dense(model.hidden[0])(h.reshape(len(h), -1)))
             mean, log_scale = jnp.split(nn.Dense(2 * model.latent_dim)(h), 2, axis=1)
             z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
             h = nn.relu(nn.Dense(model.hidden[0])(z))
             if conv:
                 h = nn.relu(nn.Dense(7 * 7 * 64)(h)).reshape(-1, 7, 7, 64)
-                h = nn.relu(nn.ConvTranspose(32, width, strides=(2, 2))(h))
-                return nn.ConvTranspose(1, width, strides=(2, 2))(h), mean, log_scale
+                h = nn.relu(nn.ConvTranspose(32, (4, 4), strides=(2, 2))(h))
+                return nn.ConvTranspose(1, (4, 4), strides=(2, 2))(h), mean, log_scale
             return nn.Dense(784)(h).reshape(x.shape), mean, log_scale
 
     network, optimizer = Network(), optax.adam(1e-3)
@@ -124,7 +125,8 @@ def _flax_epochs(model: Any, dataset: Any, key: Any, steps: int) -> Any:
 
     def loss_of(weights, x, key):
         key_x, key_z = jax.random.split(key)
-        x = jax.random.bernoulli(key_x, x).astype(jnp.float32)
+        if model.binarize:
+            x = jax.random.bernoulli(key_x, x).astype(jnp.float32)
         logits, mean, log_scale = network.apply(weights, x, key_z)
         distortion = jnp.sum(optax.sigmoid_binary_cross_entropy(logits, x)) / len(x)
         rate = 0.5 * jnp.sum(mean**2 + jnp.exp(2 * log_scale) - 1 - 2 * log_scale) / len(x)

@@ -12,7 +12,7 @@ add(
         expected="TODO",
         dataset="mnist",
         model=VAE(),
-        training=Training(epochs=28, optimizer=_FAST),
+        training=Training(epochs=24, optimizer=_FAST),
     ),
 )
 add(

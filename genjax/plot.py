@@ -43,7 +43,7 @@ def grid(images: ArrayLike, columns: int | None = None) -> np.ndarray:
 def _enlarged(canvas: np.ndarray, times: int | None = None) -> Any:
     from PIL import Image
 
-    times = times or max(1, _LONG_SIDE // max(canvas.shape[:2]))
+    times = times or max(1, round(_LONG_SIDE / max(canvas.shape[:2])))
     return Image.fromarray(canvas.repeat(times, axis=0).repeat(times, axis=1))
 
 
@@ -94,10 +94,14 @@ def save_strip(
 
 
 def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
-    """Every term of the lines of `metrics.jsonl` over the epochs, a panel each."""
+    """Every term of the lines of `metrics.jsonl` over the epochs, a panel each.
+
+    Of longer runs the first epoch is left out: next to it, the others would look like a flat line.
+    """
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    metrics = metrics[1:] if len(metrics) > 5 else metrics
     names = [n for n in metrics[-1] if n not in ("epoch", "seconds", "images_per_second")]
     figure, axes = plt.subplots(
         1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"

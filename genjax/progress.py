@@ -72,7 +72,9 @@ class TrainingProgress:
         self._bar.close()
 
     def note(self, text: str) -> None:
+        """Shows what is being done now; the clock of the epochs starts here."""
         with self._lock:
+            self._began = time.monotonic()
             self._bar.set_description(text)
 
     def epoch_done(self, done: int, terms: dict[str, float]) -> None:

@@ -43,7 +43,7 @@ def start(
         "key": jax.random.key_data(key).tolist(),
         "software": {"jax": jax.__version__, "backend": jax.default_backend()},
     }
-    if (folder / "config.json").exists() and not overwrite:
+    if _is_run(folder) and not overwrite:
         _check_same(folder, config)
     else:
         clear(folder)
@@ -59,12 +59,20 @@ def clear(folder: Path) -> None:
     """Removes what a run left in `folder`. Raises `UserError` if that is not a run's folder."""
     if not folder.exists():
         return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "config.json").exists()):
+    strange = not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())
+    if strange and not _is_run(folder):
         raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
     for name in ("result.json", "metrics.jsonl"):
         (folder / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "progress"):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return read_json(folder / "config.json").keys() >= set(_SPECIFICATION)
+    except UserError:
+        return False
 
 
 def _check_same(folder: Path, config: Mapping[str, Any]) -> None:

@@ -161,11 +161,9 @@ def update(
         mine = player_weights(model, weights, player)
         change, opt_state[player] = optimizer.update(gradient, state.opt_state[player], mine)
         weights |= optax.apply_updates(mine, change)  # (2)
-    ema = (
-        jax.tree.map(lambda e, w: e + (1 - ema_decay) * (w - e), state.ema, weights)
-        if (state.ema)
-        else {}
-    )  # (3)
+    ema: Weights = {}
+    if state.ema:
+        ema = jax.tree.map(lambda e, w: e + (1 - ema_decay) * (w - e), state.ema, weights)  # (3)
     names = {p: "loss" if len(values) == 1 else f"{p}_loss" for p in values}
     terms = {names[p]: value for p, value in values.items()} | terms
     params = state.params.replace(weights=weights, stats=stats)
@@ -264,7 +262,7 @@ def fit(
         state = checkpoint.restore(folder, state)
         run.keep_metrics(folder, int(state.epoch))
     if on_epoch and state.epoch == 0:
-        on_epoch(0, state.averaged_params())
+        on_epoch(0, _copied(state.averaged_params()))
     if state.epoch == training.epochs:
         return state.averaged_params()
 
@@ -275,6 +273,7 @@ def fit(
         arguments = (state, dataset.images, dataset.labels)
         run_epoch = epoch.lower(*arguments, training=training, steps=steps).compile()
         del arguments
+        bar.note("training")
         while state.epoch < training.epochs:
             began = time.perf_counter()
             state, device_terms = run_epoch(state, dataset.images, dataset.labels)
@@ -285,7 +284,7 @@ def fit(
             del terms["finite"]
             bar.epoch_done(done, terms)
             if on_epoch:
-                on_epoch(done, state.averaged_params())
+                on_epoch(done, _copied(state.averaged_params()))
             if folder:
                 speed = {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
                 run.append_metrics(folder, {"epoch": done, **terms, **speed})
@@ -294,6 +293,11 @@ def fit(
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
     return state.averaged_params()
+
+
+def _copied(params: Params) -> Params:
+    """Arrays of their own: those of the state are given away to the next epoch."""
+    return jax.tree.map(jnp.copy, params)
 
 
 def _losses_first(terms: Terms) -> list[tuple[str, jax.Array]]:

@@ -107,6 +107,7 @@ def test_a_folder_of_another_run_is_not_touched(finished, dataset):
 
 def test_a_folder_with_other_files_is_not_touched(tmp_path, dataset):
     (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / "config.json").write_text('{"font": "Palatino"}')
     for overwrite in (False, True):
         with pytest.raises(genjax.UserError, match="no run of genjax"):
             fit(tmp_path, dataset, overwrite=overwrite)

@@ -178,6 +178,16 @@ def test_the_same_key_gives_the_same_weights(dataset):
     assert not np.array_equal(train(0), train(1))
 
 
+def test_parameters_shown_after_an_epoch_may_be_kept(dataset):
+    kept = []
+    genjax.fit(
+        small("vae"), dataset, jax.random.key(0), Training(2, 16), progress=False,
+        on_epoch=lambda epoch, params: kept.append((epoch, params)),
+    )  # fmt: skip
+    assert [epoch for epoch, _ in kept] == [0, 1, 2]
+    assert len({float(jax.tree.leaves(params)[0].sum()) for _, params in kept}) == 3
+
+
 def test_the_users_key_survives(dataset):
     key = jax.random.key(3)
     genjax.fit(small("vae"), dataset, key, Training(1, 16), progress=False)
