@@ -127,7 +127,7 @@ def _flax_epochs(model: Any, dataset: Any, key: Any, steps: int) -> Any:
         key_x, key_z = jax.random.split(key)
         if model.binarize:
             x = jax.random.bernoulli(key_x, x).astype(jnp.float32)
-        logits, mean, log_scale = network.apply(weights, x, key_z)
+        logits, mean, log_scale = network.apply(weights, x, key_z)  # type: ignore[misc]
         distortion = jnp.sum(optax.sigmoid_binary_cross_entropy(logits, x)) / len(x)
         rate = 0.5 * jnp.sum(mean**2 + jnp.exp(2 * log_scale) - 1 - 2 * log_scale) / len(x)
         return distortion + rate

@@ -48,7 +48,7 @@ add(
     Experiment(
         expected="TODO",
         dataset="fashion_mnist",
-        model=VAE(likelihood="gaussian"),
+        model=VAE(likelihood="gaussian", scale=0.2),
         training=Training(epochs=20, optimizer=_FAST),
         num_samples=100,
     ),
@@ -58,9 +58,9 @@ add(
     Experiment(
         expected="TODO",
         dataset="cifar10",
-        model=VAE(latent_dim=128, channels=(32, 64, 128), likelihood="gaussian"),
+        model=VAE(latent_dim=64, channels=(32, 64, 64), likelihood="gaussian", scale=0.2),
         training=Training(
-            epochs=15, optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", warmup_steps=500)
+            epochs=12, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=500)
         ),
         num_samples=20,
     ),
