@@ -80,7 +80,7 @@ def _genjax_epochs(model: Any, dataset: Any, key: Any, steps: int) -> Any:
     from genjax.train import Training, epoch, init_state
 
     training = Training(batch_size=BATCH)
-    state = init_state(model, key, training, steps)
+    state = init_state(model, key, training)
     arrays = (dataset.images, dataset.labels)
     compiled = epoch.lower(state, *arrays, training=training, steps=steps).compile()
 

@@ -31,27 +31,30 @@ class Experiment:
     """Draws of the importance-weighted bound that is measured at the end."""
 
     def check(self) -> None:
-        """Raises `UserError` on what would otherwise be found out after the training."""
+        """Raises `UserError` on what cannot be trained with or measured."""
+        self.training.check()
         if self.num_samples < 1:
             raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
-        if not 0 <= self.seed < 2**63:
-            raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^63.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
 
-    def load(self, split: str) -> Dataset:
-        """The data; of a folder, every tenth image is for testing."""
+    def load(self) -> tuple[Dataset, Dataset]:
+        """The images to train on, and those to test on: of a folder, every tenth."""
         if self.dataset in data.NAMES:
-            return data.load(self.dataset, split)
+            return data.load(self.dataset, "train"), data.load(self.dataset, "test")
         if not Path(self.dataset).is_dir():
             raise UserError(
                 f"--dataset {self.dataset}: neither a folder of images nor one of"
                 f" {', '.join(data.NAMES)}."
             )
         whole = data.from_folder(self.dataset, self.image_size)
-        is_test = np.arange(len(whole)) % 10 == 9
-        chosen = is_test if split == "test" else ~is_test
-        if not chosen.any():
+        if len(whole) < 10:
             raise UserError(f"--dataset {self.dataset}: {len(whole)} images are too few; give 10.")
-        return whole.subset(np.flatnonzero(chosen), f"the {split} part")
+        is_test = np.arange(len(whole)) % 10 == 9
+        return (
+            whole.subset(np.flatnonzero(~is_test), "nine tenths"),
+            whole.subset(np.flatnonzero(is_test), "every tenth"),
+        )
 
 
 EXPERIMENTS: dict[str, Experiment] = {}

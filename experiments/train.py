@@ -22,11 +22,12 @@ import genjax
 from experiments.experiment import EXPERIMENTS, Experiment
 from genjax import plot, run
 from genjax.data import Dataset
-from genjax.files import read_json, write_json
+from genjax.files import read_json, replace_file, write_json
 from genjax.types import Params, UserError, has, registered_name
 
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
+_ENCODED_AT_ONCE = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,34 +45,37 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     """Runs `experiment` in the folder `out`; the content of its `result.json`."""
     began = time.monotonic()
     experiment.check()
-    train_set, test_set = experiment.load("train"), experiment.load("test")
+    train_set, test_set = experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
+    model.check()
+    training = experiment.training
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
     key_run, key_show, key_test = jax.random.split(jax.random.key(experiment.seed), 3)
-    every = max(1, experiment.training.epochs // _FRAMES)
+
+    run.start(out, model, training, train_set.record(), key_run, overwrite)
+    if (out / "result.json").exists():
+        result = read_json(out / "result.json")
+        if result.get("record", {}).get("num_samples") == experiment.num_samples:
+            print(f"{out} is finished already. To train it anew: --overwrite.")
+            return result
+
+    every = max(1, training.epochs // _FRAMES)
 
     def keep_frame(epoch: int, params: Params) -> None:
-        if epoch % every == 0 or epoch == experiment.training.epochs:
+        if epoch % every == 0 or epoch == training.epochs:
             frame = plot.to_uint8(genjax.sample(params, key_show, _SHOWN))
             path = out / "progress" / f"{epoch:06d}.npy"
             path.parent.mkdir(exist_ok=True)
-            np.save(path, frame)
+            replace_file(path, lambda file: np.save(file, frame))
 
-    params = genjax.fit(
-        model,
-        train_set,
-        key_run,
-        experiment.training,
-        out=out,
-        overwrite=overwrite,
-        on_epoch=keep_frame,
-    )
-    if (out / "result.json").exists():
-        print(f"{out} is finished already. To train it anew: --overwrite.")
-        return read_json(out / "result.json")
+    params = genjax.fit(model, train_set, key_run, training, out=out, on_epoch=keep_frame)
     result = genjax.evaluate(params, test_set, key_test, num_samples=experiment.num_samples)
     draw(out / "figures", params, test_set, key_show)
-    result |= {"expected": experiment.expected, "seconds": time.monotonic() - began}
+    seconds = {
+        "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
+        "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
+    }
+    result |= seconds | {"expected": experiment.expected}
     write_json(out / "result.json", result)
     return result
 
@@ -89,13 +93,19 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         figures / "progression.png", [frames[i] for i in rows], [epochs[i] for i in rows]
     )
     if has(model, "encode", "decode"):
-        originals = test_set.images[:32] / 255.0
-        pairs = plot.side_by_side(originals, genjax.reconstruct(params, originals))
+        originals = np.asarray(test_set.images[:32] / 255.0)
+        pairs = plot.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
         plot.save_grid(figures / "reconstructions.png", pairs, columns=8)
     if has(model, "encode", "decode") and model.latent_dim == 2:
         plane = genjax.manifold(params, 20)
         plot.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
-        z = genjax.encode(params, test_set.images / 255.0)
+        chunks = range(0, len(test_set), _ENCODED_AT_ONCE)
+        z = np.concatenate(
+            [
+                genjax.encode(params, test_set.images[i : i + _ENCODED_AT_ONCE] / 255.0)
+                for i in chunks
+            ]
+        )
         plot.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
 
 
@@ -117,7 +127,8 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nstopped. The same command continues the run in {out}.", file=sys.stderr)
+        less = ", without --overwrite," if options.overwrite else ""
+        print(f"\nstopped. The same command{less} continues the run in {out}.", file=sys.stderr)
         return 130
     for term in ("negative_elbo", "nll", "reconstruction_error"):
         if term in result:

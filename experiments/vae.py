@@ -21,7 +21,7 @@ add(
         expected="TODO",
         dataset="mnist",
         model=VAE(latent_dim=40, channels=(32, 64), hidden=(512,)),
-        training=Training(epochs=100, optimizer=_FAST, ema_decay=0.999),
+        training=Training(epochs=60, optimizer=_FAST, ema_decay=0.999),
     ),
 )
 add(

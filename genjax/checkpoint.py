@@ -11,8 +11,6 @@ import hashlib
 import json
 import shutil
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +67,9 @@ def filled(target: Any, arrays: dict[str, np.ndarray], where: Path) -> Any:
 
 def _checkpoints(folder: Path) -> list[Path]:
     """The finished checkpoints of a run, newest first."""
-    finished = (folder / "checkpoints").glob(f"[0-9]*/{_CHECKSUMS}")
-    return sorted((path.parent for path in finished), key=lambda path: -int(path.name))
+    finished = (folder / "checkpoints").glob(f"*/{_CHECKSUMS}")
+    numbered = [path.parent for path in finished if path.parent.name.isdigit()]
+    return sorted(numbered, key=lambda path: -int(path.name))
 
 
 def newest(folder: Path) -> Path | None:
@@ -142,8 +141,12 @@ def _newest_arrays(folder: Path) -> tuple[Path, dict[str, np.ndarray]] | None:
 def restore(folder: Path, fresh: TrainState) -> TrainState:
     """The newest whole checkpoint of the run in `folder`, or `fresh` where there is none."""
     found = _newest_arrays(folder)
-    for path in (folder / "checkpoints").glob("*"):
-        if path not in _checkpoints(folder):  # a process died while it wrote this one
+    whole = _checkpoints(folder)
+    if found:  # what is newer than the one found is damaged, and will be written again
+        whole = whole[whole.index(found[0]) :]
+    for path in (folder / "checkpoints").glob("[0-9]*"):
+        ours = path.name.isdigit() or ".orbax-checkpoint-tmp" in path.name
+        if ours and path not in whole:  # or a process died while it wrote this one
             shutil.rmtree(path, ignore_errors=True)
     return fresh if found is None else filled(fresh, found[1], found[0])
 
@@ -198,6 +201,6 @@ def _read_npz(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
         raise UserError(
             f"{path} does not exist: give a run's folder or a file of weights."
         ) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # numpy, zipfile and zlib have each their own errors
         raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
     return from_json(spec), arrays

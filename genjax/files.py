@@ -25,6 +25,11 @@ def enable_compilation_cache() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
+def software() -> dict[str, str]:
+    """What computed a result, for its record."""
+    return {"jax": jax.__version__, "backend": jax.default_backend()}
+
+
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Puts what `write` writes in the place of `path`: whole or not at all, whenever we die."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -45,7 +50,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises `UserError` where the file is missing or not JSON."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
+        if not isinstance(value, dict):
+            raise ValueError("it holds no JSON object")
+        return value
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {path.parent} is not a run's folder.") from None
     except (ValueError, OSError) as error:

@@ -53,9 +53,16 @@ def save_grid(path: Path, images: ArrayLike, columns: int | None = None) -> None
     _enlarged(grid(images, columns)).save(path)
 
 
-def side_by_side(images: ArrayLike, others: ArrayLike, pairs_a_row: int = 8) -> np.ndarray:
-    """Two sets [N, H, W, C] as one: rows of the first, each with its row of the second below."""
-    first, second = np.asarray(images), np.asarray(others)
+def side_by_side(images: np.ndarray, others: np.ndarray, pairs_a_row: int = 8) -> np.ndarray:
+    """Two sets [N, H, W, C] as one: rows of the first, each with its row of the second below.
+
+    To be shown in `pairs_a_row` columns; a last row that is not full is filled up with white.
+    """
+    missing = -len(images) % pairs_a_row
+    first, second = (
+        np.pad(part, [(0, missing), (0, 0), (0, 0), (0, 0)], constant_values=1.0)
+        for part in (np.asarray(images), np.asarray(others))
+    )
     rows = [
         part[start : start + pairs_a_row]
         for start in range(0, len(first), pairs_a_row)
@@ -101,6 +108,8 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not metrics:
+        return
     metrics = metrics[1:] if len(metrics) > 5 else metrics
     names = [n for n in metrics[-1] if n not in ("epoch", "seconds", "images_per_second")]
     figure, axes = plt.subplots(

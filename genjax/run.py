@@ -8,16 +8,17 @@ figures/        the pictures
 progress/       samples of the same latents after chosen epochs
 """
 
+import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from genjax.files import read_json, replace_file, write_json
+from genjax.files import read_json, replace_file, software, write_json
 from genjax.types import Model, UserError, from_json, to_json
 
 _SPECIFICATION = ("model", "training", "dataset", "key")
@@ -41,13 +42,17 @@ def start(
         "training": dataclasses.asdict(training),
         "dataset": dict(dataset),
         "key": jax.random.key_data(key).tolist(),
-        "software": {"jax": jax.__version__, "backend": jax.default_backend()},
+        "software": software(),
     }
     if _is_run(folder) and not overwrite:
-        _check_same(folder, config)
+        defaults = {
+            "model": to_json(type(model)()),
+            "training": dataclasses.asdict(type(training)()),
+        }
+        _check_same(folder, config, defaults)
     else:
-        clear(folder)
         try:
+            clear(folder)
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "config.json", config)
         except OSError as error:
@@ -65,19 +70,43 @@ def clear(folder: Path) -> None:
     for name in ("result.json", "metrics.jsonl"):
         (folder / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "progress"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
 
 
 def _is_run(folder: Path) -> bool:
+    """Whether a run lies there: its configuration, or, if that is damaged, what it left."""
+    with contextlib.suppress(UserError):
+        if read_json(folder / "config.json").keys() >= set(_SPECIFICATION):
+            return True
+    return (folder / "metrics.jsonl").exists() and (folder / "checkpoints").is_dir()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from training in `folder`: they get a `UserError`."""
     try:
-        return read_json(folder / "config.json").keys() >= set(_SPECIFICATION)
-    except UserError:
-        return False
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"another process is training in {folder}: wait for it, or choose another folder."
+            ) from None
+        yield
 
 
-def _check_same(folder: Path, config: Mapping[str, Any]) -> None:
+def _check_same(
+    folder: Path, config: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
+) -> None:
     held = read_json(folder / "config.json")
     ours = json.loads(json.dumps(config))
+    for part, values in defaults.items():  # of fields that did not exist when the run began
+        held[part] = _completed(held.get(part), values)
     different = [
         f"  {part}.{name}: {left.get(name)!r} there, {right.get(name)!r} here"
         for part in _SPECIFICATION
@@ -90,6 +119,14 @@ def _check_same(folder: Path, config: Mapping[str, Any]) -> None:
             f"{folder} holds a run of another configuration:\n" + "\n".join(different) + "\n"
             "Choose another folder (--out), or throw that run away (--overwrite)."
         )
+
+
+def _completed(held: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    held = _fields(held)
+    return json.loads(json.dumps(defaults)) | {
+        name: _completed(value, defaults[name]) if isinstance(defaults.get(name), dict) else value
+        for name, value in held.items()
+    }
 
 
 def _fields(part: Any) -> dict[str, Any]:
@@ -107,19 +144,21 @@ def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`, without a last one that was cut off."""
+    """The lines of `metrics.jsonl`, but for those that are damaged or were cut off."""
     path = folder / "metrics.jsonl"
     lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError):
+            line = json.loads(text)
+            if isinstance(line, dict) and isinstance(line.get("epoch"), int):
+                lines.append(line)
     return lines
 
 
 def keep_metrics(folder: Path, epochs: int) -> None:
     """Drops the lines after so many epochs: those that a resumed run will write again."""
     kept = [line for line in read_metrics(folder) if line["epoch"] <= epochs]
-    content = "".join(json.dumps(line) + "\n" for line in kept)
-    replace_file(folder / "metrics.jsonl", lambda file: file.write(content.encode()))
+    content = "".join(json.dumps(line) + "\n" for line in kept).encode()
+    path = folder / "metrics.jsonl"
+    if not path.exists() or path.read_bytes() != content:
+        replace_file(path, lambda file: file.write(content))

@@ -1,7 +1,8 @@
 """Training: the update of the players, an epoch as one compiled scan, and `fit`.
 
-One trainer serves any number of players. All their losses come from one shared forward pass; each
-player's gradient is the pull-back of its own loss to the weights of its own networks:
+One trainer serves any number of players. A model states all their losses in one function, from one
+shared forward pass; each player's gradient is that of its own loss alone, in the weights of its own
+networks alone:
 
 (1) g_p = d loss_p / d weights_p     for every player p, at the same weights (simultaneous updates)
 (2) weights_p <- weights_p - optimizer_p(g_p)
@@ -11,13 +12,15 @@ Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and st
 fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
 """
 
+import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +30,7 @@ from genjax import checkpoint, run
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
-from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
+from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights, check_fields
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Optimizer:
         name: of the optax optimizer; "adamw" is "adam" with decoupled `weight_decay`.
         learning_rate: its largest value.
         schedule: constant, or falling as half a cosine to zero at the run's end.
-        warmup_steps: over which the learning rate rises from zero.
+        warmup_steps: over which the learning rate rises from zero; at most a fifth of the run.
         b1, b2: decay of the first and second moments.
         weight_decay: of "adamw".
         clip_norm: largest norm of a player's gradient; 0 leaves it alone.
@@ -59,7 +62,7 @@ class Optimizer:
         if self.schedule == "cosine":
             rate = optax.cosine_decay_schedule(self.learning_rate, max(1, steps))
         if self.warmup_steps:
-            rate = _warmed_up(rate, self.warmup_steps)
+            rate = _warmed_up(rate, max(1, min(self.warmup_steps, steps // 5)))
         descend = {
             "adam": lambda: optax.adam(rate, self.b1, self.b2),
             "adamw": lambda: optax.adamw(rate, self.b1, self.b2, weight_decay=self.weight_decay),
@@ -102,9 +105,9 @@ class Training:
     def check(self) -> None:
         """Raises `UserError` on a value that cannot be trained with."""
         optimizer = self.optimizer
+        check_fields(self, "training")
+        check_fields(dataclasses.replace(optimizer, warmup_steps=1), "optimizer")
         for name, value, low, high in [
-            ("epochs", self.epochs, 1, math.inf),
-            ("batch_size", self.batch_size, 1, math.inf),
             ("ema_decay", self.ema_decay, 0, 1),
             ("optimizer.learning_rate", optimizer.learning_rate, 0, math.inf),
             ("optimizer.warmup_steps", optimizer.warmup_steps, 0, math.inf),
@@ -130,19 +133,21 @@ def gradients(
 ) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
     """(1): every player's gradient; with the losses, the terms, and the new `stats`.
 
-    One forward pass serves all players. The compiler drops the parts of a pull-back that end in
-    another player's weights.
+    Every player differentiates the same function, and the compiler merges the forward passes that
+    they have in common. (One pull-back with zeros for the others' losses would do the work of all
+    for each, and turn an infinite derivative of another's loss into 0 times infinity.)
     """
     model = params.model
+    own, values, terms, stats = {}, {}, {}, params.stats
+    for player in model.players:
 
-    def losses(weights: Weights):
-        return model.losses(params.replace(weights=weights), batch, key)
+        def loss(mine: Weights, player: str = player) -> tuple[jax.Array, Any]:
+            weights = params.weights | mine
+            losses, aux = model.losses(params.replace(weights=weights), batch, key)
+            return losses[player], (losses, aux)
 
-    values, pull_back, (terms, stats) = jax.vjp(losses, params.weights, has_aux=True)
-    own = {}
-    for player in values:
-        one_hot = {p: jnp.full_like(v, p == player) for p, v in values.items()}
-        own[player] = player_weights(model, pull_back(one_hot)[0], player)
+        mine = player_weights(model, params.weights, player)
+        own[player], (values, (terms, stats)) = jax.grad(loss, has_aux=True)(mine)
     return own, values, terms, stats
 
 
@@ -170,10 +175,10 @@ def update(
     return state.replace(params=params, opt_state=opt_state, ema=ema), terms
 
 
-def init_state(model: Model, key: jax.Array, training: Training, steps: int) -> TrainState:
-    """The state before the first epoch; `steps` is the length of the whole run."""
+def init_state(model: Model, key: jax.Array, training: Training) -> TrainState:
+    """The state before the first epoch."""
     params = model.init(jax.random.fold_in(key, 0))
-    optimizer = training.optimizer.transform(steps)
+    optimizer = training.optimizer.transform(steps=1)  # the schedule is no part of its state
     opt_state = {
         player: optimizer.init(player_weights(model, params.weights, player))
         for player in model.players
@@ -256,15 +261,29 @@ def fit(
     training.check()
     model = model.for_images(dataset.image_shape)
     steps = max(1, len(dataset) // training.batch_size)
-    state = init_state(model, key, training, steps * training.epochs)
+    state = init_state(model, key, training)
     folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
+    with run.locked(folder) if folder else contextlib.nullcontext():
+        return _fit(state, dataset, training, steps, folder, on_epoch, progress).averaged_params()
+
+
+def _fit(
+    state: TrainState,
+    dataset: Dataset,
+    training: Training,
+    steps: int,
+    folder: Path | None,
+    on_epoch: Callable[[int, Params], None] | None,
+    progress: bool,
+) -> TrainState:
+    """The epochs that are still to be done, from the newest checkpoint on."""
     if folder:
         state = checkpoint.restore(folder, state)
         run.keep_metrics(folder, int(state.epoch))
     if on_epoch and state.epoch == 0:
         on_epoch(0, _copied(state.averaged_params()))
     if state.epoch == training.epochs:
-        return state.averaged_params()
+        return state
 
     images_an_epoch = steps * min(training.batch_size, len(dataset))
     saved_at = time.monotonic()
@@ -292,7 +311,7 @@ def fit(
                 if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
-    return state.averaged_params()
+    return state
 
 
 def _copied(params: Params) -> Params:
@@ -308,10 +327,11 @@ def _check_finite(terms: dict[str, float], done: int, folder: Path | None) -> No
     bad = [name for name, value in terms.items() if not math.isfinite(value)]
     if not bad and terms["finite"]:
         return
+    bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
     what = f"the term {bad[0]!r} is {terms[bad[0]]}" if bad else "a weight is not finite"
     kept = checkpoint.newest(folder) if folder else None
     raise TrainingDiverged(
         f"training stopped in epoch {done}: {what}. "
-        + (f"The last good checkpoint is {kept}. " if kept else "No checkpoint was kept. ")
+        + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")
         + "A smaller optimizer.learning_rate, optimizer.clip_norm 1, or warm-up steps may help."
     )

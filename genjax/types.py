@@ -6,10 +6,12 @@ written to JSON and back by `to_json` and `from_json`.
 """
 
 import dataclasses
+import math
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import flax.linen as nn
 import jax
@@ -87,6 +89,10 @@ class Model:
 
     image_shape: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _to_tuples(getattr(self, field.name)))
+
     # The players of the training game: each minimises its own loss over the weights of its own
     # networks.
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -136,7 +142,7 @@ class Model:
     def check(self) -> None:
         """Raises `UserError` where a field has a value that the model cannot be built with.
 
-        Whole numbers must be at least 1; a model with other bounds adds them.
+        A model whose fields have other bounds than those of `check_fields` adds them.
         """
         name, smallest = registered_name(self), self.smallest_image
         if len(self.image_shape) != 3:
@@ -151,10 +157,7 @@ class Model:
                 f"{name}: image_shape is {self.image_shape}, but images must be at least"
                 f" {smallest}x{smallest} with one channel."
             )
-        for field, value in dataclasses.asdict(self).items():
-            numbers = value if isinstance(value, tuple) else (value,)
-            if any(type(number) is int and number < 1 for number in numbers):
-                raise UserError(f"{name}: {field} is {value}, but must be at least 1.")
+        check_fields(self, name)
 
     def for_images(self, image_shape: tuple[int, ...]) -> "Model":
         """This model for images of that shape. Raises `UserError` if it has another one."""
@@ -175,8 +178,9 @@ def register(name: str) -> Callable[[type[ModelClass]], type[ModelClass]]:
     """Class decorator: makes a model known by `name` to configurations, files and tests."""
 
     def add(cls: type[ModelClass]) -> type[ModelClass]:
-        if name in MODELS:
-            raise ValueError(f"a model named {name!r} is registered already: {MODELS[name]}")
+        known = MODELS.get(name, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"a model named {name!r} is registered already: {known}")
         MODELS[name] = cls
         return cls
 
@@ -209,7 +213,9 @@ def to_json(model: Model) -> dict[str, Any]:
 
 def from_json(spec: Mapping[str, Any]) -> Model:
     """The model that `to_json` wrote. Raises `UserError` on an unknown name or field."""
-    fields = {name: _to_tuples(value) for name, value in spec.items() if name != "name"}
+    if not isinstance(spec, Mapping):
+        raise UserError(f"{spec!r} is not the specification of a model.")
+    fields = {name: value for name, value in spec.items() if name != "name"}
     cls = MODELS.get(spec.get("name", ""))
     if cls is None:
         raise UserError(f"no model is named {spec.get('name')!r}; there are: {sorted(MODELS)}")
@@ -219,6 +225,29 @@ def from_json(spec: Mapping[str, Any]) -> Model:
             f"{spec['name']} has no field {', '.join(unknown)}; its fields are: {sorted(known)}"
         )
     return cls(**fields)
+
+
+def check_fields(spec: Any, name: str) -> None:
+    """Raises `UserError` where a field of the dataclass `spec` is not of its type.
+
+    Whole numbers must be at least 1 and others finite; a choice must be one of its names.
+    """
+    for field, kind in typing.get_type_hints(type(spec)).items():
+        if typing.get_origin(kind) is ClassVar or field == "image_shape":
+            continue
+        value = getattr(spec, field)
+        if typing.get_origin(kind) is Literal:
+            good, must = value in typing.get_args(kind), f"one of {typing.get_args(kind)}"
+        elif kind is int or kind == tuple[int, ...]:
+            numbers = value if isinstance(value, tuple) else (value,)
+            good = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
+            must = "a whole number of at least 1" + ("" if kind is int else ", or several")
+        elif kind is float:
+            good, must = isinstance(value, int | float) and math.isfinite(value), "a finite number"
+        else:
+            continue
+        if not good:
+            raise UserError(f"{name}: {field} is {value!r}, but must be {must}.")
 
 
 def _to_tuples(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,6 +106,44 @@ def test_a_folder_of_another_run_is_not_touched(finished, dataset):
     assert sorted(finished.rglob("*")) == before
 
 
+def test_a_run_from_before_a_field_existed_goes_on(finished, dataset):
+    config = json.loads((finished / "config.json").read_text())
+    del config["model"]["beta"], config["training"]["optimizer"]["clip_norm"]
+    (finished / "config.json").write_text(json.dumps(config))
+    fit(finished, dataset)
+
+
+@pytest.mark.parametrize("content", ["[]", "", '{"model": null}', '{"model": '])
+def test_a_damaged_configuration_is_an_error_and_can_be_overwritten(content, finished, dataset):
+    (finished / "config.json").write_text(content)
+    for use in (genjax.load, lambda folder: fit(folder, dataset)):
+        with pytest.raises(genjax.UserError, match=r"config.json|specification|configuration"):
+            use(finished)
+    fit(finished, dataset, overwrite=True)
+
+
+def test_damaged_metrics_cost_only_the_damaged_line(finished, dataset):
+    path = finished / "metrics.jsonl"
+    first, second, third = path.read_text().splitlines()
+    path.write_text("\n".join([first, "3", second[:-7], third]))
+    assert [line["epoch"] for line in genjax.run.read_metrics(finished)] == [1, 3]
+    fit(finished, dataset)
+
+
+def test_what_else_lies_among_the_checkpoints_is_left_alone(finished, dataset):
+    shutil.copytree(finished / "checkpoints" / "3", finished / "checkpoints" / "3-best")
+    (finished / "checkpoints" / "notes.txt").write_text("mine")
+    genjax.load(finished)
+    fit(finished, dataset)
+    assert (finished / "checkpoints" / "3-best").exists()
+    assert (finished / "checkpoints" / "notes.txt").exists()
+
+
+def test_two_processes_cannot_train_in_one_folder(finished, dataset):
+    with genjax.run.locked(finished), pytest.raises(genjax.UserError, match="another process"):
+        fit(finished, dataset)
+
+
 def test_a_folder_with_other_files_is_not_touched(tmp_path, dataset):
     (tmp_path / "thesis.tex").write_text("years of work")
     (tmp_path / "config.json").write_text('{"font": "Palatino"}')
@@ -144,9 +183,9 @@ def test_weights_of_another_shape_are_refused(tmp_path, key):
 def test_state_survives_a_checkpoint_with_its_key(tmp_path, dataset):
     from genjax.train import init_state
 
-    state = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(7), TRAINING, 9)
+    state = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(7), TRAINING)
     checkpoint.save(tmp_path, state)
-    other = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(8), TRAINING, 9)
+    other = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(8), TRAINING)
     restored = checkpoint.restore(tmp_path, other)
     assert same(checkpoint.named_arrays(restored), checkpoint.named_arrays(state))
     np.testing.assert_array_equal(

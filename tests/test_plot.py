@@ -27,7 +27,8 @@ def test_a_grid_shows_every_image_in_its_place(channels):
 def test_pairs_stand_one_above_the_other():
     first, second = np.full((5, 2, 2, 1), 0.25), np.full((5, 2, 2, 1), 0.75)
     rows = plot.side_by_side(first, second, pairs_a_row=4)
-    assert rows[:, 0, 0, 0].tolist() == [0.25] * 4 + [0.75] * 4 + [0.25, 0.75]
+    last = [[0.25, 1, 1, 1], [0.75, 1, 1, 1]]
+    assert rows[:, 0, 0, 0].reshape(4, 4).tolist() == [[0.25] * 4, [0.75] * 4, *last]
 
 
 def test_files(tmp_path):
@@ -37,6 +38,8 @@ def test_files(tmp_path):
     plot.save_strip(tmp_path / "strip.png", frames, [0, 5, 10], num=2)
     lines = [{"epoch": e, "loss": 1 / e, "rate": e, "seconds": 1} for e in (1, 2, 3)]
     plot.save_curves(tmp_path / "curves.png", lines)
+    plot.save_curves(tmp_path / "none.png", [])  # nothing is known, nothing is drawn
+    assert not (tmp_path / "none.png").exists()
     z = np.random.default_rng(0).normal(size=(30, 2))
     plot.save_latent_scatter(tmp_path / "z.png", z, np.arange(30) % 3, ["a", "b", "c"])
     plot.save_latent_scatter(tmp_path / "plain.png", z, np.zeros(30, int))

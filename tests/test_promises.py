@@ -32,7 +32,7 @@ def test_trains_and_samples_at_any_size(name, image_shape):
         model, data, jax.random.key(0), Training(epochs=1, batch_size=8), progress=False
     )
     assert params.model.image_shape == image_shape
-    fresh = init_state(params.model, jax.random.key(0), Training(), 1).params
+    fresh = init_state(params.model, jax.random.key(0), Training()).params
     for network in fresh.weights:
         assert not same(fresh.weights[network], params.weights[network]), f"{network} stood still"
     images = genjax.sample(params, jax.random.key(1), 5)

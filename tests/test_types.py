@@ -56,11 +56,33 @@ def test_bad_image_shapes_are_refused(image_shape, message, key):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"latent_dim": 0}, {"hidden": (16, -1)}, {"kernel_size": 0}, {"scale": 0.0}]
+    "bad",
+    [
+        {"latent_dim": 0},
+        {"hidden": (16, -1)},
+        {"kernel_size": 2.5},
+        {"scale": 0.0},
+        {"scale": float("inf")},
+        {"beta": -1.0},
+        {"likelihood": "Bernoulli"},
+        {"network": "cnn"},
+        {"activation": "rleu"},
+    ],
 )
 def test_impossible_fields_are_refused(bad, key):
     with pytest.raises(UserError, match=f"{next(iter(bad))} is .*, but"):
         genjax.init(genjax.VAE(image_shape=(8, 8, 1), **bad), key)
+
+
+def test_lists_become_tuples_and_whole_numbers_may_stand_for_others(key):
+    model = genjax.VAE(image_shape=[8, 8, 1], channels=[2], hidden=[4], beta=0)
+    assert model.channels == (2,)
+    assert model.init(key).model == model
+
+
+def test_without_convolutions_a_conv_network_is_a_dense_one(key):
+    params = genjax.init(genjax.VAE(image_shape=(9, 8, 1), channels=(), hidden=(4,)), key)
+    assert genjax.sample(params, key, 2).shape == (2, 9, 8, 1)
 
 
 def test_image_shape_comes_from_the_data_unless_it_is_set():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset
-from genjax.files import enable_compilation_cache
+from genjax.files import enable_compilation_cache, software
 from genjax.metrics import likelihood
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
@@ -25,16 +25,17 @@ def _measure(
     images = images.astype(jnp.float32) / 255.0
     values = {}
     if has(model, "encode", "decode"):
-        values["latents"] = model.encode(params, images)
-        error = model.decode(params, values["latents"]) - images
+        error = model.decode(params, model.encode(params, images)) - images
         values["reconstruction_error"] = jnp.mean(error**2, axis=(1, 2, 3))
-    if has(model, "log_weights"):
-        key_elbo, key_nll = jax.random.split(key)
-        distortion, rate = model.distortion_and_rate(params, images, key_elbo)
+    if has(model, "observe", "posterior", "distortion_and_rate", "log_weights"):
+        key_x, key_elbo, key_nll = jax.random.split(key, 3)
+        x = model.observe(images, key_x)  # the same for both bounds
+        distortion, rate = model.distortion_and_rate(params, x, key_elbo)
         values |= {"negative_elbo": distortion + rate, "distortion": distortion, "rate": rate}
         values["nll"] = likelihood.importance_weighted_nll(
-            params, images, key_nll, num_samples=num_samples
+            params, x, key_nll, num_samples=num_samples
         )
+        values["posterior_means"] = model.posterior(params, x).loc
     return values
 
 
@@ -55,10 +56,12 @@ def evaluate(
         progress: show a bar.
 
     Returns:
-        For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel, in
-        units of [0, 1]. For one with a likelihood also, in nats an image, `negative_elbo` with its
-        halves `distortion` and `rate`, and `nll`, the bound of k = `num_samples`; and
-        `active_units`. Every mean over images has its standard error beside it, `..._sem`.
+        For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
+        the images as they are, in units of [0, 1]. For one with a likelihood also, in nats an
+        image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
+        k = `num_samples`; and `active_units`; these on what the likelihood is defined on: a binary
+        likelihood on one binary draw of every image, the same for all. Every mean over images has
+        its standard error beside it, `..._sem`.
         `record` says how all this was measured.
 
     Raises:
@@ -92,16 +95,17 @@ def evaluate(
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     result: dict[str, Any] = {}
-    latents = values.pop("latents", None)
+    posterior_means = values.pop("posterior_means", None)
     for name, value in values.items():
         result[name] = float(np.mean(value, dtype=np.float64))
         result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
-    if "rate" in values:
-        result["active_units"] = likelihood.active_units(latents)
+    if posterior_means is not None:
+        result["active_units"] = likelihood.active_units(posterior_means)
     result["record"] = {
         "model": to_json(model),
         "dataset": dataset.record() | {"num_images": count},
         "num_samples": num_samples,
+        "software": software(),
         "key": jax.random.key_data(key).tolist(),
     }
     return result

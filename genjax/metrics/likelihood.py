@@ -19,20 +19,17 @@ _ACTIVE = 0.01
 
 def importance_weighted_nll(
     params: Params,
-    images: jax.Array,
+    x: jax.Array,
     key: jax.Array,
     *,
     num_samples: int = 500,
     draws_at_once: int = 5,
 ) -> jax.Array:
-    """(2) with k = `num_samples`: images [N, H, W, C] in [0, 1] -> [N], nats.
+    """(2) with k = `num_samples`: x [N, H, W, C], as the likelihood takes it -> [N], nats.
 
-    Binary likelihoods are measured on one binary draw of every image. A last smaller chunk of
-    draws is part of the k: any `num_samples` is exact.
+    A last smaller chunk of draws is part of the k: any `num_samples` is exact.
     """
     model = params.model
-    key_x, key_z = jax.random.split(key)
-    x = model.observe(images, key_x)  # type: ignore[attr-defined]
     draws_at_once = min(draws_at_once, num_samples)
     chunks, rest = divmod(num_samples, draws_at_once)
 
@@ -41,12 +38,12 @@ def importance_weighted_nll(
         return jax.nn.logsumexp(log_weights, axis=0)
 
     def add(total: jax.Array, i: jax.Array):
-        return jnp.logaddexp(total, log_sum(jax.random.fold_in(key_z, i), draws_at_once)), None
+        return jnp.logaddexp(total, log_sum(jax.random.fold_in(key, i), draws_at_once)), None
 
-    empty = jnp.full(images.shape[0], -jnp.inf)
+    empty = jnp.full(x.shape[0], -jnp.inf)
     total, _ = jax.lax.scan(add, empty, jnp.arange(chunks))
     if rest:
-        total = jnp.logaddexp(total, log_sum(jax.random.fold_in(key_z, chunks), rest))
+        total = jnp.logaddexp(total, log_sum(jax.random.fold_in(key, chunks), rest))
     return jnp.log(num_samples) - total
 
 

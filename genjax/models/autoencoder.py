@@ -69,7 +69,7 @@ class Autoencoder(Model):
 
     def check(self) -> None:
         super().check()
-        if not self.scale > 0:
+        if self.scale <= 0:
             raise UserError(f"scale is {self.scale}, but a standard deviation is above 0.")
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:

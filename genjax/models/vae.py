@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from genjax.distributions import Normal, flip_coins, kl_to_standard_normal, standard_normal_like
 from genjax.models.autoencoder import Autoencoder
-from genjax.types import Batch, Params, Terms, Weights, register
+from genjax.types import Batch, Params, Terms, UserError, Weights, register
 
 
 @register("vae")
@@ -42,6 +42,11 @@ class VAE(Autoencoder):
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"vae": ("encoder", "decoder")}
 
+    def check(self) -> None:
+        super().check()
+        if self.beta < 0:
+            raise UserError(f"beta is {self.beta}, but must be at least 0.")
+
     @property
     def encoder_features(self) -> int:
         return 2 * self.latent_dim
@@ -49,7 +54,9 @@ class VAE(Autoencoder):
     def losses(
         self, params: Params, batch: Batch, key: jax.Array
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        distortion, rate = self.distortion_and_rate(params, batch.images, key)
+        key_x, key_z = jax.random.split(key)
+        x = self.observe(batch.images, key_x)  # (0)
+        distortion, rate = self.distortion_and_rate(params, x, key_z)
         terms = {"distortion": jnp.mean(distortion), "rate": jnp.mean(rate)}
         return {"vae": terms["distortion"] + self.beta * terms["rate"]}, (
             terms,
@@ -57,13 +64,11 @@ class VAE(Autoencoder):
         )  # (5)
 
     def distortion_and_rate(
-        self, params: Params, images: jax.Array, key: jax.Array
+        self, params: Params, x: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """The two halves of (5), each [N], nats: distortion from one draw of z, rate exact."""
-        key_x, key_z = jax.random.split(key)
-        x = self.observe(images, key_x)  # (0)
+        """The halves of (5) for x [N, H, W, C], each [N], nats: one draw of z, the rate exact."""
         q = self.posterior(params, x)  # (2)
-        z = q.sample(key_z)  # (3)
+        z = q.sample(key)  # (3)
         distortion = -self.image_distribution(params, z).log_prob(x)  # (4)
         return distortion, jnp.sum(kl_to_standard_normal(q), axis=1)
 

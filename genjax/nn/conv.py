@@ -9,7 +9,8 @@ row; p' before the first column) it has three passes, and each is linear in two 
 (3) K(x, y)[a,b,c,o] = Σ_nij x[n, si+a-p, sj+b-p', c] y[n,i,j,o]     kernel gradient
 
 All three come from one trilinear form, <F(x, w), y> = <x, T(y, w)> = <w, K(x, y)>, so the gradients
-of each pass are the other two, and every derivative of every order is one of the three:
+of each pass are the other two, and every derivative of every order is one of the three. (In reverse
+mode, `jax.grad` and `jax.vjp` of any depth; JAX refuses `jax.jvp` of what has its own gradient.)
 
 (4) F: dx = T(dy, w), dw = K(x, dy)
 (5) T: dy = F(dx, w), dw = K(dx, y)

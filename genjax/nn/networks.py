@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from genjax.nn.conv import Conv, ConvTranspose
 
 Activation = Literal["relu", "leaky_relu", "silu", "gelu", "tanh"]
-Kind = Literal["conv", "mlp"]
 
 
 def activation_function(name: Activation) -> Callable[[jax.Array], jax.Array]:
@@ -84,7 +83,7 @@ class ConvDecoder(nn.Module):
         deepest = self.channels[-1] if self.channels else image_channels
         x = MLP(self.hidden[::-1], smallest[0] * smallest[1] * deepest, self.activation)(z)
         x = x.reshape(z.shape[0], *smallest, deepest)
-        outputs = [image_channels, *self.channels[:-1]]
+        outputs = [image_channels, *self.channels[:-1]][: len(sizes)]
         for size, features in zip(sizes[::-1], outputs[::-1], strict=True):
             x = ConvTranspose(features, self.kernel_size, stride=2, size=size)(act(x))
         return x
