@@ -77,7 +77,8 @@ def measure(model_name: str, contender: str, options: Options) -> dict[str, floa
 
 
 def _genjax_epochs(model: Any, dataset: Any, key: Any, steps: int) -> Any:
-    from genjax.train import Training, epoch, init_state
+    from genjax.configuration import Training
+    from genjax.train import epoch, init_state
 
     training = Training(batch_size=BATCH)
     state = init_state(model, key, training)

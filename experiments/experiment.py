@@ -8,8 +8,8 @@ import numpy as np
 import tyro
 
 from genjax import data
+from genjax.configuration import Training
 from genjax.data import Dataset
-from genjax.train import Training
 from genjax.types import Model, UserError
 
 

@@ -8,6 +8,7 @@ from genjax import data, models, plot
 from genjax.checkpoint import CheckpointError
 from genjax.checkpoint import load_params as load
 from genjax.checkpoint import save_params as save
+from genjax.configuration import Optimizer, Training
 from genjax.latents import (
     decode,
     encode,
@@ -19,7 +20,7 @@ from genjax.latents import (
 )
 from genjax.metrics import evaluate
 from genjax.models import VAE, Autoencoder
-from genjax.train import Optimizer, Training, TrainingDiverged, fit
+from genjax.train import TrainingDiverged, fit
 from genjax.types import Batch, Model, Params, UserError, init, register
 
 __all__ = [

@@ -13,111 +13,23 @@ fold_in(., i), so that a resumed run draws what the uninterrupted one would have
 """
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from genjax import checkpoint, run
+from genjax.configuration import Training
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
-from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights, check_fields
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How a player descends.
-
-    Attributes:
-        name: of the optax optimizer; "adamw" is "adam" with decoupled `weight_decay`.
-        learning_rate: its largest value.
-        schedule: constant, or falling as half a cosine to zero at the run's end.
-        warmup_steps: over which the learning rate rises from zero; at most a fifth of the run.
-        b1, b2: decay of the first and second moments.
-        weight_decay: of "adamw".
-        clip_norm: largest norm of a player's gradient; 0 leaves it alone.
-    """
-
-    name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: int = 0
-    b1: float = 0.9
-    b2: float = 0.999
-    weight_decay: float = 1e-4
-    clip_norm: float = 0.0
-
-    def transform(self, steps: int) -> optax.GradientTransformation:
-        """The optax transformation for a run of so many steps."""
-        rate: Callable | float = self.learning_rate
-        if self.schedule == "cosine":
-            rate = optax.cosine_decay_schedule(self.learning_rate, max(1, steps))
-        if self.warmup_steps:
-            rate = _warmed_up(rate, max(1, min(self.warmup_steps, steps // 5)))
-        descend = {
-            "adam": lambda: optax.adam(rate, self.b1, self.b2),
-            "adamw": lambda: optax.adamw(rate, self.b1, self.b2, weight_decay=self.weight_decay),
-            "sgd": lambda: optax.sgd(rate, momentum=self.b1),
-        }[self.name]()
-        return (
-            optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
-            if self.clip_norm
-            else descend
-        )
-
-
-def _warmed_up(rate: Callable | float, warmup_steps: int) -> Callable:
-    def warmed_up(step: jax.Array) -> jax.Array:
-        return jnp.minimum(1.0, (step + 1) / warmup_steps) * (
-            rate(step) if callable(rate) else rate
-        )
-
-    return warmed_up
-
-
-@dataclass(frozen=True)
-class Training:
-    """The budget and the way of descending.
-
-    Attributes:
-        epochs: passes over the data.
-        batch_size: images a step; what is left over after the last whole batch waits for the next
-            epoch's new order. Data sets smaller than this are one batch.
-        optimizer: of every player.
-        ema_decay: keep a moving average of the weights with this decay, and sample and measure
-            with it; 0 keeps none.
-    """
-
-    epochs: int = 10
-    batch_size: int = 128
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    ema_decay: float = 0.0
-
-    def check(self) -> None:
-        """Raises `UserError` on a value that cannot be trained with."""
-        optimizer = self.optimizer
-        check_fields(self, "training")
-        check_fields(dataclasses.replace(optimizer, warmup_steps=1), "optimizer")
-        for name, value, low, high in [
-            ("ema_decay", self.ema_decay, 0, 1),
-            ("optimizer.learning_rate", optimizer.learning_rate, 0, math.inf),
-            ("optimizer.warmup_steps", optimizer.warmup_steps, 0, math.inf),
-            ("optimizer.b1", optimizer.b1, 0, 1),
-            ("optimizer.b2", optimizer.b2, 0, 1),
-            ("optimizer.weight_decay", optimizer.weight_decay, 0, math.inf),
-            ("optimizer.clip_norm", optimizer.clip_norm, 0, math.inf),
-        ]:
-            if not low <= value < high:
-                raise UserError(f"{name} is {value}, but must be at least {low}, below {high}.")
+from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
 
 
 class TrainingDiverged(UserError):

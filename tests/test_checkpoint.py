@@ -18,7 +18,7 @@ from test_promises import same
 
 import genjax
 from genjax import checkpoint
-from genjax.train import Training
+from genjax.configuration import Training
 
 TRAINING = Training(epochs=3, batch_size=16)
 
@@ -198,7 +198,7 @@ import sys, jax
 sys.path.insert(0, {tests!r})
 from conftest import blobs, small
 import genjax
-from genjax.train import Training
+from genjax.configuration import Training
 genjax.checkpoint.SECONDS_BETWEEN = 0.0
 genjax.fit(small("vae"), blobs(2_000), jax.random.key(0), Training({epochs}, 16), out={out!r},
            progress=False)

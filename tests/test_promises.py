@@ -7,7 +7,8 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax.train import Training, gradients, init_state
+from genjax.configuration import Training
+from genjax.train import gradients, init_state
 from genjax.types import MODELS, Batch
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]

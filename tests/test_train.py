@@ -14,9 +14,8 @@ import pytest
 from conftest import blobs, small
 
 import genjax
+from genjax.configuration import Optimizer, Training
 from genjax.train import (
-    Optimizer,
-    Training,
     batch_of,
     epoch,
     gradients,
