@@ -34,9 +34,9 @@ class Options:
 
     rounds: int = 3
     """Processes a contender."""
-    epochs: int = 3
+    epochs: int = 2
     """Timed epochs a process, after a first one."""
-    steps: int = 100
+    steps: int = 60
     """Steps an epoch."""
     out: Path = Path("runs/bench.json")
     """Where the numbers go."""

@@ -22,7 +22,7 @@ add(
 add(
     "vae-mnist-long",
     Experiment(
-        expected="LONG",
+        expected="-ELBO 88.2, IWAE-500 84.0 nats on binary MNIST; 30 minutes",
         dataset="mnist",
         model=VAE(latent_dim=40, channels=(32, 64), hidden=(512,)),
         training=Training(epochs=60, optimizer=_FAST, ema_decay=0.999),

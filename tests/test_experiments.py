@@ -122,6 +122,13 @@ def test_make_lists_every_experiment():
     assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == set(EXPERIMENTS)
 
 
+def test_every_experiment_says_what_to_expect():
+    readme = (ROOT / "README.md").read_text()
+    for name, experiment in EXPERIMENTS.items():
+        assert re.search(r"\d.*minutes", experiment.expected), name
+        assert f"`make train-{name}`" in readme
+
+
 def test_importing_genjax_is_light():
     heavy = ["tensorflow", "tensorflow_datasets", "orbax.checkpoint", "matplotlib", "PIL", "tyro",
              "pandas", "sklearn", "requests"]  # fmt: skip
