@@ -133,7 +133,7 @@ def main(arguments: list[str]) -> int:
     for term in ("negative_elbo", "nll", "reconstruction_error"):
         if term in result:
             print(f"{term:22} {result[term]:.4g} ± {result[term + '_sem']:.2g}")
-    print(f"expected               {result['expected']}")
+    print(f"expected by default    {result['expected']}")
     print(f"seconds                {result['seconds']:.0f}")
     print(f"figures                {out / 'figures'}")
     return 0
