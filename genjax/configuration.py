@@ -1,6 +1,5 @@
 """How to train: the budget, and the way of descending."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ class Optimizer:
     name: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: int = 0
+    warmup_steps: int = field(default=0, metadata={"least": 0})
     b1: float = 0.9
     b2: float = 0.999
     weight_decay: float = 1e-4
@@ -86,11 +85,10 @@ class Training:
         """Raises `UserError` on a value that cannot be trained with."""
         optimizer = self.optimizer
         check_fields(self, "training")
-        check_fields(dataclasses.replace(optimizer, warmup_steps=1), "optimizer")
+        check_fields(optimizer, "optimizer")
         for name, value, low, high in [
             ("ema_decay", self.ema_decay, 0, 1),
             ("optimizer.learning_rate", optimizer.learning_rate, 0, math.inf),
-            ("optimizer.warmup_steps", optimizer.warmup_steps, 0, math.inf),
             ("optimizer.b1", optimizer.b1, 0, 1),
             ("optimizer.b2", optimizer.b2, 0, 1),
             ("optimizer.weight_decay", optimizer.weight_decay, 0, math.inf),

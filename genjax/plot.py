@@ -61,7 +61,7 @@ def side_by_side(images: np.ndarray, others: np.ndarray, pairs_a_row: int = 8) -
     missing = -len(images) % pairs_a_row
     first, second = (
         np.pad(part, [(0, missing), (0, 0), (0, 0), (0, 0)], constant_values=1.0)
-        for part in (np.asarray(images), np.asarray(others))
+        for part in (images, others)
     )
     rows = [
         part[start : start + pairs_a_row]

@@ -230,24 +230,28 @@ def from_json(spec: Mapping[str, Any]) -> Model:
 def check_fields(spec: Any, name: str) -> None:
     """Raises `UserError` where a field of the dataclass `spec` is not of its type.
 
-    Whole numbers must be at least 1 and others finite; a choice must be one of its names.
+    Whole numbers must be at least 1, or what the field's metadata states as "least", and others
+    finite; a choice must be one of its names.
     """
-    for field, kind in typing.get_type_hints(type(spec)).items():
-        if typing.get_origin(kind) is ClassVar or field == "image_shape":
+    kinds = typing.get_type_hints(type(spec))
+    for field in dataclasses.fields(spec):
+        kind, value = kinds[field.name], getattr(spec, field.name)
+        if field.name == "image_shape":
             continue
-        value = getattr(spec, field)
         if typing.get_origin(kind) is Literal:
             good, must = value in typing.get_args(kind), f"one of {typing.get_args(kind)}"
         elif kind is int or kind == tuple[int, ...]:
+            least = field.metadata.get("least", 1)
             numbers = value if isinstance(value, tuple) else (value,)
-            good = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
-            must = "a whole number of at least 1" + ("" if kind is int else ", or several")
+            whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+            good = whole and all(n >= least for n in numbers)
+            must = f"a whole number of at least {least}" + ("" if kind is int else ", or several")
         elif kind is float:
             good, must = isinstance(value, int | float) and math.isfinite(value), "a finite number"
         else:
             continue
         if not good:
-            raise UserError(f"{name}: {field} is {value!r}, but must be {must}.")
+            raise UserError(f"{name}: {field.name} is {value!r}, but must be {must}.")
 
 
 def _to_tuples(value: Any) -> Any:

@@ -290,6 +290,7 @@ def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkey
         (Training(optimizer=Optimizer("adma")), "name"),  # type: ignore[arg-type]
         (Training(batch_size=0), "batch_size"),
         (Training(ema_decay=1.0), "ema_decay"),
+        (Training(optimizer=Optimizer(warmup_steps=-1)), "warmup_steps"),
         (Training(optimizer=Optimizer(learning_rate=-1e-3)), "optimizer.learning_rate"),
         (Training(optimizer=Optimizer(b1=float("nan"))), "b1"),
     ],
