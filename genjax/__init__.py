@@ -16,14 +16,17 @@ from genjax.latents import (
     manifold,
     reconstruct,
     sample,
+    score,
     traverse,
 )
 from genjax.metrics import evaluate
-from genjax.models import VAE, Autoencoder
+from genjax.models import DCGAN, GAN, VAE, Autoencoder
 from genjax.train import TrainingDiverged, fit
 from genjax.types import Batch, Model, Params, UserError, init, register
 
 __all__ = [
+    "DCGAN",
+    "GAN",
     "VAE",
     "Autoencoder",
     "Batch",
@@ -49,5 +52,6 @@ __all__ = [
     "register",
     "sample",
     "save",
+    "score",
     "traverse",
 ]

@@ -20,7 +20,7 @@ import numpy as np
 
 from genjax import run
 from genjax.files import replace_file, write_json
-from genjax.types import Params, TrainState, UserError, from_json, to_json
+from genjax.types import Model, Params, TrainState, UserError, from_json, to_json
 
 SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
 _KEPT = 2
@@ -154,7 +154,7 @@ def restore(folder: Path, fresh: TrainState) -> TrainState:
 def save_params(path: str | Path, params: Params) -> None:
     """Writes `params` to the file `path` (".npz"), specification included."""
     path = Path(path)
-    arrays = named_arrays({"weights": params.weights, "stats": params.stats})
+    arrays = named_arrays(params)
     model = np.frombuffer(json.dumps(to_json(params.model)).encode(), np.uint8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,22 +174,19 @@ def load_params(path: str | Path) -> Params:
         found = _newest_arrays(path)
         if found is None:
             raise CheckpointError(f"{path} holds no finished checkpoint yet.")
-        where, arrays = found
-        average = {"weights": "ema", "stats": "params.stats"}
-        plain = {"weights": "params.weights", "stats": "params.stats"}
-        source = average if any(name.startswith("ema.") for name in arrays) else plain
-        arrays = {
-            kind + name.removeprefix(prefix): array
-            for kind, prefix in source.items()
-            for name, array in arrays.items()
-            if name.startswith(prefix + ".")
-        }
-    else:
-        where, (model, arrays) = path, _read_npz(path)
-    shapes = jax.eval_shape(model.init, jax.random.key(0))
-    return Params(
-        **filled({"weights": shapes.weights, "stats": shapes.stats}, arrays, where), model=model
-    )
+        return _state(model, *found).averaged_params()
+    model, arrays = _read_npz(path)
+    return filled(jax.eval_shape(model.init, jax.random.key(0)), arrays, path)
+
+
+def _state(model: Model, where: Path, arrays: dict[str, np.ndarray]) -> TrainState:
+    """The training state in a checkpoint's arrays, without that of the optimizers."""
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    is_kept = any(name.startswith("ema.") for name in arrays)
+    ema = {name: params.weights[name] for name in model.averaged} if is_kept else {}
+    key = jax.eval_shape(jax.random.key, 0)
+    epoch = jax.ShapeDtypeStruct((), jnp.int32)
+    return filled(TrainState(params, {}, ema, key, epoch), arrays, where)
 
 
 def _read_npz(path: Path) -> tuple[Any, dict[str, np.ndarray]]:

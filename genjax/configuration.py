@@ -1,8 +1,8 @@
 """How to train: the budget, and the way of descending."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import jax
@@ -72,6 +72,8 @@ class Training:
         batch_size: images a step; what is left over after the last whole batch waits for the next
             epoch's new order. Data sets smaller than this are one batch.
         optimizer: of every player.
+        learning_rate_factors: of players whose learning rate is another one, such as
+            ("discriminator", 4.0) for four times the optimizer's.
         ema_decay: keep a moving average of the weights with this decay, and sample and measure
             with it; 0 keeps none.
     """
@@ -79,10 +81,17 @@ class Training:
     epochs: int = 10
     batch_size: int = 128
     optimizer: Optimizer = field(default_factory=Optimizer)
+    learning_rate_factors: tuple[tuple[str, float], ...] = ()
     ema_decay: float = 0.0
 
-    def check(self) -> None:
-        """Raises `UserError` on a value that cannot be trained with."""
+    def optimizer_of(self, player: str, steps: int) -> optax.GradientTransformation:
+        """The optax transformation for the player's `steps` updates."""
+        factor = dict(self.learning_rate_factors).get(player, 1.0)
+        rate = factor * self.optimizer.learning_rate
+        return replace(self.optimizer, learning_rate=rate).transform(steps)
+
+    def check(self, players: Collection[str]) -> None:
+        """Raises `UserError` on a value that a model of these players cannot be trained with."""
         optimizer = self.optimizer
         check_fields(self, "training")
         check_fields(optimizer, "optimizer")
@@ -96,3 +105,9 @@ class Training:
         ]:
             if not low <= value < high:
                 raise UserError(f"{name} is {value}, but must be at least {low}, below {high}.")
+        for player, factor in self.learning_rate_factors:
+            if player not in players or not 0 <= factor < math.inf:
+                raise UserError(
+                    f"learning_rate_factors gives {player!r} {factor}, but must give a player of"
+                    f" the model ({', '.join(players)}) a number of at least 0."
+                )

@@ -49,6 +49,12 @@ def reconstruct(params: Params, images: jax.Array) -> jax.Array:
     return model.decode(params, model.encode(params, images))
 
 
+@jax.jit
+def score(params: Params, images: jax.Array) -> jax.Array:
+    """Images [N, H, W, C] -> the discriminator's score of each [N], higher for what looks real."""
+    return _parts(params.model, "score").score(params, images)
+
+
 def slerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:
     """Spherical interpolation, sin((1-t) w) / sin w a + sin(t w) / sin w b, w the angle of a, b.
 
@@ -73,11 +79,12 @@ def lerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("num", "spherical"))
 def interpolate(
-    params: Params, start: jax.Array, end: jax.Array, num: int = 8, spherical: bool = False
+    params: Params, start: jax.Array, end: jax.Array, num: int = 8, spherical: bool = True
 ) -> jax.Array:
     """The images on the way between latents [N, D], ends included: [N, num, H, W, C].
 
-    For a way between two images, `encode` them first.
+    The way is `slerp`'s, along which latents stay as long as those drawn from N(0, I) are, or the
+    straight line, `lerp`'s. For a way between two images, `encode` them first.
     """
     between = slerp if spherical else lerp
     z = jax.vmap(lambda share: between(start, end, share))(jnp.linspace(0.0, 1.0, num))

@@ -3,6 +3,7 @@
 config.json     the specification: model, training, data set, key, and the software that ran it
 metrics.jsonl   one object an epoch
 checkpoints/    see `checkpoint`
+best.npz        the weights whose samples were nearest to the data, where that was measured
 result.json     the final figures; written last, so that its presence means "finished"
 figures/        the pictures
 progress/       samples of the same latents after chosen epochs
@@ -21,6 +22,7 @@ import jax
 from genjax.files import read_json, replace_file, software, write_json
 from genjax.types import Model, UserError, from_json, to_json
 
+BEST = "best.npz"
 _SPECIFICATION = ("model", "training", "dataset", "key")
 
 
@@ -67,7 +69,7 @@ def clear(folder: Path) -> None:
     strange = not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())
     if strange and not _is_run(folder):
         raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
-    for name in ("result.json", "metrics.jsonl"):
+    for name in ("result.json", "metrics.jsonl", BEST):
         (folder / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "progress"):
         if (folder / name).exists():

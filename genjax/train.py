@@ -4,18 +4,22 @@ One trainer serves any number of players. A model states all their losses in one
 shared forward pass; each player's gradient is that of its own loss alone, in the weights of its own
 networks alone:
 
-(1) g_p = d loss_p / d weights_p     for every player p, at the same weights (simultaneous updates)
+(1) g_p = d loss_p / d weights_p     for every player p whose turn it is, at the same weights
 (2) weights_p <- weights_p - optimizer_p(g_p)
 (3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
 
-Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and step i of it
+A step is what `Model.turns` says: for most models one turn, in which every player moves. Each turn
+takes a batch of its own.
+
+Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and batch i of it
 fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
 """
 
 import contextlib
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,11 @@ from genjax.progress import TrainingProgress
 from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
 
 
+_DISTANCES = 20  # measured in a run, about
+Distance = Callable[[Params, jax.Array], float]
+Optimizers = Mapping[str, optax.GradientTransformation]  # of players
+
+
 class TrainingDiverged(UserError):
     """A loss or a weight is no longer a finite number."""
 
@@ -41,9 +50,10 @@ def player_weights(model: Model, weights: Weights, player: str) -> Weights:
 
 
 def gradients(
-    params: Params, batch: Batch, key: jax.Array
+    params: Params, batch: Batch, key: jax.Array, players: Iterable[str] | None = None
 ) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
-    """(1): every player's gradient; with the losses, the terms, and the new `stats`.
+    """(1): the gradient of every one of `players` (all, if left out); with the losses of all, the
+    terms, and the new `stats`.
 
     Every player differentiates the same function, and the compiler merges the forward passes that
     they have in common. (One pull-back with zeros for the others' losses would do the work of all
@@ -51,7 +61,7 @@ def gradients(
     """
     model = params.model
     own, values, terms, stats = {}, {}, {}, params.stats
-    for player in model.players:
+    for player in players or model.players:
 
         def loss(mine: Weights, player: str = player) -> tuple[jax.Array, Any]:
             weights = params.weights | mine
@@ -64,39 +74,50 @@ def gradients(
 
 
 def update(
-    state: TrainState,
-    batch: Batch,
-    key: jax.Array,
-    optimizer: optax.GradientTransformation,
-    ema_decay: jax.Array | float = 0.0,
+    state: TrainState, batch: Batch, key: jax.Array, optimizers: Optimizers
 ) -> tuple[TrainState, Terms]:
-    """One step of every player: (1), (2), (3)."""
+    """A turn: one update, (1) and (2), of every player that has an optimizer here."""
     model, weights = state.params.model, dict(state.params.weights)
-    own, values, terms, stats = gradients(state.params, batch, key)
-    opt_state = {}
+    own, values, terms, stats = gradients(state.params, batch, key, tuple(optimizers))
+    opt_state = dict(state.opt_state)
+    alone = len(model.players) == 1
+    terms = {"loss" if alone else f"{p}_loss": value for p, value in values.items()} | terms
     for player, gradient in own.items():
         mine = player_weights(model, weights, player)
-        change, opt_state[player] = optimizer.update(gradient, state.opt_state[player], mine)
+        change, opt_state[player] = optimizers[player].update(gradient, opt_state[player], mine)
         weights |= optax.apply_updates(mine, change)  # (2)
-    ema: Weights = {}
-    if state.ema:
-        ema = jax.tree.map(lambda e, w: e + (1 - ema_decay) * (w - e), state.ema, weights)  # (3)
-    names = {p: "loss" if len(values) == 1 else f"{p}_loss" for p in values}
-    terms = {names[p]: value for p, value in values.items()} | terms
+        if not alone:
+            terms[f"{player}_gradient_norm"] = optax.global_norm(gradient)
     params = state.params.replace(weights=weights, stats=stats)
-    return state.replace(params=params, opt_state=opt_state, ema=ema), terms
+    return state.replace(params=params, opt_state=opt_state), terms
+
+
+def averaged(state: TrainState, decay: jax.Array | float) -> TrainState:
+    """(3), of the networks of which an average is kept."""
+    weights = {name: state.params.weights[name] for name in state.ema}
+    return state.replace(
+        ema=jax.tree.map(lambda e, w: e + (1 - decay) * (w - e), state.ema, weights)
+    )
 
 
 def init_state(model: Model, key: jax.Array, training: Training) -> TrainState:
     """The state before the first epoch."""
     params = model.init(jax.random.fold_in(key, 0))
-    optimizer = training.optimizer.transform(steps=1)  # the schedule is no part of its state
-    opt_state = {
-        player: optimizer.init(player_weights(model, params.weights, player))
+    opt_state = {  # the number of steps, for the schedule, is no part of it
+        player: training.optimizer_of(player, 1).init(player_weights(model, params.weights, player))
         for player in model.players
     }
-    ema = jax.tree.map(jnp.copy, params.weights) if training.ema_decay else {}
+    averages = model.averaged if training.ema_decay else ()
+    ema = {name: jax.tree.map(jnp.copy, params.weights[name]) for name in averages}
     return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
+
+
+def batches_a_step(model: Model) -> int:
+    return sum(times for _, times in model.turns)
+
+
+def updates_a_step(model: Model) -> dict[str, int]:
+    return {p: sum(times for movers, times in model.turns if p in movers) for p in model.players}
 
 
 def batch_of(images: jax.Array, labels: jax.Array, index: jax.Array) -> Batch:
@@ -117,21 +138,38 @@ def epoch(
 
     The term "finite" is 1 if all weights are finite numbers at the end.
     """
+    model = state.params.model
     key = jax.random.fold_in(state.key, state.epoch)
     key_order, key_steps = jax.random.split(key)
-    order = state.params.model.epoch_order(state.params, images, labels, key_order)
-    order = order[: steps * min(training.batch_size, images.shape[0])].reshape(steps, -1)
-    optimizer = training.optimizer.transform(steps * training.epochs)
+    order = model.epoch_order(state.params, images, labels, key_order)
+    batches, batch_size = batches_a_step(model), min(training.batch_size, images.shape[0])
+    # of a data set smaller than one step, images are visited twice
+    order = jnp.resize(order, (steps, batches, batch_size))
+
+    optimizers = {
+        player: training.optimizer_of(player, steps * training.epochs * times)
+        for player, times in updates_a_step(model).items()
+    }
+
+    def turn(state: TrainState, numbered: tuple[jax.Array, jax.Array], players: tuple[str, ...]):
+        i, index = numbered
+        movers = {player: optimizers[player] for player in players}
+        batch = batch_of(images, labels, index)
+        return update(state, batch, jax.random.fold_in(key_steps, i), movers)
 
     def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):
         i, index = numbered
-        batch = batch_of(images, labels, index)
+        numbers, first, terms = i * batches + jnp.arange(batches), 0, {}
+        for players, times in model.turns:
+            part, first = slice(first, first + times), first + times
+            take = partial(turn, players=players)
+            state, terms = jax.lax.scan(take, state, (numbers[part], index[part]), unroll=times < 2)
         done = state.epoch * steps + i
         decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
-        return update(state, batch, jax.random.fold_in(key_steps, i), optimizer, decay)
+        return averaged(state, decay), jax.tree.map(lambda term: term[-1], terms)
 
     state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms)
+    terms = jax.tree.map(jnp.mean, terms) | model.diagnose(state.params, images, state.key_apart())
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
     return state.replace(epoch=state.epoch + 1), terms
@@ -146,6 +184,7 @@ def fit(
     out: str | Path | None = None,
     overwrite: bool = False,
     on_epoch: Callable[[int, Params], None] | None = None,
+    distance: Distance | None = None,
     progress: bool = True,
 ) -> Params:
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
@@ -160,6 +199,9 @@ def fit(
         overwrite: throw away what `out` holds and start anew.
         on_epoch: called with the number of epochs done and the current parameters: before the
             first epoch with 0, then after each.
+        distance: of samples from the data, such as `genjax.metrics.distance_to(dataset)`. Measured
+            about 20 times in a run, it goes into the metrics, and the weights that were nearest are
+            kept in `out`/best.npz: a GAN's last weights need not be its best.
         progress: show a bar.
 
     Raises:
@@ -170,13 +212,14 @@ def fit(
     """
     enable_compilation_cache()
     training = training or Training()
-    training.check()
+    training.check(model.players)
     model = model.for_images(dataset.image_shape)
-    steps = max(1, len(dataset) // training.batch_size)
+    steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     state = init_state(model, key, training)
     folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
     with run.locked(folder) if folder else contextlib.nullcontext():
-        return _fit(state, dataset, training, steps, folder, on_epoch, progress).averaged_params()
+        run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
+        return run_on(state, dataset, training, steps, folder).averaged_params()
 
 
 def _fit(
@@ -186,6 +229,7 @@ def _fit(
     steps: int,
     folder: Path | None,
     on_epoch: Callable[[int, Params], None] | None,
+    distance: Distance | None,
     progress: bool,
 ) -> TrainState:
     """The epochs that are still to be done, from the newest checkpoint on."""
@@ -197,7 +241,10 @@ def _fit(
     if state.epoch == training.epochs:
         return state
 
-    images_an_epoch = steps * min(training.batch_size, len(dataset))
+    images_an_epoch = steps * batches_a_step(state.params.model) * training.batch_size
+    images_an_epoch = min(images_an_epoch, len(dataset))
+    measured_every = max(1, training.epochs // _DISTANCES)
+    going_wrong: dict[str, str] = {}
     saved_at = time.monotonic()
     with TrainingProgress(training.epochs, images_an_epoch, int(state.epoch), show=progress) as bar:
         bar.note("compiling")
@@ -213,17 +260,34 @@ def _fit(
             done = int(state.epoch)
             _check_finite(terms, done, folder)
             del terms["finite"]
+            last = done == training.epochs
+            found = state.params.model.warnings(terms)
+            for name in found.keys() - going_wrong.keys():
+                warnings.warn(f"epoch {done}: {found[name]}", stacklevel=3)
+            going_wrong = found
+            params = state.averaged_params() if on_epoch or distance else state.params
+            if distance and (last or done % measured_every == 0):
+                terms["distance"] = distance(params, state.key_apart())
             bar.epoch_done(done, terms)
             if on_epoch:
-                on_epoch(done, _copied(state.averaged_params()))
+                on_epoch(done, _copied(params))
             if folder:
                 speed = {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
-                run.append_metrics(folder, {"epoch": done, **terms, **speed})
-                last = done == training.epochs
+                line = {"epoch": done, **terms, **speed}
+                _keep_if_best(folder, params, line)
+                run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
                 if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
     return state
+
+
+def _keep_if_best(folder: Path, params: Params, line: Mapping[str, float]) -> None:
+    """Saves `params` if nothing in the run so far was as near to the data."""
+    if "distance" in line:
+        before = [old["distance"] for old in run.read_metrics(folder) if "distance" in old]
+        if line["distance"] < min(before, default=math.inf):
+            checkpoint.save_params(folder / run.BEST, params)
 
 
 def _copied(params: Params) -> Params:

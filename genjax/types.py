@@ -60,9 +60,9 @@ class Params:
 class TrainState:
     """All that training carries from one epoch to the next, and all that a checkpoint holds.
 
-    `opt_state` maps a player to its optimizer's state. `ema` is the moving average of
-    `params.weights`, or `{}` where none is kept. `key` is the run's key, never consumed: every
-    epoch folds its number `epoch` (int32, epochs done) into it.
+    `opt_state` maps a player to its optimizer's state. `ema` is the moving average of the weights
+    of the model's `averaged` networks, or `{}` where none is kept. `key` is the run's key, never
+    consumed: every epoch folds its number `epoch` (int32, epochs done) into it.
     """
 
     params: Params
@@ -74,9 +74,14 @@ class TrainState:
     def replace(self, **changes: Any) -> "TrainState":
         return dataclasses.replace(self, **changes)
 
+    def key_apart(self) -> jax.Array:
+        """A key that is the same in every epoch, and none of theirs."""
+        return jax.random.fold_in(self.key, 2**32 - 1)
+
     def averaged_params(self) -> Params:
         """The parameters to sample and measure with: the moving average where one is kept."""
-        return self.params.replace(weights=self.ema) if self.ema else self.params
+        params = self.params.replace(weights=self.params.weights | self.ema)
+        return params.model.settled(params, self.key_apart())
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,19 @@ class Model:
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # The smallest height and width that the networks can take.
     smallest_image: ClassVar[int] = 8
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """The networks whose moving average is sampled and measured with: here all."""
+        return tuple(self.networks())
+
+    @property
+    def turns(self) -> tuple[tuple[tuple[str, ...], int], ...]:
+        """A step of training: who moves, at once, and for how many batches; then who, and so on.
+
+        Here everybody on one batch. In the last turn everybody moves: its terms are reported.
+        """
+        return ((tuple(self.players), 1),)
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
         """Each network by name, with the shape of one input to it."""
@@ -121,6 +139,21 @@ class Model:
         del params, labels
         return jax.random.permutation(key, images.shape[0])
 
+    def settled(self, params: Params, key: jax.Array) -> Params:
+        """`params` with what has to be computed anew where weights were averaged: here nothing."""
+        del key
+        return params
+
+    def diagnose(self, params: Params, images: jax.Array, key: jax.Array) -> Terms:
+        """Terms worth watching that are measured once an epoch; the key is always the same."""
+        del params, images, key
+        return {}
+
+    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
+        """What the terms of an epoch show to go wrong: its name, and a sentence of advice."""
+        del terms
+        return {}
+
     @partial(jax.jit, static_argnums=0)
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters. Raises `UserError` where `image_shape` is unset or too small."""
@@ -138,6 +171,13 @@ class Model:
         network, _ = self.networks()[name]
         variables = {"params": params.weights[name], **params.stats.get(name, {})}
         return network.apply(variables, *inputs)
+
+    def apply_training(self, params: Params, name: str, *inputs: jax.Array) -> tuple[Any, Weights]:
+        """The output of the network `name` while it learns (`train=True`), and its new `stats`."""
+        network, _ = self.networks()[name]
+        stats = params.stats.get(name, {})
+        variables = {"params": params.weights[name], **stats}
+        return network.apply(variables, *inputs, train=True, mutable=list(stats))  # type: ignore[return-value]
 
     def check(self) -> None:
         """Raises `UserError` where a field has a value that the model cannot be built with.

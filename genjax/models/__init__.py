@@ -1,6 +1,8 @@
 """The models. A new one is one file, imported here so that it registers itself."""
 
 from genjax.models.autoencoder import Autoencoder
+from genjax.models.dcgan import DCGAN
+from genjax.models.gan import GAN
 from genjax.models.vae import VAE
 
-__all__ = ["VAE", "Autoencoder"]
+__all__ = ["DCGAN", "GAN", "VAE", "Autoencoder"]

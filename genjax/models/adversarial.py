@@ -1,0 +1,219 @@
+"""The adversarial game, whatever the networks (Goodfellow et al. 2014, arXiv:1406.2661).
+
+(1) p(z)   = N(0, I)                            the noise, section 3
+(2) x~     = G(z)                               the generator: images in [-1, 1], as are the real x
+(3) r, f   = S(x), S(x~)                        the discriminator's scores; D = sigmoid(S)
+(4) L_D    = E[loss_D(r, f)] + penalties        over the discriminator's weights alone
+(5) L_G    = E[loss_G(r, f)]                    over the generator's weights alone
+(6) k updates of the discriminator to one of the generator     algorithm 1
+
+loss_D, loss_G and the penalties are those of `genjax.losses`: the minimax game of equation 1, the
+non-saturating one of section 3, and what came later.
+
+Where G has batch normalisation, the averages that it samples with are computed anew under the
+weights that it samples with (`settled`): those gathered in training belong to weights long gone.
+(Brock et al. 2019, arXiv:1809.11096, call them standing statistics.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from genjax import losses
+from genjax.nn.networks import flatten
+from genjax.nn.normalization import GeneratorNorm, Normalization
+from genjax.types import Batch, Model, Params, Terms, UserError, Weights
+
+_STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing statistics from
+_WATCHED = 256  # samples whose diversity is watched
+
+
+@dataclass(frozen=True)
+class AdversarialModel(Model):
+    """See the module's docstring for the equations, `genjax.losses` for the losses.
+
+    A subclass gives `generator` and `discriminator`, modules whose call takes `train`.
+
+    Attributes:
+        latent_dim: numbers in z.
+        loss: of both players.
+        gradient_penalty: weight of WGAN-GP's penalty.
+        r1: gamma of the penalty on the gradient at real images.
+        r2: gamma of that at generated ones.
+        discriminator_steps: k of (6).
+        generator_norm, discriminator_norm: normalisation between their layers.
+    """
+
+    latent_dim: int = 64
+    loss: losses.Name = "non_saturating"
+    gradient_penalty: float = 0.0
+    r1: float = 0.0
+    r2: float = 0.0
+    discriminator_steps: int = 1
+    generator_norm: GeneratorNorm = "batch"
+    discriminator_norm: Normalization = "none"
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "discriminator": ("discriminator",),
+        "generator": ("generator",),
+    }
+
+    def check(self) -> None:
+        super().check()
+        for name in ("gradient_penalty", "r1", "r2"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}, but must be at least 0.")
+        if (self.gradient_penalty or self.r1 or self.r2) and self.discriminator_norm == "batch":
+            raise UserError(
+                "gradient_penalty, r1 and r2 need a discriminator that scores every image by"
+                " itself: set discriminator_norm to none or spectral."
+            )
+        bounded = self.gradient_penalty or self.discriminator_norm == "spectral"
+        if self.loss == "wasserstein" and not bounded:
+            raise UserError(
+                "the Wasserstein loss has no bound unless the critic's slope has one: set"
+                " gradient_penalty to 10 with discriminator_norm none, or discriminator_norm to"
+                " spectral."
+            )
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def turns(self) -> tuple[tuple[tuple[str, ...], int], ...]:  # (6)
+        alone = ((("discriminator",), self.discriminator_steps - 1),)
+        return (*(alone if self.discriminator_steps > 1 else ()), (tuple(self.players), 1))
+
+    def generator(self, momentum: float = 0.9) -> nn.Module:
+        """G: z [N, latent_dim] -> images [N, H, W, C] in [-1, 1]. `momentum` is that of the
+        averages of its batch normalisation."""
+        raise NotImplementedError
+
+    def discriminator(self) -> nn.Module:
+        """S: images [N, H, W, C] in [-1, 1] -> scores [N]."""
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+        return {
+            "generator": (self.generator(), (self.latent_dim,)),
+            "discriminator": (self.discriminator(), self.image_shape),
+        }
+
+    def losses(
+        self, params: Params, batch: Batch, key: jax.Array
+    ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+        key_z, key_penalty = jax.random.split(key)
+        x = 2 * batch.images - 1
+        z = self.noise(key_z, x.shape[0])  # (1)
+        fake, generator_stats = self.apply_training(params, "generator", z)  # (2)
+        r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
+        f, _ = self.apply_training(params, "discriminator", fake)
+        loss = losses.ADVERSARIAL[self.loss]
+        adversarial = jnp.mean(loss.discriminator(r, f))
+        penalty = jnp.mean(self.penalty(params, x, fake, key_penalty))
+
+        values = {
+            "discriminator": adversarial + penalty,  # (4)
+            "generator": jnp.mean(loss.generator(r, f)),  # (5)
+        }
+        indifferent = loss.discriminator(jnp.zeros(()), jnp.zeros(()))
+        output = jax.nn.sigmoid if self.loss in ("minimax", "non_saturating") else lambda s: s
+        terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
+        if self.loss != "wasserstein":
+            terms["D_loss_share"] = adversarial / indifferent
+        if self.gradient_penalty or self.r1 or self.r2:
+            terms["penalty"] = penalty
+        stats = {"generator": generator_stats, "discriminator": discriminator_stats}
+        return values, (terms, {name: stats[name] for name in params.stats})
+
+    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        """The penalties of (4), real and generated images [B, H, W, C] in [-1, 1] -> [B]."""
+
+        def score(images: jax.Array) -> jax.Array:
+            return self.apply_training(params, "discriminator", images)[0]
+
+        total = jnp.zeros(x.shape[0])
+        if self.gradient_penalty:
+            total += losses.one_centred_penalty(score, x, fake, self.gradient_penalty, key)
+        if self.r1:
+            total += losses.zero_centred_penalty(score, x, self.r1)
+        if self.r2:
+            total += losses.zero_centred_penalty(score, fake, self.r2)
+        return total
+
+    def noise(self, key: jax.Array, num: int) -> jax.Array:
+        """(1): [num, latent_dim]."""
+        return jax.random.normal(key, (num, self.latent_dim))
+
+    def decode(self, params: Params, z: jax.Array) -> jax.Array:
+        """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
+        return (self.apply(params, "generator", z) + 1) / 2
+
+    def score(self, params: Params, images: jax.Array) -> jax.Array:
+        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N]."""
+        return self.apply(params, "discriminator", 2 * images - 1)
+
+    def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
+        return self.decode(params, self.noise(key, num))
+
+    def settled(self, params: Params, key: jax.Array) -> Params:
+        """`params` with standing statistics: the means of those of many batches of G(z)."""
+        return _settled(params, key) if "generator" in params.stats else params
+
+    def diagnose(self, params: Params, images: jax.Array, key: jax.Array) -> Terms:
+        """`diversity` of samples of the same noise in every epoch, 1 being that of the data.
+
+        The mean distance of a sample to the nearest other one, against the same among as many real
+        images. Where the samples crowd in a few modes, each has a near neighbour.
+        """
+        num = min(_WATCHED, images.shape[0])
+        samples, _ = self.apply_training(params, "generator", self.noise(key, num))
+        return {"diversity": _nearest(samples) / _nearest(2 * (images[:num] / 255.0) - 1)}
+
+    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
+        found = {}
+        if terms.get("D_loss_share", 1.0) < 0.05:
+            found["discriminator wins"] = (
+                "the discriminator tells nearly all samples from real images"
+                f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
+                " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
+                " a smaller learning rate of the discriminator"
+                " (learning_rate_factors discriminator 0.5), may help."
+            )
+        if terms["diversity"] < 0.3:
+            found["samples collapse"] = (
+                f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
+                " data. The loss relativistic with model.r1 and model.r2, or spectral"
+                " normalisation (model.discriminator_norm spectral), may help."
+            )
+        return found
+
+
+@jax.jit
+def _settled(params: Params, key: jax.Array) -> Params:
+    model = params.model
+    generator = model.generator(momentum=0.0)  # type: ignore[attr-defined]
+
+    def statistics(key: jax.Array) -> Weights:
+        z = model.noise(key, _STANDING_BATCH)  # type: ignore[attr-defined]
+        variables = {"params": params.weights["generator"], **params.stats["generator"]}
+        return generator.apply(variables, z, train=True, mutable=["batch_stats"])[1]
+
+    every = jax.lax.map(statistics, jax.random.split(key, _STANDING_BATCHES))
+    mean = jax.tree.map(partial(jnp.mean, axis=0), every)
+    return params.replace(stats=params.stats | {"generator": mean})
+
+
+def _nearest(images: jax.Array) -> jax.Array:
+    """The mean distance of the images [N, H, W, C] to their nearest other one."""
+    flat = flatten(images)
+    squares = jnp.sum(flat**2, axis=1)
+    distances = squares[:, None] + squares - 2 * flat @ flat.T
+    alone = jnp.diag(jnp.full(len(flat), jnp.inf))
+    return jnp.mean(jnp.sqrt(jnp.maximum(0.0, jnp.min(distances + alone, axis=1))))

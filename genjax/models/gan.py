@@ -1,0 +1,67 @@
+"""The vanilla GAN (Goodfellow et al. 2014, arXiv:1406.2661): the game of `adversarial` between two
+multilayer perceptrons.
+
+The paper's players had maxout units and dropout; here the generator has ReLU with batch
+normalisation, the discriminator LeakyReLU, each as a field.
+"""
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+
+from genjax.models.adversarial import AdversarialModel
+from genjax.nn.networks import flatten
+from genjax.nn.normalization import GeneratorNorm, Normalization, normalized
+from genjax.types import register
+
+
+class MLPGenerator(nn.Module):
+    """z [N, D] -> images [N, H, W, C] in [-1, 1] through dense layers."""
+
+    hidden: tuple[int, ...]
+    image_shape: tuple[int, ...]
+    norm: GeneratorNorm
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
+        for width in self.hidden:
+            z = nn.relu(normalized(nn.Dense(width), z, self.norm, train, self.momentum))
+        height, width, channels = self.image_shape
+        return nn.tanh(nn.Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
+
+
+class MLPDiscriminator(nn.Module):
+    """Images [N, H, W, C] in [-1, 1] -> scores [N] through dense layers."""
+
+    hidden: tuple[int, ...]
+    norm: Normalization
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        x = flatten(x)
+        for width in self.hidden:
+            x = nn.leaky_relu(normalized(nn.Dense(width), x, self.norm, train), 0.2)
+        last = "spectral" if self.norm == "spectral" else "none"
+        return normalized(nn.Dense(1), x, last, train)[:, 0]
+
+
+@register("gan")
+@dataclass(frozen=True)
+class GAN(AdversarialModel):
+    """See the module's docstring; `AdversarialModel` for the shared fields.
+
+    Attributes:
+        hidden: widths of the generator's dense layers.
+        discriminator_hidden: widths of the discriminator's.
+    """
+
+    hidden: tuple[int, ...] = (256, 512, 1024)
+    discriminator_hidden: tuple[int, ...] = (512, 256)
+
+    def generator(self, momentum: float = 0.9) -> nn.Module:
+        return MLPGenerator(self.hidden, self.image_shape, self.generator_norm, momentum)
+
+    def discriminator(self) -> nn.Module:
+        return MLPDiscriminator(self.discriminator_hidden, self.discriminator_norm)
