@@ -20,7 +20,7 @@ class Experiment:
     expected: Annotated[str, tyro.conf.Suppress]
     """The result to expect, and the time it takes on 2 CPU cores."""
     dataset: str
-    """mnist, fashion_mnist, cifar10, or the path of a folder of images."""
+    """mnist, fashion_mnist, cifar10, stacked_mnist, or the path of a folder of images."""
     model: Model
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0
@@ -29,12 +29,18 @@ class Experiment:
     """Height and width to which the images of a folder are brought."""
     num_samples: int = 500
     """Draws of the importance-weighted bound that is measured at the end."""
+    num_generated: int = 0
+    """Samples that are measured at the end, also by a classifier of the data's classes."""
 
     def check(self) -> None:
         """Raises `UserError` on what cannot be trained with or measured."""
-        self.training.check()
-        if self.num_samples < 1:
-            raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
+        self.training.check(self.model.players)
+        for option, value, least in [
+            ("--num-samples", self.num_samples, 1),
+            ("--num-generated", self.num_generated, 0),
+        ]:
+            if value < least:
+                raise UserError(f"{option} is {value}, but must be at least {least}.")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
 

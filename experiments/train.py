@@ -17,10 +17,11 @@ import jax
 import numpy as np
 import tyro
 
-import experiments.vae  # noqa: F401  (adds its experiments to the table)
+import experiments.gan
+import experiments.vae  # noqa: F401  (they add their experiments to the table)
 import genjax
 from experiments.experiment import EXPERIMENTS, Experiment
-from genjax import plot, run
+from genjax import metrics, plot, run
 from genjax.data import Dataset
 from genjax.files import read_json, replace_file, write_json
 from genjax.types import Params, UserError, has, registered_name
@@ -55,7 +56,9 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     run.start(out, model, training, train_set.record(), key_run, overwrite)
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
-        if result.get("record", {}).get("num_samples") == experiment.num_samples:
+        asked = (experiment.num_samples, experiment.num_generated)
+        record = result.get("record", {})
+        if (record.get("num_samples"), record.get("num_generated", 0)) == asked:
             print(f"{out} is finished already. To train it anew: --overwrite.")
             return result
 
@@ -68,9 +71,29 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             path.parent.mkdir(exist_ok=True)
             replace_file(path, lambda file: np.save(file, frame))
 
-    params = genjax.fit(model, train_set, key_run, training, out=out, on_epoch=keep_frame)
-    result = genjax.evaluate(params, test_set, key_test, num_samples=experiment.num_samples)
+    distance = metrics.distance_to(train_set) if has(model, "score") else None
+    params = genjax.fit(
+        model, train_set, key_run, training, out=out, on_epoch=keep_frame, distance=distance
+    )
+    judge = _judge(train_set, test_set) if experiment.num_generated else None
+
+    def measure(params: Params) -> dict[str, Any]:
+        return genjax.evaluate(
+            params,
+            test_set,
+            key_test,
+            num_samples=experiment.num_samples,
+            num_generated=experiment.num_generated,
+            judge=judge,
+        )
+
+    result = measure(params)
     draw(out / "figures", params, test_set, key_show)
+    if (out / run.BEST).exists():
+        best = genjax.load(out / run.BEST)
+        plot.save_grid(out / "figures" / "samples-best.png", genjax.sample(best, key_show, _SHOWN))
+        result["best"] = {"epoch": run.best_epoch(out)} | measure(best)
+        del result["best"]["record"]  # it is the same
     seconds = {
         "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
@@ -80,20 +103,35 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     return result
 
 
+def _judge(train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:
+    """The classifier that samples are shown to, where the data has classes."""
+    if len(train_set.label_names) < 2:
+        return None
+    return metrics.judge(train_set, test_set)
+
+
 def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
     """Every picture that the model's parts allow, into the folder `figures`."""
     model: Any = params.model
+    real = test_set.images[:_SHOWN] / 255.0
     plot.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
+    plot.save_grid(figures / "real.png", real)
     plot.save_curves(figures / "curves.png", run.read_metrics(figures.parent))
     paths = sorted((figures.parent / "progress").glob("*.npy"))
-    frames, epochs = [np.load(path) / 255.0 for path in paths], [int(path.stem) for path in paths]
-    plot.save_gif(figures / "progression.gif", frames)
-    rows = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
+    frames = [np.load(path) / 255.0 for path in paths]
+    plot.save_gif(figures / "progression.gif", frames, real)
+    chosen = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
     plot.save_strip(
-        figures / "progression.png", [frames[i] for i in rows], [epochs[i] for i in rows]
+        figures / "progression.png",
+        [*(frames[i] for i in chosen), real],
+        [*(f"epoch {int(paths[i].stem)}" for i in chosen), "data"],
     )
+    if has(model, "decode"):
+        start, end = jax.random.normal(key, (2, 8, model.latent_dim))
+        ways = genjax.interpolate(params, start, end, num=10)
+        plot.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
     if has(model, "encode", "decode"):
-        originals = np.asarray(test_set.images[:32] / 255.0)
+        originals = np.asarray(real[:32])
         pairs = plot.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
         plot.save_grid(figures / "reconstructions.png", pairs, columns=8)
     if has(model, "encode", "decode") and model.latent_dim == 2:
@@ -130,9 +168,14 @@ def main(arguments: list[str]) -> int:
         less = ", without --overwrite," if options.overwrite else ""
         print(f"\nstopped. The same command{less} continues the run in {out}.", file=sys.stderr)
         return 130
-    for term in ("negative_elbo", "nll", "reconstruction_error"):
-        if term in result:
-            print(f"{term:22} {result[term]:.4g} ± {result[term + '_sem']:.2g}")
+    best = result.get("best", {})
+    if best:
+        print(f"{'':22} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
+    for term, value in result.items():
+        if not isinstance(value, float | int) or term.endswith(("_sem", "seconds")):
+            continue
+        error = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
+        print(f"{term:22} {value:12.4g}{error}" + (f" {best[term]:16.4g}" if best else ""))
     print(f"expected by default    {result['expected']}")
     print(f"seconds                {result['seconds']:.0f}")
     print(f"figures                {out / 'figures'}")

@@ -20,13 +20,14 @@ from genjax.latents import (
     traverse,
 )
 from genjax.metrics import evaluate
-from genjax.models import DCGAN, GAN, VAE, Autoencoder
+from genjax.models import DCGAN, GAN, R3GAN, VAE, Autoencoder
 from genjax.train import TrainingDiverged, fit
 from genjax.types import Batch, Model, Params, UserError, init, register
 
 __all__ = [
     "DCGAN",
     "GAN",
+    "R3GAN",
     "VAE",
     "Autoencoder",
     "Batch",

@@ -71,32 +71,48 @@ def side_by_side(images: np.ndarray, others: np.ndarray, pairs_a_row: int = 8) -
     return np.concatenate(rows)
 
 
-def save_gif(path: Path, frames: Sequence[ArrayLike], seconds: float = 6.0) -> None:
-    """Frames, each [N, H, W, C], as grids of an endless GIF; the last one stays a while."""
+def save_gif(
+    path: Path, frames: Sequence[ArrayLike], beside: ArrayLike, seconds: float = 6.0
+) -> None:
+    """Frames, each [N, H, W, C], as grids of an endless GIF; the last one stays a while.
+
+    To the right of every frame stands the grid of the images `beside`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    times = max(1, _LONG_SIDE // 2 // max(grid(frames[0]).shape[:2]))
-    pictures = [_enlarged(grid(frame), times) for frame in frames]
+    right = grid(beside)
+    rows = [np.hstack(_equally_high(grid(frame), right)) for frame in frames]
+    times = max(1, _LONG_SIDE // 2 // rows[0].shape[0])
+    pictures = [_enlarged(row, times) for row in rows]
     duration = [max(40, int(1000 * seconds / len(frames)))] * (len(frames) - 1) + [1500]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
 
 
-def save_strip(
-    path: Path, frames: Sequence[ArrayLike], epochs: Sequence[int], num: int = 8
-) -> None:
-    """The first `num` images of every frame, a row a frame, with the epoch written beside it."""
+def _equally_high(left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+    """Two canvases, the lower one filled up with white, and white between them."""
+    height = max(len(left), len(right))
+    gap = np.full((height, 4 * _GAP, 3), 255, np.uint8)
+    left, right = (
+        np.pad(c, [(0, height - len(c)), (0, 0), (0, 0)], constant_values=255)
+        for c in (left, right)
+    )
+    return [left, gap, right]
+
+
+def save_strip(path: Path, rows: Sequence[ArrayLike], names: Sequence[str], num: int = 8) -> None:
+    """The first `num` images of each row [N, H, W, C], with its name written beside it."""
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [grid(np.asarray(frame)[:num], num) for frame in frames]
-    height, width = rows[0].shape[:2]
+    canvases = [grid(np.asarray(row)[:num], num) for row in rows]
+    height, width = canvases[0].shape[:2]
     figure, axes = plt.subplots(
         len(rows), 1, figsize=(8, 8 * height / width * len(rows)), squeeze=False
     )
-    for axis, row, epoch in zip(axes[:, 0], rows, epochs, strict=True):
-        axis.imshow(row, interpolation="nearest")
+    for axis, canvas, name in zip(axes[:, 0], canvases, names, strict=True):
+        axis.imshow(canvas, interpolation="nearest")
         axis.set_xticks([]), axis.set_yticks([])
         axis.set_frame_on(False)
-        axis.set_ylabel(f"epoch {epoch}", rotation=0, ha="right", va="center")
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
     _finish(figure, path)
 
 
@@ -111,15 +127,20 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
     if not metrics:
         return
     metrics = metrics[1:] if len(metrics) > 5 else metrics
-    names = [n for n in metrics[-1] if n not in ("epoch", "seconds", "images_per_second")]
+    known = dict.fromkeys(name for line in metrics for name in line)
+    names = [n for n in known if n not in ("epoch", "seconds", "images_per_second", "warnings")]
+    rows, columns = -(-len(names) // 4), min(4, len(names))
     figure, axes = plt.subplots(
-        1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
+        rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained"
     )
-    for axis, name in zip(axes[0], names, strict=True):
+    for axis in axes.flat[len(names) :]:
+        axis.axis("off")
+    for axis, name in zip(axes.flat, names, strict=False):
+        measured = [line for line in metrics if name in line]
         axis.plot(
-            [line["epoch"] for line in metrics],
-            [line[name] for line in metrics],
-            marker="o" if len(metrics) < 30 else None,
+            [line["epoch"] for line in measured],
+            [line[name] for line in measured],
+            marker="o" if len(measured) < 30 else None,
             markersize=3,
         )
         axis.set(title=name, xlabel="epoch")

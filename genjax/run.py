@@ -164,3 +164,9 @@ def keep_metrics(folder: Path, epochs: int) -> None:
     path = folder / "metrics.jsonl"
     if not path.exists() or path.read_bytes() != content:
         replace_file(path, lambda file: file.write(content))
+
+
+def best_epoch(folder: Path) -> int:
+    """The epoch of the weights nearest to the data. Raises `ValueError` if none was measured."""
+    measured = [line for line in read_metrics(folder) if "distance" in line]
+    return min(measured, key=lambda line: line["distance"])["epoch"]

@@ -35,8 +35,8 @@ from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
 from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
 
-
 _DISTANCES = 20  # measured in a run, about
+_PATIENCE = 3  # epochs that something goes wrong before the user is warned
 Distance = Callable[[Params, jax.Array], float]
 Optimizers = Mapping[str, optax.GradientTransformation]  # of players
 
@@ -87,7 +87,8 @@ def update(
         change, opt_state[player] = optimizers[player].update(gradient, opt_state[player], mine)
         weights |= optax.apply_updates(mine, change)  # (2)
         if not alone:
-            terms[f"{player}_gradient_norm"] = optax.global_norm(gradient)
+            squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
+            terms[f"{player}_gradient_norm"] = jnp.sqrt(sum(squares))
     params = state.params.replace(weights=weights, stats=stats)
     return state.replace(params=params, opt_state=opt_state), terms
 
@@ -244,7 +245,7 @@ def _fit(
     images_an_epoch = steps * batches_a_step(state.params.model) * training.batch_size
     images_an_epoch = min(images_an_epoch, len(dataset))
     measured_every = max(1, training.epochs // _DISTANCES)
-    going_wrong: dict[str, str] = {}
+    lasting: dict[str, int] = {}  # warning -> epochs in a row
     saved_at = time.monotonic()
     with TrainingProgress(training.epochs, images_an_epoch, int(state.epoch), show=progress) as bar:
         bar.note("compiling")
@@ -262,9 +263,9 @@ def _fit(
             del terms["finite"]
             last = done == training.epochs
             found = state.params.model.warnings(terms)
-            for name in found.keys() - going_wrong.keys():
-                warnings.warn(f"epoch {done}: {found[name]}", stacklevel=3)
-            going_wrong = found
+            lasting = {name: lasting.get(name, 0) + 1 for name in found}
+            for name in [name for name, epochs in lasting.items() if epochs == _PATIENCE]:
+                warnings.warn(f"since epoch {done + 1 - _PATIENCE} {found[name]}", stacklevel=3)
             params = state.averaged_params() if on_epoch or distance else state.params
             if distance and (last or done % measured_every == 0):
                 terms["distance"] = distance(params, state.key_apart())

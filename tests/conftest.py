@@ -47,7 +47,13 @@ def blobs(count: int = 50, image_shape=(8, 8, 1), seed: int = 0) -> Dataset:
 def small(name: str, **fields) -> Model:
     """A registered model with networks of a few weights; fields that it lacks are left out."""
     cls = MODELS[name]
-    tiny = {"channels": (4, 8), "hidden": (16,), "discriminator_hidden": (16,), "width": 4, "latent_dim": 3} | fields
+    tiny = {
+        "channels": (4, 8),
+        "hidden": (16,),
+        "discriminator_hidden": (16,),
+        "width": 4,
+        "latent_dim": 3,
+    } | fields
     known = {field.name for field in dataclasses.fields(cls)}
     return cls(**{name: value for name, value in tiny.items() if name in known})
 

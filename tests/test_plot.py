@@ -34,9 +34,12 @@ def test_pairs_stand_one_above_the_other():
 def test_files(tmp_path):
     frames = [np.full((4, 8, 8, 3), level) for level in (0.0, 0.5, 1.0)]
     plot.save_grid(tmp_path / "new" / "grid.png", frames[1])
-    plot.save_gif(tmp_path / "a.gif", frames)
-    plot.save_strip(tmp_path / "strip.png", frames, [0, 5, 10], num=2)
-    lines = [{"epoch": e, "loss": 1 / e, "rate": e, "seconds": 1} for e in (1, 2, 3)]
+    plot.save_gif(tmp_path / "a.gif", frames, frames[0][:2])
+    plot.save_strip(tmp_path / "strip.png", frames, ["epoch 0", "epoch 5", "data"], num=2)
+    lines = [
+        {"epoch": e, "loss": 1 / e, "rate": e, "seconds": 1, "warnings": ["w"]} for e in (1, 2, 3)
+    ]
+    lines[1] |= {"distance": 1.0, "D(x)": 0.5, "third": 1.0}  # not measured in every epoch
     plot.save_curves(tmp_path / "curves.png", lines)
     plot.save_curves(tmp_path / "none.png", [])  # nothing is known, nothing is drawn
     assert not (tmp_path / "none.png").exists()

@@ -16,6 +16,7 @@ from conftest import blobs, small
 import genjax
 from genjax.configuration import Optimizer, Training
 from genjax.train import (
+    averaged,
     batch_of,
     epoch,
     gradients,
@@ -109,13 +110,16 @@ def test_players_share_their_forward_pass(key):
 
 def test_players_move_at_once_and_the_average_follows(key):  # (2), (3)
     training = Training(optimizer=Optimizer("sgd", 0.1, b1=0.0), ema_decay=0.5)
-    state = init_state(Tug(), key, training)
-    state, terms = update(state, BATCH, key, training.optimizer.transform(1), 0.5)
+    optimizers = {player: training.optimizer_of(player, 1) for player in Tug.players}
+    state, terms = update(init_state(Tug(), key, training), BATCH, key, optimizers)
+    state = averaged(state, 0.5)
     weights = state.params.weights
     assert weights["a"]["w"] == pytest.approx(2 - 0.1 * 3)
     assert weights["b"]["w"] == pytest.approx(3 - 0.1 * 4)  # with the old a, not 1.7
     assert state.ema["a"]["w"] == pytest.approx(0.5 * 2 + 0.5 * 1.7)
-    assert terms.keys() == {"left_loss", "right_loss", "a", "poisoned"}
+    norms = {"left_gradient_norm", "right_gradient_norm"}
+    assert terms.keys() == {"left_loss", "right_loss", "a", "poisoned"} | norms
+    assert terms["left_gradient_norm"] == 3.0
 
 
 def test_the_average_forgets_its_start_quickly(dataset, key):
@@ -142,7 +146,7 @@ def test_an_epoch_is_a_loop_of_updates(dataset, key):
     training = Training(epochs=2, batch_size=16, optimizer=Optimizer(schedule="cosine"))
     model = small("vae", image_shape=dataset.image_shape)
     state = init_state(model, key, training)
-    optimizer = training.optimizer.transform(6)
+    optimizers = {"vae": training.optimizer_of("vae", 6)}
     by_hand, losses = state, []
     for number in range(2):
         key_order, key_steps = jax.random.split(jax.random.fold_in(state.key, number))
@@ -150,7 +154,7 @@ def test_an_epoch_is_a_loop_of_updates(dataset, key):
         for step in range(3):
             batch = batch_of(dataset.images, dataset.labels, order[step * 16 : (step + 1) * 16])
             key_step = jax.random.fold_in(key_steps, step)
-            by_hand, terms = update(by_hand, batch, key_step, optimizer)
+            by_hand, terms = update(by_hand, batch, key_step, optimizers)
             losses.append(terms["loss"])
     for _ in range(2):
         state, terms = epoch(state, dataset.images, dataset.labels, training=training, steps=3)

@@ -3,6 +3,7 @@
 from genjax.models.autoencoder import Autoencoder
 from genjax.models.dcgan import DCGAN
 from genjax.models.gan import GAN
+from genjax.models.r3gan import R3GAN
 from genjax.models.vae import VAE
 
-__all__ = ["DCGAN", "GAN", "VAE", "Autoencoder"]
+__all__ = ["DCGAN", "GAN", "R3GAN", "VAE", "Autoencoder"]

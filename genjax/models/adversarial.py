@@ -173,8 +173,11 @@ class AdversarialModel(Model):
         images. Where the samples crowd in a few modes, each has a near neighbour.
         """
         num = min(_WATCHED, images.shape[0])
+        if num < 2:
+            return {}
         samples, _ = self.apply_training(params, "generator", self.noise(key, num))
-        return {"diversity": _nearest(samples) / _nearest(2 * (images[:num] / 255.0) - 1)}
+        of_data = _nearest(2 * (images[:num] / 255.0) - 1)
+        return {"diversity": _nearest(samples) / jnp.maximum(of_data, 1e-6)}
 
     def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
         found = {}
@@ -186,7 +189,7 @@ class AdversarialModel(Model):
                 " a smaller learning rate of the discriminator"
                 " (learning_rate_factors discriminator 0.5), may help."
             )
-        if terms["diversity"] < 0.3:
+        if terms.get("diversity", 1.0) < 0.3:
             found["samples collapse"] = (
                 f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
                 " data. The loss relativistic with model.r1 and model.r2, or spectral"

@@ -22,7 +22,13 @@ import jax
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.networks import flatten, halved_sizes
-from genjax.nn.normalization import GeneratorNorm, Normalization, batch_norm, normalized
+from genjax.nn.normalization import (
+    GeneratorNorm,
+    Normalization,
+    batch_norm,
+    normalized,
+    without_batch,
+)
 from genjax.types import register
 
 _INIT = nn.initializers.normal(0.02)  # (4)
@@ -54,9 +60,7 @@ class Generator(nn.Module):
                 features, self.kernel_size, stride=2, size=size, use_bias=bias, kernel_init=_INIT
             )
             x = activated(up(x))
-        last = ConvTranspose(
-            channels, self.kernel_size, stride=2, size=sizes[0], kernel_init=_INIT
-        )
+        last = ConvTranspose(channels, self.kernel_size, stride=2, size=sizes[0], kernel_init=_INIT)
         return nn.tanh(last(x))
 
 
@@ -69,10 +73,9 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        inside = self.norm
-        outside = "spectral" if self.norm == "spectral" else "none"
+        outside = without_batch(self.norm)
         for index, features in enumerate(self.widths):  # (1)
-            norm = inside if index else outside
+            norm = self.norm if index else outside
             down = Conv(
                 features, self.kernel_size, stride=2, use_bias=norm != "batch", kernel_init=_INIT
             )

@@ -12,7 +12,7 @@ import jax
 
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.networks import flatten
-from genjax.nn.normalization import GeneratorNorm, Normalization, normalized
+from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
 from genjax.types import register
 
 
@@ -43,8 +43,7 @@ class MLPDiscriminator(nn.Module):
         x = flatten(x)
         for width in self.hidden:
             x = nn.leaky_relu(normalized(nn.Dense(width), x, self.norm, train), 0.2)
-        last = "spectral" if self.norm == "spectral" else "none"
-        return normalized(nn.Dense(1), x, last, train)[:, 0]
+        return normalized(nn.Dense(1), x, without_batch(self.norm), train)[:, 0]
 
 
 @register("gan")

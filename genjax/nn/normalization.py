@@ -32,3 +32,8 @@ def normalized(
     if norm == "spectral":
         return nn.SpectralNorm(layer)(x, update_stats=train)
     return layer(x)
+
+
+def without_batch(norm: Normalization) -> Normalization:
+    """What `norm` asks of a layer at a network's end, where batch normalisation has no place."""
+    return "spectral" if norm == "spectral" else "none"

@@ -1,0 +1,102 @@
+"""A GAN that trains without babysitting, after R3GAN (Huang et al. 2025, arXiv:2501.05441).
+
+The game is that of `adversarial`, with the paper's choices as defaults:
+
+(1) the relativistic loss with R1 and R2 of equal gamma (equation 5), which the paper proves to
+    converge locally, and under which dropped modes are found again
+(2) no normalisation in either player; residual blocks that begin as the identity, their last
+    kernel being zero (section 4)
+(3) x + conv(a(conv(a(x)))), a the LeakyReLU of slope 0.2, at every size but the image's own
+
+Smaller than the paper's networks: plain 3x3 convolutions instead of grouped ones, and convolutions
+of stride 2 that resample and mix channels at once.
+"""
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+
+from genjax import losses
+from genjax.models.dcgan import DCGAN
+from genjax.nn.conv import Conv, ConvTranspose
+from genjax.nn.networks import flatten, halved_sizes
+from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
+from genjax.types import register
+
+
+def _leaky(x: jax.Array) -> jax.Array:
+    return nn.leaky_relu(x, 0.2)
+
+
+class ResidualBlock(nn.Module):
+    """(3): [N, H, W, C] -> the same shape."""
+
+    norm: Normalization
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        features = x.shape[-1]
+        h = normalized(Conv(features, 3), _leaky(x), self.norm, train, self.momentum)
+        last = Conv(features, 3, kernel_init=nn.initializers.zeros)  # (2)
+        return x + normalized(last, _leaky(h), without_batch(self.norm), train)
+
+
+class Generator(nn.Module):
+    """z [N, D] -> images [N, H, W, C] in [-1, 1]."""
+
+    widths: tuple[int, ...]
+    image_shape: tuple[int, ...]
+    kernel_size: int
+    norm: GeneratorNorm
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
+        height, width, channels = self.image_shape
+        *sizes, smallest = halved_sizes((height, width), len(self.widths))
+        x = nn.Dense(smallest[0] * smallest[1] * self.widths[-1])(z)
+        x = x.reshape(-1, *smallest, self.widths[-1])
+        for size, features in zip(sizes[::-1], (*self.widths[-2::-1], channels), strict=True):
+            x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train))
+            x = ConvTranspose(features, self.kernel_size, stride=2, size=size)(x)
+        return nn.tanh(x)
+
+
+class Discriminator(nn.Module):
+    """Images [N, H, W, C] in [-1, 1] -> scores [N]."""
+
+    widths: tuple[int, ...]
+    kernel_size: int
+    norm: Normalization
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        for features in self.widths:
+            down = Conv(features, self.kernel_size, stride=2)
+            x = normalized(down, x, without_batch(self.norm), train)
+            x = _leaky(ResidualBlock(self.norm)(x, train))
+        return normalized(nn.Dense(1), flatten(x), without_batch(self.norm), train)[:, 0]
+
+
+@register("r3gan")
+@dataclass(frozen=True)
+class R3GAN(DCGAN):
+    """See the module's docstring; `DCGAN` for the fields, of which other values are the default."""
+
+    latent_dim: int = 64
+    loss: losses.Name = "relativistic"  # (1)
+    r1: float = 1.0
+    r2: float = 1.0
+    generator_norm: GeneratorNorm = "none"  # (2)
+    discriminator_norm: Normalization = "none"
+    width: int = 32
+
+    def generator(self, momentum: float = 0.9) -> nn.Module:
+        return Generator(
+            self.widths, self.image_shape, self.kernel_size, self.generator_norm, momentum
+        )
+
+    def discriminator(self) -> nn.Module:
+        return Discriminator(self.widths, self.kernel_size, self.discriminator_norm)

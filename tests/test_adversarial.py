@@ -1,0 +1,289 @@
+"""The adversarial game: who learns from what, turns, standing statistics, what is watched."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import blobs, small
+
+import genjax
+from genjax import losses
+from genjax.configuration import Optimizer, Training
+from genjax.models.adversarial import _nearest
+from genjax.nn.normalization import normalized
+from genjax.train import batches_a_step, epoch, gradients, init_state
+from genjax.types import MODELS, Batch
+
+NAMES = [name for name, cls in MODELS.items() if hasattr(cls, "score")]
+SHAPE = (12, 9, 3)
+DATA = blobs(16, SHAPE)
+BATCH = Batch(DATA.images / jnp.float32(255), DATA.labels)
+PENALISED = {"discriminator_norm": "none", "r1": 0.7, "r2": 0.3, "gradient_penalty": 2.0}
+
+
+def lively(model, key):
+    """Parameters far enough from zero for every gradient to show."""
+    return jax.tree.map(lambda w: w + 0.1 * jax.random.normal(key, w.shape), model.init(key))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("loss", losses.ADVERSARIAL)
+def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
+    model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
+    params = lively(model, key)
+    values, (terms, _) = model.losses(params, BATCH, key)
+
+    key_z, key_penalty = jax.random.split(key)
+    fake = model.decode(params, jax.random.normal(key_z, (16, model.latent_dim)))
+    r, f = model.score(params, BATCH.images), model.score(params, fake)
+    x, x_fake = 2 * BATCH.images - 1, 2 * fake - 1
+
+    def score(images):
+        return model.score(params, (images + 1) / 2)
+
+    adversarial = losses.ADVERSARIAL[loss]
+    penalty = (
+        losses.one_centred_penalty(score, x, x_fake, 2.0, key_penalty)
+        + losses.zero_centred_penalty(score, x, 0.7)
+        + losses.zero_centred_penalty(score, x_fake, 0.3)
+    )
+    expected = jnp.mean(adversarial.discriminator(r, f) + penalty)
+    np.testing.assert_allclose(values["discriminator"], expected, rtol=1e-4)
+    np.testing.assert_allclose(values["generator"], jnp.mean(adversarial.generator(r, f)), 1e-4)
+    np.testing.assert_allclose(terms["penalty"], jnp.mean(penalty), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_against_the_gradient_moves_the_scores_the_right_way(name, key):
+    """The discriminator's raises D(x) - D(G(z)), the generator's raises D(G(z))."""
+    model = small(name, image_shape=SHAPE, loss="wasserstein", discriminator_norm="spectral",
+                  generator_norm="none", r1=0.0, r2=0.0)  # fmt: skip
+    params = lively(model, key)
+    own, _, _, _ = gradients(params, BATCH, key)
+
+    def mean_scores(weights):
+        _, (terms, _) = model.losses(params.replace(weights=params.weights | weights), BATCH, key)
+        return terms["D(x)"], terms["D(G(z))"]
+
+    def stepped(player):
+        return jax.tree.map(
+            lambda w, g: w - 1e-3 * g, {player: params.weights[player]}, own[player]
+        )
+
+    real, fake = mean_scores({})
+    better_real, better_fake = mean_scores(stepped("discriminator"))
+    assert better_real - better_fake > real - fake
+    real_again, raised = mean_scores(stepped("generator"))
+    assert raised > fake
+    assert real_again == real  # what the generator does cannot change the score of real images
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_discriminator_moves_k_times_as_often(steps, key):  # (6)
+    model = small("gan", image_shape=SHAPE, discriminator_steps=steps)
+    training = Training(2, 4)
+    assert batches_a_step(model) == steps
+    state = init_state(model, key, training)
+    state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=2)
+    counts = {player: int(state.opt_state[player][0].count) for player in model.players}
+    assert counts == {"discriminator": 2 * steps, "generator": 2}
+
+
+def test_k_steps_are_k_batches_by_hand(key):
+    """An epoch of k = 2 against plain gradient descent, batch by batch."""
+    model = small("gan", image_shape=SHAPE, discriminator_steps=2)
+    training = Training(1, 4, Optimizer("sgd", 0.01, b1=0.0))
+    state = init_state(model, key, training)
+    params = state.params
+    key_order, key_steps = jax.random.split(jax.random.fold_in(state.key, 0))
+    order = jax.random.permutation(key_order, 16).reshape(4, 4)
+    for i, movers in enumerate([["discriminator"], ["discriminator", "generator"]] * 2):
+        batch = Batch(BATCH.images[order[i]], BATCH.labels[order[i]])
+        own, _, _, stats = gradients(params, batch, jax.random.fold_in(key_steps, i))
+        weights = dict(params.weights)
+        for player in movers:
+            weights[player] = jax.tree.map(
+                lambda w, g: w - 0.01 * g, weights[player], own[player][player]
+            )
+        params = params.replace(weights=weights, stats=stats)
+    state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=2)
+    for ours, by_hand in zip(jax.tree.leaves(state.params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_allclose(ours, by_hand, atol=1e-5)
+
+
+def test_a_player_may_have_a_learning_rate_of_its_own(key):
+    model = small("gan", image_shape=SHAPE)
+    sgd = Optimizer("sgd", 0.01, b1=0.0)
+
+    def change(factors):
+        training = Training(1, 16, sgd, learning_rate_factors=factors)
+        state = init_state(model, key, training)
+        before = jax.tree.map(jnp.copy, state.params.weights)
+        state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=1)
+        return jax.tree.map(jnp.subtract, state.params.weights, before)
+
+    plain, other = change(()), change((("discriminator", 3.0),))
+    for factor, player in [(3.0, "discriminator"), (1.0, "generator")]:
+        for a, b in zip(
+            jax.tree.leaves(plain[player]), jax.tree.leaves(other[player]), strict=True
+        ):
+            np.testing.assert_allclose(factor * a, b, atol=1e-6)
+
+
+def test_only_the_generator_is_averaged(key):
+    state = init_state(small("dcgan", image_shape=SHAPE), key, Training(ema_decay=0.9))
+    assert state.ema.keys() == {"generator"}
+    state = state.replace(ema=jax.tree.map(jnp.zeros_like, state.ema))
+    params = state.averaged_params()
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(params.weights["generator"]))
+    for ours, trained in zip(
+        jax.tree.leaves(params.weights["discriminator"]),
+        jax.tree.leaves(state.params.weights["discriminator"]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, trained)
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan"])
+def test_standing_statistics_are_those_of_the_weights_they_are_used_with(name, key):
+    """The network under standing statistics against the network normalising one huge batch."""
+    model = small(name, image_shape=SHAPE)
+    params = lively(model, key)
+    settled = model.settled(params, jax.random.key(7))
+    z = jax.random.normal(jax.random.key(8), (4_096, model.latent_dim))
+    by_batch, _ = model.apply_training(params, "generator", z)
+    images = 2 * model.decode(settled, z) - 1
+    before = 2 * model.decode(params, z) - 1
+    assert np.abs(images - by_batch).mean() < 0.02
+    assert np.abs(before - by_batch).mean() > 0.05
+    assert jax.tree.structure(settled) == jax.tree.structure(params)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_do_not_depend_on_the_company(name, key):
+    params = lively(small(name, image_shape=SHAPE), key)
+    scores = genjax.score(params, BATCH.images)
+    assert scores.shape == (16,)
+    np.testing.assert_allclose(genjax.score(params, BATCH.images[3:4]), scores[3:4], atol=1e-5)
+
+
+def test_a_model_without_a_discriminator_says_which_have_one(key):
+    params = small("vae", image_shape=SHAPE).init(key)
+    with pytest.raises(TypeError, match=r"'vae' has no score.*dcgan, gan"):
+        genjax.score(params, BATCH.images)
+
+
+class Normalized(nn.Module):
+    """One dense layer under spectral normalisation."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        return normalized(nn.Dense(4, use_bias=False), x, "spectral", train)
+
+
+def test_spectral_normalisation_divides_by_the_largest_singular_value(key):
+    layer, x = Normalized(), jnp.eye(6)
+    variables = layer.init(key, x)
+    weights, stats = variables["params"], variables["batch_stats"]
+    for _ in range(50):  # power iterations
+        out, changed = layer.apply(
+            {"params": weights, "batch_stats": stats}, x, train=True, mutable=["batch_stats"]
+        )
+        stats = changed["batch_stats"]
+    kernel = np.asarray(jax.tree.leaves(weights)[0])
+    largest = np.linalg.svd(kernel, compute_uv=False)[0]
+    np.testing.assert_allclose(out, kernel / largest, rtol=1e-3, atol=1e-5)
+    found = layer.apply({"params": weights, "batch_stats": stats}, x)
+    np.testing.assert_allclose(found, out, rtol=1e-3, atol=1e-5)
+
+
+def test_diversity_sees_few_modes(key):
+    """Twenty copies of few images with a little noise, against as many images of their own."""
+    images = jax.random.normal(key, (20, 6, 5, 1))
+    distances = np.linalg.norm(
+        np.asarray(images).reshape(20, 1, -1) - np.asarray(images).reshape(1, 20, -1), axis=-1
+    )
+    expected = np.where(np.eye(20, dtype=bool), np.inf, distances).min(axis=1).mean()
+    np.testing.assert_allclose(_nearest(images), expected, rtol=1e-4)
+    collapsed = jnp.tile(images[:4], (5, 1, 1, 1)) + 0.01 * images
+    assert _nearest(collapsed) < 0.05 * expected
+
+
+@pytest.mark.parametrize(
+    ("terms", "names"),
+    [
+        ({"D_loss_share": 0.5, "diversity": 0.9}, []),
+        ({"D_loss_share": 0.01, "diversity": 0.9}, ["discriminator wins"]),
+        ({"D_loss_share": 0.5, "diversity": 0.1}, ["samples collapse"]),
+        ({"diversity": 0.1}, ["samples collapse"]),  # Wasserstein: nobody wins
+    ],
+)
+def test_warnings_in_words(terms, names):
+    found = genjax.DCGAN().warnings({"D(x)": 0.999, "D(G(z))": 0.001} | terms)
+    assert list(found) == names
+    assert all("may help" in text for text in found.values())
+
+
+def test_a_game_that_goes_wrong_warns_once_and_is_recorded(tmp_path, key):
+    """A generator that does not learn loses at once."""
+    training = Training(
+        8, 8, Optimizer(learning_rate=5e-3), learning_rate_factors=(("generator", 0.0),)
+    )
+    model = small("gan", discriminator_hidden=(64,))
+    with pytest.warns(UserWarning, match=r"since epoch \d the discriminator tells nearly") as seen:
+        genjax.fit(model, blobs(64), key, training, out=tmp_path, progress=False)
+    assert sum("tells nearly" in str(w.message) for w in seen) == 1
+    lines = genjax.run.read_metrics(tmp_path)
+    assert "warnings" not in lines[0] or "discriminator wins" not in lines[0]["warnings"]
+    assert "discriminator wins" in lines[-1]["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"loss": "wasserstein"}, "has no bound unless"),
+        ({"r1": 1.0, "discriminator_norm": "batch"}, "scores every image by itself"),
+        ({"r2": -1.0}, "r2 is -1.0"),
+        ({"loss": "cross_entropy"}, "loss is 'cross_entropy'"),
+        ({"discriminator_steps": 0}, "discriminator_steps is 0"),
+    ],
+)
+def test_impossible_games_are_refused(fields, message, key):
+    model = small("dcgan", image_shape=(8, 8, 1), **({"discriminator_norm": "none"} | fields))
+    with pytest.raises(genjax.UserError, match=message):
+        model.init(key)
+
+
+def test_a_rate_for_nobody_is_refused(key):
+    training = Training(learning_rate_factors=(("critic", 2.0),))
+    with pytest.raises(genjax.UserError, match=r"'critic' 2.0, .*discriminator, generator"):
+        genjax.fit(small("gan"), blobs(8), key, training)
+
+
+@pytest.mark.parametrize("size", [16, 20, 28, 32, 64])
+def test_depth_follows_the_size(size):
+    model = genjax.DCGAN(image_shape=(size, size, 3), width=8)
+    depth = {16: 2, 20: 2, 28: 2, 32: 3, 64: 4}[size]
+    assert model.widths == tuple(8 * 2**i for i in range(depth))
+    assert dataclasses.replace(model, depth=1).widths == (8,)
+
+
+def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
+    """A made-up distance that is least after the second epoch."""
+    distances = iter([3.0, 1.0, 2.0, 1.5])
+    kept = []
+    last = genjax.fit(
+        small("gan"), blobs(32), key, Training(4, 8), out=tmp_path, progress=False,
+        distance=lambda params, key: next(distances),
+        on_epoch=lambda epoch, params: kept.append(params),
+    )  # fmt: skip
+    assert [line["distance"] for line in genjax.run.read_metrics(tmp_path)] == [3.0, 1.0, 2.0, 1.5]
+    assert genjax.run.best_epoch(tmp_path) == 2
+    for where, params in [("best.npz", kept[2]), (".", last)]:
+        for a, b in zip(
+            jax.tree.leaves(genjax.load(tmp_path / where)), jax.tree.leaves(params), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
