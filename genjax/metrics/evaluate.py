@@ -1,7 +1,8 @@
 """The figures of a trained model on a data set, with a record of how they were measured."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,19 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
-from genjax.metrics import likelihood
+from genjax.metrics import frechet, likelihood
+from genjax.metrics.modes import class_coverage
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
 
+if TYPE_CHECKING:  # training the classifier needs the trainer; asking it does not
+    from genjax.metrics.classifier import Judge
+
 _IMAGES_AT_ONCE = 100
+_MOST_FOR_FRECHET = 10_000  # of either side: beyond, the distance hardly changes
+_SAMPLES = 2**31 - 1  # folded into the key; chunks of images fold in their small numbers
+_RECONSTRUCTS = ("encode", "decode")
+_HAS_LIKELIHOOD = ("observe", "posterior", "distortion_and_rate", "log_weights")
 
 
 @partial(jax.jit, static_argnames="num_samples")
@@ -24,10 +33,10 @@ def _measure(
     model: Any = params.model
     images = images.astype(jnp.float32) / 255.0
     values = {}
-    if has(model, "encode", "decode"):
+    if has(model, *_RECONSTRUCTS):
         error = model.decode(params, model.encode(params, images)) - images
         values["reconstruction_error"] = jnp.mean(error**2, axis=(1, 2, 3))
-    if has(model, "observe", "posterior", "distortion_and_rate", "log_weights"):
+    if has(model, *_HAS_LIKELIHOOD):
         key_x, key_elbo, key_nll = jax.random.split(key, 3)
         x = model.observe(images, key_x)  # the same for both bounds
         distortion, rate = model.distortion_and_rate(params, x, key_elbo)
@@ -39,47 +48,12 @@ def _measure(
     return values
 
 
-def evaluate(
-    params: Params,
-    dataset: Dataset,
-    key: jax.Array,
-    *,
-    num_samples: int = 500,
-    num_images: int | None = None,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """Measures what the model's parts allow, on the images of `dataset`, in order.
-
-    Args:
-        num_samples: k of the importance-weighted bound.
-        num_images: only the first so many; all by default.
-        progress: show a bar.
-
-    Returns:
-        For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
-        the images as they are, in units of [0, 1]. For one with a likelihood also, in nats an
-        image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
-        k = `num_samples`; and `active_units`; these on what the likelihood is defined on: a binary
-        likelihood on one binary draw of every image, the same for all. Every mean over images has
-        its standard error beside it, `..._sem`.
-        `record` says how all this was measured.
-
-    Raises:
-        UserError: if the images of `dataset` have another shape than the model's, or a number is
-            below 1.
-    """
-    model = params.model
-    if dataset.image_shape != model.image_shape:
-        raise UserError(
-            f"the model makes images of shape {model.image_shape}, but those of"
-            f" {dataset.name!r} have {dataset.image_shape}."
-        )
-    if num_samples < 1 or (num_images is not None and num_images < 1):
-        raise UserError("num_samples and num_images must be at least 1.")
-    enable_compilation_cache()
-    count = min(num_images or len(dataset), len(dataset))
+def _measure_all(
+    params: Params, dataset: Dataset, key: jax.Array, num_samples: int, count: int, show: bool
+) -> dict[str, np.ndarray]:
+    """`_measure` of the first `count` images: name -> [count, ...]."""
     parts = []
-    with progress_bar(total=count, desc="measuring", show=progress) as bar:
+    with progress_bar(total=count, desc="measuring", show=show) as bar:
         for number, start in enumerate(range(0, count, _IMAGES_AT_ONCE)):
             # the last batch is filled up with its last image, so that one program serves all
             index = np.minimum(np.arange(start, start + _IMAGES_AT_ONCE), count - 1)
@@ -92,19 +66,98 @@ def evaluate(
             real = min(_IMAGES_AT_ONCE, count - start)
             parts.append({name: np.asarray(value)[:real] for name, value in values.items()})
             bar.update(real)
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+
+def _measure_samples(
+    params: Params, dataset: Dataset, key: jax.Array, judge: "Judge | None", num: int, show: bool
+) -> dict[str, Any]:
+    """The figures of `num` samples."""
+    key = jax.random.fold_in(key, _SAMPLES)
+    with progress_bar(total=num, desc="sampling", show=show) as bar:
+        samples = frechet.generated(params, key, num, bar.update)
+    some, real = samples[:_MOST_FOR_FRECHET], frechet.some_images(dataset, _MOST_FOR_FRECHET)
+
+    def distance(features: Callable[[jax.Array], np.ndarray]) -> float:
+        gaussians = frechet.gaussian(features(some)), frechet.gaussian(features(real))
+        return frechet.frechet_distance(*gaussians[0], *gaussians[1])
+
+    result: dict[str, Any] = {"frechet_random_features": distance(frechet.random_features)}
+    if judge and not judge.stacked:
+        result["frechet_classifier"] = distance(lambda x: judge.features(x / np.float32(255)))
+    return result | (class_coverage(judge, samples / np.float32(255)) if judge else {})
+
+
+def evaluate(
+    params: Params,
+    dataset: Dataset,
+    key: jax.Array,
+    *,
+    num_samples: int = 500,
+    num_images: int | None = None,
+    judge: "Judge | None" = None,
+    num_generated: int = 0,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Measures what the model's parts allow, on the images of `dataset`, in order.
+
+    With `num_generated`, its samples too: drawn a chunk at a time, and quantised to uint8, as the
+    images of `dataset` are.
+
+    Args:
+        num_samples: k of the importance-weighted bound.
+        num_images: only the first so many; all by default. Samples are compared with all.
+        judge: the classifier of `genjax.metrics.classifier.judge`, for the classes of the samples.
+        num_generated: how many samples to measure; with 0 none are drawn.
+        progress: show a bar.
+
+    Returns:
+        For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
+        the images as they are, in units of [0, 1]. For one with a likelihood also, in nats an
+        image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
+        k = `num_samples`; and `active_units`; these on what the likelihood is defined on: a binary
+        likelihood on one binary draw of every image, the same for all. Every mean over images has
+        its standard error beside it, `..._sem`.
+        Of samples: `frechet_random_features` (genjax.metrics.frechet); with a judge also
+        `frechet_classifier`, the same distance in the classifier's features (FCD, which is no FID;
+        not of stacked digits), and the figures of genjax.metrics.modes, `modes`, `modes_kl`,
+        `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances are between
+        at most 10,000 samples and as many images, drawn at random but always the same.
+        `record` says how all this was measured.
+
+    Raises:
+        UserError: if the images of `dataset` have another shape than the model's, or a number is
+            below 1 (`num_generated`: 1, or below 0).
+    """
+    model = params.model
+    if dataset.image_shape != model.image_shape:
+        raise UserError(
+            f"the model makes images of shape {model.image_shape}, but those of"
+            f" {dataset.name!r} have {dataset.image_shape}."
+        )
+    if num_samples < 1 or (num_images is not None and num_images < 1):
+        raise UserError("num_samples and num_images must be at least 1.")
+    if num_generated < 0 or num_generated == 1:
+        raise UserError(f"num_generated is {num_generated}, but must be 0, or at least 2.")
+    enable_compilation_cache()
+    count = min(num_images or len(dataset), len(dataset))
     result: dict[str, Any] = {}
+    measured = has(model, *_RECONSTRUCTS) or has(model, *_HAS_LIKELIHOOD)
+    values = _measure_all(params, dataset, key, num_samples, count, progress) if measured else {}
     posterior_means = values.pop("posterior_means", None)
     for name, value in values.items():
         result[name] = float(np.mean(value, dtype=np.float64))
         result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
     if posterior_means is not None:
         result["active_units"] = likelihood.active_units(posterior_means)
+    if num_generated:
+        result |= _measure_samples(params, dataset, key, judge, num_generated, progress)
     result["record"] = {
         "model": to_json(model),
         "dataset": dataset.record() | {"num_images": count},
         "num_samples": num_samples,
+        "num_generated": num_generated,
+        "judge": {"accuracy": judge.accuracy, "digest": judge.digest} if judge else None,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),
     }

@@ -1,0 +1,48 @@
+"""Stacked MNIST: three digits as the channels of one image, 1,000 modes.
+
+(1) image = (x_i, x_j, x_k) as channels R, G, B,   digits drawn at random
+(2) label = 100 y_i + 10 y_j + y_k
+
+Lin et al. 2018, "PacGAN", arXiv:1712.04086, section 4, after Metz et al. 2017, arXiv:1611.02163.
+There the digits are drawn with replacement; here each channel is a permutation of all digits, so
+that every digit is used exactly three times, and there are as many images as digits.
+"""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.data.dataset import Dataset, checksum
+
+NAME = "stacked_mnist"
+LABEL_NAMES = tuple(f"{label:03d}" for label in range(1000))
+
+
+def stacked(digits: Dataset) -> Dataset:
+    """Of the digits, uint8 [N, 28, 28, 1], as many images of three of them, [N, 28, 28, 3].
+
+    Put together on the device. The same digits of the same split always give the same images.
+    """
+    key = jax.random.fold_in(jax.random.key(1000), digits.split == "test")
+    images, labels = _stacked(digits.images, digits.labels, key)
+    return replace(
+        digits,
+        name=NAME,
+        images=images,
+        labels=labels,
+        label_names=LABEL_NAMES,
+        source=f"three digits of: {digits.source}",
+        checksum=checksum(np.asarray(images), np.asarray(labels)),
+    )
+
+
+@jax.jit
+def _stacked(images: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    orders = [jax.random.permutation(channel, len(images)) for channel in jax.random.split(key, 3)]
+    r, g, b = (labels[order] for order in orders)
+    return (
+        jnp.concatenate([images[order] for order in orders], axis=-1),  # (1)
+        100 * r + 10 * g + b,  # (2)
+    )

@@ -1,0 +1,53 @@
+"""Which of its data's modes a model covers, by the labels that a classifier gives its samples.
+
+(1) share_c = n_c / N                                      n_c of N samples are of class c
+(2) modes   = #{c: n_c > 0}
+(3) KL(share || uniform) = sum_c share_c log(share_c / (1 / C)),    C classes, nats
+
+(2) and (3) over 26,000 samples of stacked digits, C = 1,000, are the protocol of Srivastava et al.
+2017, "VEEGAN", arXiv:1705.07761, section 4.2, and Lin et al. 2018, "PacGAN", arXiv:1712.04086,
+section 4. Both depend on N: data drawn uniformly give 1,000 modes and a KL of about (C-1) / 2N.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+if TYPE_CHECKING:  # training the classifier needs the trainer; counting its labels does not
+    from genjax.metrics.classifier import Judge
+
+_LISTED = 20  # shares of more classes than these say nothing to a reader
+
+
+def shares(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """(1): labels int [N] in 0..num_classes - 1 -> [num_classes], the sum 1."""
+    return np.bincount(labels, minlength=num_classes) / len(labels)
+
+
+def modes(shares: np.ndarray) -> int:
+    """(2)"""
+    return int(np.count_nonzero(shares))
+
+
+def kl_to_uniform(shares: np.ndarray) -> float:
+    """(3), nats: from 0 to log C; a class without samples adds nothing."""
+    present = shares[shares > 0]
+    return float(np.sum(present * np.log(present * len(shares))))
+
+
+def class_coverage(judge: "Judge", images: jax.Array) -> dict[str, Any]:
+    """What `judge` sees in images [N, H, W, C] in [0, 1], ready for JSON.
+
+    `modes` (2) and `modes_kl` (3); `least_share`, the smallest of (1); `confidence`, the mean
+    probability of the most probable class; for up to 20 classes `shares`, all of (1).
+    """
+    labels, confidence = judge.classify(images)
+    share = shares(labels, len(judge.label_names))
+    result = {
+        "modes": modes(share),
+        "modes_kl": kl_to_uniform(share),
+        "least_share": float(share.min()),
+        "confidence": float(np.mean(confidence, dtype=np.float64)),
+    }
+    return result | ({"shares": share.tolist()} if len(share) <= _LISTED else {})
