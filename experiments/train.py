@@ -170,15 +170,15 @@ def main(arguments: list[str]) -> int:
         return 130
     best = result.get("best", {})
     if best:
-        print(f"{'':22} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
+        print(f"{'':26} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
     for term, value in result.items():
         if not isinstance(value, float | int) or term.endswith(("_sem", "seconds")):
             continue
-        error = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
-        print(f"{term:22} {value:12.4g}{error}" + (f" {best[term]:16.4g}" if best else ""))
-    print(f"expected by default    {result['expected']}")
-    print(f"seconds                {result['seconds']:.0f}")
-    print(f"figures                {out / 'figures'}")
+        plus_minus = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
+        print(f"{term:26} {value:12.4g}{plus_minus}" + (f" {best[term]:16.4g}" if best else ""))
+    print(f"expected by default        {result['expected']}")
+    print(f"seconds                    {result['seconds']:.0f}")
+    print(f"figures                    {out / 'figures'}")
     return 0
 
 

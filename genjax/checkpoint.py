@@ -184,8 +184,7 @@ def _state(model: Model, where: Path, arrays: dict[str, np.ndarray]) -> TrainSta
     params = jax.eval_shape(model.init, jax.random.key(0))
     is_kept = any(name.startswith("ema.") for name in arrays)
     ema = {name: params.weights[name] for name in model.averaged} if is_kept else {}
-    key = jax.eval_shape(jax.random.key, 0)
-    epoch = jax.ShapeDtypeStruct((), jnp.int32)
+    key, epoch = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0)))
     return filled(TrainState(params, {}, ema, key, epoch), arrays, where)
 
 

@@ -160,7 +160,8 @@ def epoch(
 
     def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):
         i, index = numbered
-        numbers, first, terms = i * batches + jnp.arange(batches), 0, {}
+        numbers, first = i * batches + jnp.arange(batches), 0
+        terms: Terms = {}
         for players, times in model.turns:
             part, first = slice(first, first + times), first + times
             take = partial(turn, players=players)

@@ -1,5 +1,7 @@
 """Measuring a trained model, one file a family of metrics."""
 
+from genjax.metrics.classifier import Judge, judge
 from genjax.metrics.evaluate import evaluate
+from genjax.metrics.frechet import distance_to
 
-__all__ = ["evaluate"]
+__all__ = ["Judge", "distance_to", "evaluate", "judge"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,10 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
 from genjax.metrics import frechet, likelihood
+from genjax.metrics.classifier import Judge
 from genjax.metrics.modes import class_coverage
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
-
-if TYPE_CHECKING:  # training the classifier needs the trainer; asking it does not
-    from genjax.metrics.classifier import Judge
 
 _IMAGES_AT_ONCE = 100
 _MOST_FOR_FRECHET = 10_000  # of either side: beyond, the distance hardly changes
@@ -70,7 +68,7 @@ def _measure_all(
 
 
 def _measure_samples(
-    params: Params, dataset: Dataset, key: jax.Array, judge: "Judge | None", num: int, show: bool
+    params: Params, dataset: Dataset, key: jax.Array, judge: Judge | None, num: int, show: bool
 ) -> dict[str, Any]:
     """The figures of `num` samples."""
     key = jax.random.fold_in(key, _SAMPLES)
@@ -95,7 +93,7 @@ def evaluate(
     *,
     num_samples: int = 500,
     num_images: int | None = None,
-    judge: "Judge | None" = None,
+    judge: Judge | None = None,
     num_generated: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _random_features(images: jax.Array) -> jax.Array:
     """(3): uint8 [N, H, W, C] -> [N, D]; the weights depend on C alone."""
     network, images = _RandomNetwork(), images.astype(jnp.float32) / 255.0
     weights = network.init(jax.random.key(2002), images[:1])
-    return network.apply(weights, images)
+    return network.apply(weights, images)  # type: ignore[return-value]
 
 
 def random_features(images: jax.Array) -> np.ndarray:

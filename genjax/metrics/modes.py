@@ -9,13 +9,12 @@
 section 4. Both depend on N: data drawn uniformly give 1,000 modes and a KL of about (C-1) / 2N.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
-if TYPE_CHECKING:  # training the classifier needs the trainer; counting its labels does not
-    from genjax.metrics.classifier import Judge
+from genjax.metrics.classifier import Judge
 
 _LISTED = 20  # shares of more classes than these say nothing to a reader
 
@@ -36,7 +35,7 @@ def kl_to_uniform(shares: np.ndarray) -> float:
     return float(np.sum(present * np.log(present * len(shares))))
 
 
-def class_coverage(judge: "Judge", images: jax.Array) -> dict[str, Any]:
+def class_coverage(judge: Judge, images: jax.Array) -> dict[str, Any]:
     """What `judge` sees in images [N, H, W, C] in [0, 1], ready for JSON.
 
     `modes` (2) and `modes_kl` (3); `least_share`, the smallest of (1); `confidence`, the mean
