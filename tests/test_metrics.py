@@ -89,7 +89,7 @@ def test_distance_orders_models_and_compiles_once():  # (3)
     real = distance(spots(fresh.images), key)
     one_class = distance(spots(fresh.images[fresh.labels == 0][:200]), key)
     noise = distance(spots(fresh.images, 0.1), key)
-    assert 0 <= real < 0.2 * min(one_class, noise)
+    assert 0 <= real < 0.5 * min(one_class, noise)
     assert isinstance(real, float)
 
     programs = frechet._quantised_samples._cache_size(), frechet._random_features._cache_size()
