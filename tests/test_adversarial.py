@@ -13,7 +13,7 @@ import genjax
 from genjax import losses
 from genjax.configuration import Optimizer, Training
 from genjax.models.adversarial import _nearest
-from genjax.nn.normalization import normalized
+from genjax.nn.normalization import BatchNorm, normalized
 from genjax.train import batches_a_step, epoch, gradients, init_state
 from genjax.types import MODELS, Batch
 
@@ -287,3 +287,40 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
             jax.tree.leaves(genjax.load(tmp_path / where)), jax.tree.leaves(params), strict=True
         ):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(20, 4), (5, 3, 2, 4)])
+def test_batch_normalisation_is_flaxs(shape, key):
+    ours, x = BatchNorm(momentum=0.7), 2 + 3 * jax.random.normal(key, shape)
+    theirs = nn.BatchNorm(use_running_average=False, momentum=0.7)
+    params = {"scale": jnp.arange(1.0, 5.0), "bias": jnp.arange(4.0)}
+    variables = {"params": params, "batch_stats": ours.init(key, x, False)["batch_stats"]}
+    np.testing.assert_array_equal(variables["batch_stats"]["var"], np.ones(4))
+    y, changed = ours.apply(variables, x, True, mutable=["batch_stats"])
+    expected, expected_changed = theirs.apply(variables, x, mutable=["batch_stats"])
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    for name in ("mean", "var"):
+        found = changed["batch_stats"][name]
+        np.testing.assert_allclose(found, expected_changed["batch_stats"][name], rtol=1e-5)
+    settled = ours.apply({"params": params, **changed}, x, False)
+    plain = theirs.apply({"params": params, **changed}, x, use_running_average=True)
+    np.testing.assert_allclose(settled, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_players_share_their_forward_passes(name, key):
+    """Both gradients against the three passes of the networks that they cannot do without."""
+    model = small(name, image_shape=(16, 16, 1), width=16, r1=0.0, r2=0.0)
+    params = jax.eval_shape(model.init, key)
+    batch = jax.eval_shape(lambda: Batch(jnp.zeros((64, 16, 16, 1)), jnp.zeros(64, jnp.int32)))
+
+    def flops(*players):
+        compiled = jax.jit(lambda *a: gradients(*a, players)).lower(params, batch, key).compile()
+        return compiled.cost_analysis()["flops"]
+
+    def forward(params, batch, key):
+        return model.losses(params, batch, key)[0]
+
+    shared = jax.jit(forward).lower(params, batch, key).compile().cost_analysis()["flops"]
+    apart = flops("discriminator") + flops("generator")
+    assert flops("discriminator", "generator") < apart - 0.95 * shared

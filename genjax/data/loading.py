@@ -21,8 +21,8 @@ SPLITS = ("train", "test")
 def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = None) -> Dataset:
     """The `split` ("train" or "test") of "mnist", "fashion_mnist", "cifar10" or "stacked_mnist".
 
-    The last is put together from what "mnist" gives (`genjax.data.stacked`). For the others, looks,
-    in this order, for
+    The last is put together from what "mnist" gives (`genjax.data.stacked`). For the others
+    looks, in this order, for
 
     1. data prepared by TFDS, array_record or TFRecord, in `data_dir` (or the environment variable
        TFDS_DATA_DIR, or TFDS's own default, ~/tensorflow_datasets); decoded once, then cached in

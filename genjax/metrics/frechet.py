@@ -14,21 +14,22 @@ shown by Naeem et al. 2020, arXiv:2002.09797, section 5. It is no FID, and compa
 itself. It falls with the number of images: compare at equal numbers.
 """
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from genjax import latents
 from genjax.data import Dataset
-from genjax.nn.conv import Conv
+from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 from genjax.types import Params, UserError
 
 IMAGES_AT_ONCE = 500
+_CHANNELS = (8, 12, 16)
 Gaussian = tuple[np.ndarray, np.ndarray]  # mean [D] and covariance [D, D], float64
 
 
@@ -54,30 +55,24 @@ def gaussian(features: np.ndarray) -> Gaussian:
     return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
 
 
-class _RandomNetwork(nn.Module):
-    """(3): [N, H, W, C] in [0, 1] -> [N, 128]."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = _layer(2.0 * x - 1.0, 8)
-        pooled = [jnp.mean(x, axis=(1, 2)), jnp.std(x, axis=(1, 2))]
-        for channels in (12, 16):
-            x = _layer(x, channels)
-            quarters = (len(x), 2, 2, channels)
-            pooled.append(flatten(jax.image.resize(x, quarters, "linear")))
-        return jnp.concatenate(pooled, axis=1)
-
-
-def _layer(x: jax.Array, channels: int) -> jax.Array:
-    return nn.leaky_relu(Conv(channels, kernel_size=4, stride=2)(x), 0.2)
+def _kernels(image_channels: int) -> list[np.ndarray]:
+    """The random kernels [4, 4, C, O] of (3): of variance 1 / fan-in, the same everywhere."""
+    rng = np.random.default_rng(2002)
+    sizes = itertools.pairwise((image_channels, *_CHANNELS))
+    return [rng.normal(0, (16 * c) ** -0.5, (4, 4, c, o)).astype(np.float32) for c, o in sizes]
 
 
 @jax.jit
 def _random_features(images: jax.Array) -> jax.Array:
-    """(3): uint8 [N, H, W, C] -> [N, D]; the weights depend on C alone."""
-    network, images = _RandomNetwork(), images.astype(jnp.float32) / 255.0
-    weights = network.init(jax.random.key(2002), images[:1])
-    return network.apply(weights, images)  # type: ignore[return-value]
+    """(3): uint8 [N, H, W, C] -> [N, 128]."""
+    x, scales = images.astype(jnp.float32) / 127.5 - 1.0, []
+    for kernel in _kernels(images.shape[-1]):
+        x = jax.nn.leaky_relu(conv(x, jnp.asarray(kernel), stride=2), 0.2)
+        scales.append(x)
+    first, *others = scales
+    quarters = [jax.image.resize(x, (len(x), 2, 2, x.shape[-1]), "linear") for x in others]
+    pooled = [jnp.mean(first, axis=(1, 2)), jnp.std(first, axis=(1, 2)), *map(flatten, quarters)]
+    return jnp.concatenate(pooled, axis=1)
 
 
 def random_features(images: jax.Array) -> np.ndarray:

@@ -23,9 +23,9 @@ from genjax.models.adversarial import AdversarialModel
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.networks import flatten, halved_sizes
 from genjax.nn.normalization import (
+    BatchNorm,
     GeneratorNorm,
     Normalization,
-    batch_norm,
     normalized,
     without_batch,
 )
@@ -50,7 +50,7 @@ class Generator(nn.Module):
         bias = self.norm == "none"  # which batch normalisation would take away again
 
         def activated(x: jax.Array) -> jax.Array:  # (2), (3)
-            return nn.relu(x if self.norm == "none" else batch_norm(x, train, self.momentum))
+            return nn.relu(x if self.norm == "none" else BatchNorm(self.momentum)(x, train))
 
         deepest = self.widths[-1]
         project = nn.Dense(smallest[0] * smallest[1] * deepest, bias, kernel_init=_INIT)
