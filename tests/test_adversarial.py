@@ -292,12 +292,14 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
 @pytest.mark.parametrize("shape", [(20, 4), (5, 3, 2, 4)])
 def test_batch_normalisation_is_flaxs(shape, key):
     ours, x = BatchNorm(momentum=0.7), 2 + 3 * jax.random.normal(key, shape)
-    theirs = nn.BatchNorm(use_running_average=False, momentum=0.7)
+    theirs = nn.BatchNorm(momentum=0.7)
     params = {"scale": jnp.arange(1.0, 5.0), "bias": jnp.arange(4.0)}
     variables = {"params": params, "batch_stats": ours.init(key, x, False)["batch_stats"]}
     np.testing.assert_array_equal(variables["batch_stats"]["var"], np.ones(4))
     y, changed = ours.apply(variables, x, True, mutable=["batch_stats"])
-    expected, expected_changed = theirs.apply(variables, x, mutable=["batch_stats"])
+    expected, expected_changed = theirs.apply(
+        variables, x, use_running_average=False, mutable=["batch_stats"]
+    )
     np.testing.assert_allclose(y, expected, atol=1e-5)
     for name in ("mean", "var"):
         found = changed["batch_stats"][name]
