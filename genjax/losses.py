@@ -87,10 +87,10 @@ def zero_centred_penalty(score: Score, images: jax.Array, gamma: float) -> jax.A
 
 
 def one_centred_penalty(
-    score: Score, real: jax.Array, fake: jax.Array, weight: float, key: jax.Array
+    score: Score, real: jax.Array, fake: jax.Array, weight: float, u: jax.Array
 ) -> jax.Array:
-    """(7), between real and generated images [B, H, W, C]: [B]."""
-    share = jax.random.uniform(key, (real.shape[0], 1, 1, 1))
-    between = share * real + (1 - share) * fake
+    """(7), between real and generated images [B, H, W, C] at the shares u [B]: [B]."""
+    u = u[:, None, None, None]
+    between = u * real + (1 - u) * fake
     # the root's derivative is infinite at 0
     return weight * (jnp.sqrt(squared_gradient(score, between) + 1e-12) - 1) ** 2

@@ -60,12 +60,13 @@ def gradients(
     for each, and turn an infinite derivative of another's loss into 0 times infinity.)
     """
     model = params.model
+    drawn = model.draw(batch, key)
     own, values, terms, stats = {}, {}, {}, params.stats
     for player in players or model.players:
 
         def loss(mine: Weights, player: str = player) -> tuple[jax.Array, Any]:
             weights = params.weights | mine
-            losses, aux = model.losses(params.replace(weights=weights), batch, key)
+            losses, aux = model.losses(params.replace(weights=weights), batch, drawn)
             return losses[player], (losses, aux)
 
         mine = player_weights(model, params.weights, player)
@@ -163,12 +164,14 @@ def epoch(
         numbers, first = i * batches + jnp.arange(batches), 0
         terms: Terms = {}
         for players, times in model.turns:
-            part, first = slice(first, first + times), first + times
-            take = partial(turn, players=players)
-            state, terms = jax.lax.scan(take, state, (numbers[part], index[part]), unroll=times < 2)
+            part, last = slice(first, first + times - 1), first + times - 1
+            take, first = partial(turn, players=players), first + times
+            if times > 1:
+                state, _ = jax.lax.scan(take, state, (numbers[part], index[part]))
+            state, terms = take(state, (numbers[last], index[last]))  # no loop around a single turn
         done = state.epoch * steps + i
         decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
-        return averaged(state, decay), jax.tree.map(lambda term: term[-1], terms)
+        return averaged(state, decay), terms
 
     state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
     terms = jax.tree.map(jnp.mean, terms) | model.diagnose(state.params, images, state.key_apart())

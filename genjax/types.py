@@ -121,12 +121,21 @@ class Model:
         """Each network by name, with the shape of one input to it."""
         raise NotImplementedError
 
+    def draw(self, batch: Batch, key: jax.Array) -> Any:
+        """What the losses need at random, drawn before them: here nothing yet but the key.
+
+        Every player differentiates `losses`, and the compiler merges the forward passes that they
+        have in common, but never two draws: a model of several players draws here.
+        """
+        del batch
+        return key
+
     def losses(
-        self, params: Params, batch: Batch, key: jax.Array
+        self, params: Params, batch: Batch, drawn: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         """The loss of every player from one shared forward pass, and `(terms, stats)`.
 
-        `terms` are the scalars worth watching; `stats` the updated `params.stats`.
+        `drawn` is what `draw` gave for the batch. `terms` are the scalars worth watching; `stats` the updated `params.stats`.
         """
         raise NotImplementedError
 

@@ -34,10 +34,9 @@ def lively(model, key):
 def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
     params = lively(model, key)
-    values, (terms, _) = model.losses(params, BATCH, key)
-
-    key_z, key_penalty = jax.random.split(key)
-    fake = model.decode(params, jax.random.normal(key_z, (16, model.latent_dim)))
+    z, u = model.draw(BATCH, key)
+    values, (terms, _) = model.losses(params, BATCH, (z, u))
+    fake = model.decode(params, z)
     r, f = model.score(params, BATCH.images), model.score(params, fake)
     x, x_fake = 2 * BATCH.images - 1, 2 * fake - 1
 
@@ -46,7 +45,7 @@ def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
 
     adversarial = losses.ADVERSARIAL[loss]
     penalty = (
-        losses.one_centred_penalty(score, x, x_fake, 2.0, key_penalty)
+        losses.one_centred_penalty(score, x, x_fake, 2.0, u)
         + losses.zero_centred_penalty(score, x, 0.7)
         + losses.zero_centred_penalty(score, x_fake, 0.3)
     )
@@ -65,7 +64,8 @@ def test_a_step_against_the_gradient_moves_the_scores_the_right_way(name, key):
     own, _, _, _ = gradients(params, BATCH, key)
 
     def mean_scores(weights):
-        _, (terms, _) = model.losses(params.replace(weights=params.weights | weights), BATCH, key)
+        changed = params.replace(weights=params.weights | weights)
+        _, (terms, _) = model.losses(changed, BATCH, model.draw(BATCH, key))
         return terms["D(x)"], terms["D(G(z))"]
 
     def stepped(player):
@@ -311,18 +311,21 @@ def test_batch_normalisation_is_flaxs(shape, key):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_players_share_their_forward_passes(name, key):
-    """Both gradients against the three passes of the networks that they cannot do without."""
+    """Of the generator and of the discriminator on its samples: two thirds of all passes."""
     model = small(name, image_shape=(16, 16, 1), width=16, r1=0.0, r2=0.0)
     params = jax.eval_shape(model.init, key)
     batch = jax.eval_shape(lambda: Batch(jnp.zeros((64, 16, 16, 1)), jnp.zeros(64, jnp.int32)))
 
-    def flops(*players):
-        compiled = jax.jit(lambda *a: gradients(*a, players)).lower(params, batch, key).compile()
-        return compiled.cost_analysis()["flops"]
+    def flops(function):
+        """Of one pass through a loop, in which the compiler merges less than outside of one."""
+        looped = lambda *a: jax.lax.map(lambda key: function(*a, key), jax.random.split(key, 2))  # noqa: E731
+        return jax.jit(looped).lower(params, batch).compile().cost_analysis()["flops"]
+
+    def of(*players):
+        return flops(lambda params, batch, key: gradients(params, batch, key, players)[0])
 
     def forward(params, batch, key):
-        return model.losses(params, batch, key)[0]
+        return model.losses(params, batch, model.draw(batch, key))[0]
 
-    shared = jax.jit(forward).lower(params, batch, key).compile().cost_analysis()["flops"]
-    apart = flops("discriminator") + flops("generator")
-    assert flops("discriminator", "generator") < apart - 0.95 * shared
+    apart = of("discriminator") + of("generator")
+    assert of("discriminator", "generator") < apart - 0.6 * flops(forward)

@@ -78,7 +78,9 @@ def test_every_player_has_a_loss_and_a_gradient_of_its_own(name, key):
         assert own[player].keys() == set(networks)
         alone = jax.grad(
             lambda mine, p=player: params.model.losses(
-                params.replace(weights=params.weights | mine), batch, key
+                params.replace(weights=params.weights | mine),
+                batch,
+                params.model.draw(batch, key),
             )[0][p]
         )({network: params.weights[network] for network in networks})
         for mine, expected in zip(

@@ -105,18 +105,23 @@ class AdversarialModel(Model):
             "discriminator": (self.discriminator(), self.image_shape),
         }
 
+    def draw(self, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """(1): z [B, latent_dim]; and u of the penalty between images, [B]."""
+        key_z, key_u = jax.random.split(key)
+        num = batch.images.shape[0]
+        return self.noise(key_z, num), jax.random.uniform(key_u, (num,))
+
     def losses(
-        self, params: Params, batch: Batch, key: jax.Array
+        self, params: Params, batch: Batch, drawn: tuple[jax.Array, jax.Array]
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_z, key_penalty = jax.random.split(key)
+        z, u = drawn
         x = 2 * batch.images - 1
-        z = self.noise(key_z, x.shape[0])  # (1)
         fake, generator_stats = self.apply_training(params, "generator", z)  # (2)
         r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
         f, _ = self.apply_training(params, "discriminator", fake)
         loss = losses.ADVERSARIAL[self.loss]
         adversarial = jnp.mean(loss.discriminator(r, f))
-        penalty = jnp.mean(self.penalty(params, x, fake, key_penalty))
+        penalty = jnp.mean(self.penalty(params, x, fake, u))
 
         values = {
             "discriminator": adversarial + penalty,  # (4)
@@ -132,7 +137,7 @@ class AdversarialModel(Model):
         stats = {"generator": generator_stats, "discriminator": discriminator_stats}
         return values, (terms, {name: stats[name] for name in params.stats})
 
-    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, u: jax.Array) -> jax.Array:
         """The penalties of (4), real and generated images [B, H, W, C] in [-1, 1] -> [B]."""
 
         def score(images: jax.Array) -> jax.Array:
@@ -140,7 +145,7 @@ class AdversarialModel(Model):
 
         total = jnp.zeros(x.shape[0])
         if self.gradient_penalty:
-            total += losses.one_centred_penalty(score, x, fake, self.gradient_penalty, key)
+            total += losses.one_centred_penalty(score, x, fake, self.gradient_penalty, u)
         if self.r1:
             total += losses.zero_centred_penalty(score, x, self.r1)
         if self.r2:

@@ -87,9 +87,9 @@ class Autoencoder(Model):
         return {"encoder": (encoder, shape), "decoder": (decoder, (self.latent_dim,))}
 
     def losses(
-        self, params: Params, batch: Batch, key: jax.Array
+        self, params: Params, batch: Batch, drawn: jax.Array
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        del key  # nothing here is random
+        del drawn  # nothing here is random
         z = self.encode(params, batch.images)  # (1)
         distortion = -self.image_distribution(params, z).log_prob(batch.images)  # (2)
         return {"autoencoder": jnp.mean(distortion)}, ({}, params.stats)  # (3)

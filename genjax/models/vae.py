@@ -52,9 +52,9 @@ class VAE(Autoencoder):
         return 2 * self.latent_dim
 
     def losses(
-        self, params: Params, batch: Batch, key: jax.Array
+        self, params: Params, batch: Batch, drawn: jax.Array
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_x, key_z = jax.random.split(key)
+        key_x, key_z = jax.random.split(drawn)
         x = self.observe(batch.images, key_x)  # (0)
         distortion, rate = self.distortion_and_rate(params, x, key_z)
         terms = {"distortion": jnp.mean(distortion), "rate": jnp.mean(rate)}
