@@ -135,7 +135,8 @@ class Model:
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         """The loss of every player from one shared forward pass, and `(terms, stats)`.
 
-        `drawn` is what `draw` gave for the batch. `terms` are the scalars worth watching; `stats` the updated `params.stats`.
+        `drawn` is what `draw` gave for the batch. `terms` are the scalars worth watching; `stats`
+        the updated `params.stats`.
         """
         raise NotImplementedError
 
