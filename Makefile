@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 
 help: ## list what can be made
 	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-*)'
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 # The environment: made again only when what it is made from changes.
 $(READY): pyproject.toml .constraints.txt
@@ -43,6 +43,13 @@ train-vae-mnist-2d: ## VAE with two latents: draws the latent plane
 train-ae-mnist: ## plain autoencoder on MNIST, the baseline
 train-vae-fashion: ## VAE on Fashion-MNIST
 train-vae-cifar10: ## VAE on CIFAR-10
+train-gan-mnist: ## vanilla GAN on MNIST
+train-dcgan-mnist: ## DCGAN on MNIST
+train-dcgan-fashion: ## DCGAN on Fashion-MNIST
+train-dcgan-cifar10: ## DCGAN on CIFAR-10
+train-dcgan-cifar10-full: ## the same, 200,000 steps: for an accelerator
+train-dcgan-stacked: ## DCGAN on Stacked MNIST: how many of 1,000 modes?
+train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
