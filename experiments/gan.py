@@ -17,7 +17,7 @@ add(
     Experiment(
         expected="? minutes",
         dataset="mnist",
-        model=GAN(r1=0.5),
+        model=GAN(r1=0.2),
         training=Training(
             epochs=32,
             optimizer=Optimizer(learning_rate=1e-3, b1=0.5, schedule="cosine"),

@@ -164,11 +164,12 @@ def epoch(
         numbers, first = i * batches + jnp.arange(batches), 0
         terms: Terms = {}
         for players, times in model.turns:
-            part, last = slice(first, first + times - 1), first + times - 1
-            take, first = partial(turn, players=players), first + times
+            take, last = partial(turn, players=players), first + times - 1
             if times > 1:
-                state, _ = jax.lax.scan(take, state, (numbers[part], index[part]))
+                before = (numbers[first:last], index[first:last])
+                state, _ = jax.lax.scan(take, state, before)
             state, terms = take(state, (numbers[last], index[last]))  # no loop around a single turn
+            first += times
         done = state.epoch * steps + i
         decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
         return averaged(state, decay), terms
@@ -268,8 +269,7 @@ def _fit(
             last = done == training.epochs
             found = state.params.model.warnings(terms)
             lasting = {name: lasting.get(name, 0) + 1 for name in found}
-            for name in [name for name, epochs in lasting.items() if epochs == _PATIENCE]:
-                warnings.warn(f"since epoch {done + 1 - _PATIENCE} {found[name]}", stacklevel=3)
+            _warn_of_lasting(found, lasting, done)
             params = state.averaged_params() if on_epoch or distance else state.params
             if distance and (last or done % measured_every == 0):
                 terms["distance"] = distance(params, state.key_apart())
@@ -285,6 +285,12 @@ def _fit(
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
     return state
+
+
+def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done: int) -> None:
+    for name, text in found.items():
+        if lasting[name] == _PATIENCE:
+            warnings.warn(f"since epoch {done + 1 - _PATIENCE} {text}", stacklevel=4)
 
 
 def _keep_if_best(folder: Path, params: Params, line: Mapping[str, float]) -> None:

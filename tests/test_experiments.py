@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import genjax
 from experiments.experiment import EXPERIMENTS
 from experiments.train import main
 
@@ -71,6 +72,28 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
     assert (out / "result.json").stat().st_mtime_ns != written
 
 
+@pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")
+def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("genjax.metrics.classifier._MOST_EPOCHS", 1)
+    out = tmp_path / "run"
+    small = ["--epochs", "2", "--model.hidden", "16", "--model.discriminator-hidden", "16"]
+    assert main(["gan-mnist", *small, "--num-generated", "30", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((out / "result.json").read_text())
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert result["best"]["epoch"] == min(lines, key=lambda line: line["distance"])["epoch"]
+    for figures in (result, result["best"]):
+        assert sum(figures["shares"]) == pytest.approx(1)
+        assert figures["frechet_classifier"] > 0
+    assert result["record"]["judge"]["accuracy"] > 0.5
+    assert result["record"]["num_generated"] == 30
+    assert re.search(r"last +best: epoch \d\n.*frechet_classifier +\S+ +\S+\n", printed, re.DOTALL)
+    for name in ("samples", "samples-best", "real", "progression", "interpolation", "curves"):
+        with Image.open(out / "figures" / f"{name}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5, name
+    assert genjax.load(out / "best.npz").model.hidden == (16,)
+
+
 def test_a_folder_of_images_is_a_data_set(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
@@ -96,6 +119,7 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
         (["--epochs", "0"], r"epochs is 0, but must be a whole number of at least 1"),
         (["--model.latent-dim", "0"], r"latent_dim is 0, but must be a whole number"),
         (["--num-samples", "0"], r"--num-samples"),
+        (["--num-generated", "-1"], r"--num-generated"),
         (["--seed", "99999999999999999999"], r"--seed"),
     ],
 )
