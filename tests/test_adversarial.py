@@ -13,6 +13,7 @@ import genjax
 from genjax import losses
 from genjax.configuration import Optimizer, Training
 from genjax.models.adversarial import _nearest
+from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, normalized
 from genjax.train import batches_a_step, epoch, gradients, init_state
 from genjax.types import MODELS, Batch
@@ -266,8 +267,9 @@ def test_a_rate_for_nobody_is_refused(key):
 @pytest.mark.parametrize("size", [16, 20, 28, 32, 64])
 def test_depth_follows_the_size(size):
     model = genjax.DCGAN(image_shape=(size, size, 3), width=8)
-    depth = {16: 2, 20: 2, 28: 2, 32: 3, 64: 4}[size]
+    depth = {16: 2, 20: 3, 28: 3, 32: 3, 64: 4}[size]
     assert model.widths == tuple(8 * 2**i for i in range(depth))
+    assert halved_sizes((size, size), depth)[-1] in [(4, 4), (3, 3)]
     assert dataclasses.replace(model, depth=1).widths == (8,)
 
 

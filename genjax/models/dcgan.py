@@ -14,6 +14,7 @@ Every layer halves (doubles) height and width and doubles (halves) the channels,
 next to the image has `width`.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import flax.linen as nn
@@ -90,7 +91,7 @@ class DCGAN(AdversarialModel):
 
     Attributes:
         width: channels next to the image.
-        depth: layers of stride 2; 0 halves the image for as long as its sides have 8 pixels.
+        depth: layers of stride 2; 0 halves the image until its shorter side has 4 pixels or fewer.
         kernel_size: of every convolution.
     """
 
@@ -103,8 +104,7 @@ class DCGAN(AdversarialModel):
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels of the layers, from the one next to the image on."""
-        smallest = min(self.image_shape[:2])
-        depth = self.depth or sum(smallest >= 8 * 2**i for i in range(16))
+        depth = self.depth or math.ceil(math.log2(min(self.image_shape[:2]) / 4))
         return tuple(self.width * 2**i for i in range(depth))
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
