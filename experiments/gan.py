@@ -9,7 +9,7 @@ from genjax.configuration import Optimizer, Training
 from genjax.models import DCGAN, GAN, R3GAN
 
 # Digits and clothes: R1 instead of the discriminator's batch normalisation covers the classes more
-# evenly (MNIST, KL to uniform after 480,000 images: 0.04 instead of 0.13), at a larger learning rate.
+# evenly, and bears a larger learning rate.
 _SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.2)
 _FAST = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
 # learning rate and beta1 of Radford et al. 2016, section 4
