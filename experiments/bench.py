@@ -38,6 +38,8 @@ class Options:
     """Timed epochs a process, after a first one."""
     steps: int = 60
     """Steps an epoch."""
+    only: str = ""
+    """Only the models whose name contains this."""
     out: Path = Path("runs/bench.json")
     """Where the numbers go."""
 
@@ -69,12 +71,13 @@ def cases() -> dict[str, Case]:
     }
 
 
-def contenders() -> list[tuple[str, str]]:
-    """Every case with every program that there is for it."""
+def contenders(only: str) -> list[tuple[str, str]]:
+    """Every case whose name contains `only`, with every program that there is for it."""
     has_torch = importlib.util.find_spec("torch") is not None
     return [
         (name, contender)
         for name in cases()
+        if only in name
         for contender in ("genjax", "flax", *(["pytorch"] if has_torch and "gan" in name else []))
     ]
 
@@ -83,7 +86,7 @@ def measure(name: str, contender: str, options: Options) -> dict[str, float]:
     """Images a second, seconds to the first result, and the last loss, in this process."""
     import jax
 
-    from experiments import contenders
+    from experiments import contenders as programs
     from genjax import data
     from genjax.files import enable_compilation_cache
 
@@ -94,8 +97,8 @@ def measure(name: str, contender: str, options: Options) -> dict[str, float]:
     adversarial = hasattr(case.model, "score")
     prepare = {
         "genjax": _genjax_epochs,
-        "flax": contenders.flax_gan if adversarial else contenders.flax_vae,
-        "pytorch": contenders.pytorch_gan,
+        "flax": programs.flax_gan if adversarial else programs.flax_vae,
+        "pytorch": programs.pytorch_gan,
     }[contender]
     began = time.perf_counter()
     run_epoch = prepare(case, dataset, jax.random.key(0), steps)
@@ -143,13 +146,13 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as cache:
         for number in range(options.rounds):
-            for model, contender in contenders():
+            for model, contender in contenders(options.only):
                 print(f"round {number + 1} of {options.rounds}: {model}, {contender}", flush=True)
                 figures = run_in_process(model, contender, options, cache)
                 results.setdefault(f"{model} {contender}", []).append(figures)
     print(f"\n{'model':26}{'contender':10}{'images/s':>10}{'cold s':>8}{'warm s':>8}{'loss':>8}")
     table = []
-    for model, contender in contenders():
+    for model, contender in contenders(options.only):
         runs = results[f"{model} {contender}"]
         speed = statistics.median(run["images_per_second"] for run in runs)
         cold, warm = runs[0]["start_seconds"], [run["start_seconds"] for run in runs[1:]]
