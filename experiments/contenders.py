@@ -5,6 +5,7 @@ many steps and returns the mean loss (of a GAN, the discriminator's).
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -169,10 +170,8 @@ def flax_gan(case: Any, dataset: Any, key: Any, steps: int) -> Callable[[], floa
 
 def pytorch_gan(case: Any, dataset: Any, key: Any, steps: int) -> Callable[[], float]:
     """GAN and DCGAN in eager float32, channels last, the images in memory."""
-    import torch
-    from torch import nn as layers
-    from torch.nn.functional import softplus
-
+    torch: Any = import_module("torch")  # no dependency of genjax
+    layers, softplus = torch.nn, torch.nn.functional.softplus
     del key
     torch.manual_seed(0)
     height, width, channels = case.model.image_shape

@@ -35,12 +35,12 @@ class Experiment:
     def check(self) -> None:
         """Raises `UserError` on what cannot be trained with or measured."""
         self.training.check(self.model.players)
-        for option, value, least in [
-            ("--num-samples", self.num_samples, 1),
-            ("--num-generated", self.num_generated, 0),
-        ]:
-            if value < least:
-                raise UserError(f"{option} is {value}, but must be at least {least}.")
+        if self.num_samples < 1:
+            raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
+        if self.num_generated < 0 or self.num_generated == 1:
+            raise UserError(
+                f"--num-generated is {self.num_generated}, but must be 0, or 2 or more."
+            )
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
 
@@ -54,8 +54,8 @@ class Experiment:
                 f" {', '.join(data.NAMES)}."
             )
         whole = data.from_folder(self.dataset, self.image_size)
-        if len(whole) < 10:
-            raise UserError(f"--dataset {self.dataset}: {len(whole)} images are too few; give 10.")
+        if len(whole) < 20:
+            raise UserError(f"--dataset {self.dataset}: {len(whole)} images are too few; give 20.")
         is_test = np.arange(len(whole)) % 10 == 9
         return (
             whole.subset(np.flatnonzero(~is_test), "nine tenths"),

@@ -71,11 +71,11 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             path.parent.mkdir(exist_ok=True)
             replace_file(path, lambda file: np.save(file, frame))
 
+    judge = _judge(train_set, test_set) if experiment.num_generated else None
     distance = metrics.distance_to(train_set) if has(model, "score") else None
     params = genjax.fit(
         model, train_set, key_run, training, out=out, on_epoch=keep_frame, distance=distance
     )
-    judge = _judge(train_set, test_set) if experiment.num_generated else None
 
     def measure(params: Params) -> dict[str, Any]:
         return genjax.evaluate(
@@ -92,8 +92,9 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     if (out / run.BEST).exists():
         best = genjax.load(out / run.BEST)
         plot.save_grid(out / "figures" / "samples-best.png", genjax.sample(best, key_show, _SHOWN))
-        result["best"] = {"epoch": run.best_epoch(out)} | measure(best)
-        del result["best"]["record"]  # it is the same
+        epoch = run.best_epoch(out)
+        figures = result if epoch == training.epochs else measure(best)
+        result["best"] = {"epoch": epoch} | {n: v for n, v in figures.items() if n != "record"}
     seconds = {
         "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
@@ -127,7 +128,7 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         [*(f"epoch {int(paths[i].stem)}" for i in chosen), "data"],
     )
     if has(model, "decode"):
-        start, end = jax.random.normal(key, (2, 8, model.latent_dim))
+        start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, 8, model.latent_dim))
         ways = genjax.interpolate(params, start, end, num=10)
         plot.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
     if has(model, "encode", "decode"):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from genjax.types import UserError, check_fields
+from genjax.types import UserError, check_fields, to_tuples
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ class Training:
     learning_rate_factors: tuple[tuple[str, float], ...] = ()
     ema_decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        factors = to_tuples(self.learning_rate_factors)
+        object.__setattr__(self, "learning_rate_factors", factors)
+
     def optimizer_of(self, player: str, steps: int) -> optax.GradientTransformation:
         """The optax transformation for the player's `steps` updates."""
         factor = dict(self.learning_rate_factors).get(player, 1.0)
@@ -105,9 +109,14 @@ class Training:
         ]:
             if not low <= value < high:
                 raise UserError(f"{name} is {value}, but must be at least {low}, below {high}.")
-        for player, factor in self.learning_rate_factors:
-            if player not in players or not 0 <= factor < math.inf:
+        for pair in self.learning_rate_factors:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and _is_factor(*pair, players)):
                 raise UserError(
-                    f"learning_rate_factors gives {player!r} {factor}, but must give a player of"
-                    f" the model ({', '.join(players)}) a number of at least 0."
+                    f"learning_rate_factors holds {pair!r}, but must give players of the model"
+                    f" ({', '.join(players)}) a number of at least 0 each, as in"
+                    f" (({next(iter(players))!r}, 2.0),)."
                 )
+
+
+def _is_factor(player: object, factor: object, players: Collection[str]) -> bool:
+    return player in players and isinstance(factor, int | float) and 0 <= factor < math.inf

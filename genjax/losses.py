@@ -42,10 +42,14 @@ Score = Callable[[jax.Array], jax.Array]  # images [B, H, W, C] -> [B]
 
 
 class Adversarial(NamedTuple):
-    """Both players' losses: scores of real and of generated images, [B] each -> [B]."""
+    """Both players' losses: scores of real and of generated images, [B] each -> [B].
+
+    `indifferent` is the score that a discriminator gives to everything if it cannot tell.
+    """
 
     discriminator: Callable[[jax.Array, jax.Array], jax.Array]
     generator: Callable[[jax.Array, jax.Array], jax.Array]
+    indifferent: float = 0.0
 
 
 ADVERSARIAL: dict[str, Adversarial] = {
@@ -60,6 +64,7 @@ ADVERSARIAL: dict[str, Adversarial] = {
     "least_squares": Adversarial(  # (3)
         lambda r, f: ((r - 1) ** 2 + f**2) / 2,
         lambda r, f: (f - 1) ** 2 / 2,
+        indifferent=0.5,
     ),
     "hinge": Adversarial(  # (4)
         lambda r, f: relu(1 - r) + relu(1 + f),

@@ -170,3 +170,11 @@ def best_epoch(folder: Path) -> int:
     """The epoch of the weights nearest to the data. Raises `ValueError` if none was measured."""
     measured = [line for line in read_metrics(folder) if "distance" in line]
     return min(measured, key=lambda line: line["distance"])["epoch"]
+
+
+def lasting_warnings(folder: Path) -> dict[str, int]:
+    """The warnings of the last epoch, and in how many epochs in a row each has been true."""
+    lasting: dict[str, int] = {}
+    for line in read_metrics(folder):
+        lasting = {name: lasting.get(name, 0) + 1 for name in line.get("warnings", [])}
+    return lasting

@@ -175,7 +175,9 @@ def epoch(
         return averaged(state, decay), terms
 
     state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms) | model.diagnose(state.params, images, state.key_apart())
+    terms = jax.tree.map(jnp.mean, terms) | model.diagnose(
+        state.params, images, state.key_of("diagnose")
+    )
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
     return state.replace(epoch=state.epoch + 1), terms
@@ -250,7 +252,7 @@ def _fit(
     images_an_epoch = steps * batches_a_step(state.params.model) * training.batch_size
     images_an_epoch = min(images_an_epoch, len(dataset))
     measured_every = max(1, training.epochs // _DISTANCES)
-    lasting: dict[str, int] = {}  # warning -> epochs in a row
+    lasting = run.lasting_warnings(folder) if folder else {}
     saved_at = time.monotonic()
     with TrainingProgress(training.epochs, images_an_epoch, int(state.epoch), show=progress) as bar:
         bar.note("compiling")
@@ -272,15 +274,16 @@ def _fit(
             _warn_of_lasting(found, lasting, done)
             params = state.averaged_params() if on_epoch or distance else state.params
             if distance and (last or done % measured_every == 0):
-                terms["distance"] = distance(params, state.key_apart())
+                terms["distance"] = distance(params, state.key_of("distance"))
             bar.epoch_done(done, terms)
             if on_epoch:
                 on_epoch(done, _copied(params))
             if folder:
                 speed = {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
                 line = {"epoch": done, **terms, **speed}
-                _keep_if_best(folder, params, line)
                 run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
+                if "distance" in line and run.best_epoch(folder) == done:
+                    checkpoint.save_params(folder / run.BEST, params)
                 if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
@@ -291,14 +294,6 @@ def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done:
     for name, text in found.items():
         if lasting[name] == _PATIENCE:
             warnings.warn(f"since epoch {done + 1 - _PATIENCE} {text}", stacklevel=4)
-
-
-def _keep_if_best(folder: Path, params: Params, line: Mapping[str, float]) -> None:
-    """Saves `params` if nothing in the run so far was as near to the data."""
-    if "distance" in line:
-        before = [old["distance"] for old in run.read_metrics(folder) if "distance" in old]
-        if line["distance"] < min(before, default=math.inf):
-            checkpoint.save_params(folder / run.BEST, params)
 
 
 def _copied(params: Params) -> Params:

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import flax.linen as nn
 import jax
@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 Weights = dict[str, Any]  # network name -> pytree of arrays
 Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
+Purpose = Literal["settle", "diagnose", "distance"]  # of keys that no epoch uses
 
 
 class UserError(Exception):
@@ -74,14 +75,17 @@ class TrainState:
     def replace(self, **changes: Any) -> "TrainState":
         return dataclasses.replace(self, **changes)
 
-    def key_apart(self) -> jax.Array:
+    def key_of(self, purpose: Purpose) -> jax.Array:
         """A key that is the same in every epoch, and none of theirs."""
-        return jax.random.fold_in(self.key, 2**32 - 1)
+        return jax.random.fold_in(self.key, 2**32 - 1 - get_args(Purpose).index(purpose))
 
     def averaged_params(self) -> Params:
-        """The parameters to sample and measure with: the moving average where one is kept."""
+        """The parameters to sample and measure with: the moving average where one is kept.
+
+        `Model.settled` may have work to do, of a few thousand passes of a generator.
+        """
         params = self.params.replace(weights=self.params.weights | self.ema)
-        return params.model.settled(params, self.key_apart())
+        return params.model.settled(params, self.key_of("settle"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Model:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _to_tuples(getattr(self, field.name)))
+            object.__setattr__(self, field.name, to_tuples(getattr(self, field.name)))
 
     # The players of the training game: each minimises its own loss over the weights of its own
     # networks.
@@ -304,6 +308,6 @@ def check_fields(spec: Any, name: str) -> None:
             raise UserError(f"{name}: {field.name} is {value!r}, but must be {must}.")
 
 
-def _to_tuples(value: Any) -> Any:
+def to_tuples(value: Any) -> Any:
     """JSON's lists as the tuples that they were: fields must be hashable."""
-    return tuple(map(_to_tuples, value)) if isinstance(value, list | tuple) else value
+    return tuple(map(to_tuples, value)) if isinstance(value, list | tuple) else value

@@ -250,6 +250,7 @@ def test_a_game_that_goes_wrong_warns_once_and_is_recorded(tmp_path, key):
         ({"r2": -1.0}, "r2 is -1.0"),
         ({"loss": "cross_entropy"}, "loss is 'cross_entropy'"),
         ({"discriminator_steps": 0}, "discriminator_steps is 0"),
+        ({"depth": 4}, "one pixel high or wide after 3 layers"),
     ],
 )
 def test_impossible_games_are_refused(fields, message, key):
@@ -260,7 +261,7 @@ def test_impossible_games_are_refused(fields, message, key):
 
 def test_a_rate_for_nobody_is_refused(key):
     training = Training(learning_rate_factors=(("critic", 2.0),))
-    with pytest.raises(genjax.UserError, match=r"'critic' 2.0, .*discriminator, generator"):
+    with pytest.raises(genjax.UserError, match=r"'critic', 2.0.*discriminator, generator"):
         genjax.fit(small("gan"), blobs(8), key, training)
 
 
@@ -331,3 +332,100 @@ def test_the_players_share_their_forward_passes(name, key):
 
     apart = of("discriminator") + of("generator")
     assert of("discriminator", "generator") < apart - 0.6 * flops(forward)
+
+
+@pytest.mark.parametrize("loss", [name for name in losses.ADVERSARIAL if name != "wasserstein"])
+def test_a_discriminator_that_cannot_tell_has_the_whole_share(loss, key):
+    """`D_loss_share` of the best constant score is 1, and no constant does better."""
+    model = small("gan", image_shape=SHAPE, loss=loss)
+    params = model.init(key)
+    blind = jax.tree.map(jnp.zeros_like, params.weights["discriminator"])
+
+    def share(score):
+        last = blind["Dense_1"] | {"bias": jnp.full(1, score)}
+        weights = params.weights | {"discriminator": blind | {"Dense_1": last}}
+        drawn = model.draw(BATCH, key)
+        _, (terms, _) = model.losses(params.replace(weights=weights), BATCH, drawn)
+        return float(terms["D_loss_share"])
+
+    shares = [share(score) for score in np.linspace(-2, 2, 9)]
+    assert min(shares) == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kernel_of_the_discriminator_is_spectrally_normalised(name, key):
+    """After training, each stored sigma against numpy's largest singular value."""
+    model = small(name, discriminator_norm="spectral", r1=0.0, r2=0.0)
+    training = Training(60, 16, Optimizer(learning_rate=1e-4))
+    params = genjax.fit(model, blobs(16, SHAPE), key, training, progress=False)
+    stats = params.stats["discriminator"]["batch_stats"]
+    sigmas = {
+        jax.tree_util.keystr(path[:-1]) + str(path[-1].key).rsplit("/", 1)[0]: float(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(stats)
+        if str(path[-1].key).endswith("sigma")
+    }
+    kernels = [
+        np.asarray(leaf).reshape(-1, leaf.shape[-1])
+        for leaf in jax.tree.leaves(params.weights["discriminator"])
+        if leaf.ndim > 1
+    ]
+    largest = [np.linalg.svd(kernel, compute_uv=False)[0] for kernel in kernels]
+    assert len(sigmas) == len(kernels)
+    np.testing.assert_allclose(sorted(sigmas.values()), sorted(largest), rtol=0.05)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore:since epoch")
+def test_a_resumed_run_keeps_the_same_best_weights(tmp_path, key, monkeypatch):
+    """Stopped after a best was written that no checkpoint has reached, with everything on."""
+    model = small("gan", discriminator_steps=2, discriminator_norm="spectral",
+                  loss="wasserstein", gradient_penalty=1.0)  # fmt: skip
+    data, training = blobs(32), Training(6, 8, ema_decay=0.9)
+
+    def train(folder):
+        distance = genjax.metrics.distance_to(data, 40)
+        genjax.fit(model, data, key, training, out=folder, distance=distance, progress=False)
+        lines = genjax.run.read_metrics(folder)
+        for line in lines:
+            del line["seconds"], line["images_per_second"]
+        return lines, genjax.load(folder / "best.npz"), genjax.load(folder)
+
+    whole = train(tmp_path / "whole")
+    append, save = genjax.run.append_metrics, genjax.checkpoint.save
+    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(  # after every second epoch only
+        "genjax.checkpoint.save", lambda f, state: state.epoch % 2 or save(f, state)
+    )
+
+    def stop_in_fourth(folder, line):
+        append(folder, line)
+        if line["epoch"] == 4:
+            raise Stop
+
+    monkeypatch.setattr("genjax.run.append_metrics", stop_in_fourth)
+    with pytest.raises(Stop):
+        train(tmp_path / "stopped")
+    monkeypatch.setattr("genjax.run.append_metrics", append)
+    resumed = train(tmp_path / "stopped")
+    assert resumed[0] == whole[0]
+    for ours, theirs in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "factors", [("discriminator", 2.0), (("discriminator", "2"),), ((1, 2, 3),)]
+)
+def test_factors_of_another_shape_are_refused(factors, key):
+    training = Training(learning_rate_factors=factors)
+    with pytest.raises(genjax.UserError, match=r"learning_rate_factors holds .*discriminator, gen"):
+        genjax.fit(small("gan"), blobs(8), key, training)
+
+
+def test_distances_to_other_images_are_refused(key):
+    distance = genjax.metrics.distance_to(blobs(8, (9, 9, 3)), 4)
+    params = small("gan", image_shape=SHAPE).init(key)
+    with pytest.raises(genjax.UserError, match=r"\(12, 9, 3\), but those of"):
+        distance(params, key)

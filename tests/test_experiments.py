@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import genjax
+from experiments import bench
 from experiments.experiment import EXPERIMENTS
 from experiments.train import main
 
@@ -119,7 +120,7 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
         (["--epochs", "0"], r"epochs is 0, but must be a whole number of at least 1"),
         (["--model.latent-dim", "0"], r"latent_dim is 0, but must be a whole number"),
         (["--num-samples", "0"], r"--num-samples"),
-        (["--num-generated", "-1"], r"--num-generated"),
+        (["--num-generated", "1"], r"--num-generated"),
         (["--seed", "99999999999999999999"], r"--seed"),
     ],
 )
@@ -162,3 +163,11 @@ def test_importing_genjax_is_light():
         env=os.environ, cwd="/",
     ).stdout  # fmt: skip
     assert out.strip() == "[]"
+
+
+@pytest.mark.filterwarnings("ignore:MNIST cannot be found")
+@pytest.mark.parametrize("case", ["mlp-vae 784-400-20", "gan 64-256-512-1024-784"])
+@pytest.mark.parametrize("contender", ["genjax", "flax"])
+def test_the_benchmark_runs_its_contenders(case, contender, offline):
+    figures = bench.measure(case, contender, bench.Options(epochs=1, steps=2))
+    assert all(np.isfinite(value) and value > 0 for value in figures.values())

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.data.dataset import Dataset, checksum
+from genjax.data.dataset import Dataset, checksum, from_arrays
 
 NAME = "stacked_mnist"
 LABEL_NAMES = tuple(f"{label:03d}" for label in range(1000))
@@ -46,3 +46,9 @@ def _stacked(images: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.
         jnp.concatenate([images[order] for order in orders], axis=-1),  # (1)
         100 * r + 10 * g + b,  # (2)
     )
+
+
+def one_digit(dataset: Dataset) -> Dataset:
+    """The first of the three: [N, 28, 28, 3] of labels 0..999 -> [N, 28, 28, 1] of 0..9."""
+    images, labels = np.asarray(dataset.images[..., :1]), np.asarray(dataset.labels // 100)
+    return from_arrays(images, labels, tuple("0123456789"), f"{dataset.name}, R", dataset.split)

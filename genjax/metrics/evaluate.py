@@ -133,6 +133,11 @@ def evaluate(
             f"the model makes images of shape {model.image_shape}, but those of"
             f" {dataset.name!r} have {dataset.image_shape}."
         )
+    if judge and judge.image_shape != model.image_shape:
+        raise UserError(
+            f"the model makes images of shape {model.image_shape}, but the judge knows those of"
+            f" {judge.image_shape}."
+        )
     if num_samples < 1 or (num_images is not None and num_images < 1):
         raise UserError("num_samples and num_images must be at least 1.")
     if num_generated < 0 or num_generated == 1:

@@ -126,6 +126,11 @@ def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Arra
     real = gaussian(random_features(some_images(dataset, num)))
 
     def distance(params: Params, key: jax.Array) -> float:
+        if params.model.image_shape != dataset.image_shape:
+            raise UserError(
+                f"the model makes images of shape {params.model.image_shape}, but those of"
+                f" {dataset.name!r} have {dataset.image_shape}."
+            )
         return frechet_distance(*gaussian(random_features(generated(params, key, num))), *real)
 
     return distance

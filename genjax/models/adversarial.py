@@ -5,7 +5,8 @@
 (3) r, f   = S(x), S(x~)                        the discriminator's scores; D = sigmoid(S)
 (4) L_D    = E[loss_D(r, f)] + penalties        over the discriminator's weights alone
 (5) L_G    = E[loss_G(r, f)]                    over the generator's weights alone
-(6) k updates of the discriminator to one of the generator     algorithm 1
+(6) k updates of the discriminator to one of the generator     algorithm 1, but that the last of
+    the k is at once with the generator's, on the same noise: both share their forward passes
 
 loss_D, loss_G and the penalties are those of `genjax.losses`: the minimax game of equation 1, the
 non-saturating one of section 3, and what came later.
@@ -127,11 +128,11 @@ class AdversarialModel(Model):
             "discriminator": adversarial + penalty,  # (4)
             "generator": jnp.mean(loss.generator(r, f)),  # (5)
         }
-        indifferent = loss.discriminator(jnp.zeros(()), jnp.zeros(()))
+        even = jnp.float32(loss.indifferent)
         output = jax.nn.sigmoid if self.loss in ("minimax", "non_saturating") else lambda s: s
         terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
         if self.loss != "wasserstein":
-            terms["D_loss_share"] = adversarial / indifferent
+            terms["D_loss_share"] = adversarial / loss.discriminator(even, even)
         if self.gradient_penalty or self.r1 or self.r2:
             terms["penalty"] = penalty
         stats = {"generator": generator_stats, "discriminator": discriminator_stats}

@@ -30,7 +30,7 @@ from genjax.nn.normalization import (
     normalized,
     without_batch,
 )
-from genjax.types import register
+from genjax.types import UserError, register
 
 _INIT = nn.initializers.normal(0.02)  # (4)
 
@@ -100,6 +100,15 @@ class DCGAN(AdversarialModel):
     width: int = 64
     depth: int = field(default=0, metadata={"least": 0})
     kernel_size: int = 4
+
+    def check(self) -> None:
+        super().check()
+        most = math.ceil(math.log2(min(self.image_shape[:2])))
+        if self.depth > most:
+            raise UserError(
+                f"depth is {self.depth}, but images of {self.image_shape[0]}x{self.image_shape[1]}"
+                f" are one pixel high or wide after {most} layers."
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -26,8 +26,9 @@ class MLPGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
+        bias = self.norm == "none"  # which batch normalisation would take away again
         for width in self.hidden:
-            z = nn.relu(normalized(nn.Dense(width), z, self.norm, train, self.momentum))
+            z = nn.relu(normalized(nn.Dense(width, bias), z, self.norm, train, self.momentum))
         height, width, channels = self.image_shape
         return nn.tanh(nn.Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
 
@@ -40,9 +41,9 @@ class MLPDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        x = flatten(x)
+        x, bias = flatten(x), self.norm != "batch"
         for width in self.hidden:
-            x = nn.leaky_relu(normalized(nn.Dense(width), x, self.norm, train), 0.2)
+            x = nn.leaky_relu(normalized(nn.Dense(width, bias), x, self.norm, train), 0.2)
         return normalized(nn.Dense(1), x, without_batch(self.norm), train)[:, 0]
 
 

@@ -38,8 +38,11 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         features = x.shape[-1]
-        h = normalized(Conv(features, 3), _leaky(x), self.norm, train, self.momentum)
-        last = Conv(features, 3, kernel_init=nn.initializers.zeros)  # (2)
+        first = Conv(features, 3, use_bias=self.norm != "batch")
+        h = normalized(first, _leaky(x), self.norm, train, self.momentum)
+        # (2); spectral normalisation, which divides by the kernel's norm, cannot begin at zero
+        begin = nn.initializers.lecun_normal() if self.norm == "spectral" else nn.initializers.zeros
+        last = Conv(features, 3, kernel_init=begin)
         return x + normalized(last, _leaky(h), without_batch(self.norm), train)
 
 
