@@ -81,7 +81,7 @@ add(
         expected="? minutes",
         dataset="stacked_mnist",
         model=DCGAN(width=32),
-        training=Training(epochs=3, batch_size=64, optimizer=_DCGAN, ema_decay=0.999),
+        training=Training(epochs=2, batch_size=64, optimizer=_FAST, ema_decay=0.999),
         num_generated=26_000,
     ),
 )
@@ -92,7 +92,7 @@ add(
         expected="? minutes",
         dataset="stacked_mnist",
         model=R3GAN(),
-        training=Training(epochs=3, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
+        training=Training(epochs=2, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
         num_generated=26_000,
     ),
 )
