@@ -3,7 +3,7 @@
 (1) image = (x_i, x_j, x_k) as channels R, G, B,   digits drawn at random
 (2) label = 100 y_i + 10 y_j + y_k
 
-Lin et al. 2018, "PacGAN", arXiv:1712.04086, section 4, after Metz et al. 2017, arXiv:1611.02163.
+Lin et al. 2018, "PacGAN", arXiv:1712.04086, after Metz et al. 2017, arXiv:1611.02163.
 There the digits are drawn with replacement; here each channel is a permutation of all digits, so
 that every digit is used exactly three times, and there are as many images as digits.
 """

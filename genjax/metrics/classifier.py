@@ -5,7 +5,7 @@
 (3) loss   = -log p(y|x'),   x' = x moved by up to 2 pixels each way, the border repeated
 (4) p(100 r + 10 g + b | x) = p(r|x_R) p(g|x_G) p(b|x_B)     of stacked digits
 
-(4) is the PacGAN protocol (Lin et al. 2018, arXiv:1712.04086, section 4): one classifier of digits,
+(4) is the PacGAN protocol (Lin et al. 2018, arXiv:1712.04086): one classifier of digits,
 applied to each channel. Images are not mirrored in (3): a mirrored digit is another or none.
 
 No two machines train the same weights to the bit, so figures that depend on a judge are comparable

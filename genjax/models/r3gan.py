@@ -2,10 +2,10 @@
 
 The game is that of `adversarial`, with the paper's choices as defaults:
 
-(1) the relativistic loss with R1 and R2 of equal gamma (equation 5), which the paper proves to
-    converge locally, and under which dropped modes are found again
-(2) no normalisation in either player; residual blocks that begin as the identity, their last
-    kernel being zero (section 4)
+(1) the relativistic loss with R1 and R2 of equal gamma, which the paper proves to converge locally,
+    and under which dropped modes are found again
+(2) no normalisation in either player; residual blocks that begin as the identity: their last kernel
+    is zero
 (3) x + conv(a(conv(a(x)))), a the LeakyReLU of slope 0.2, at every size but the image's own
 
 Smaller than the paper's networks: plain 3x3 convolutions instead of grouped ones, and convolutions
