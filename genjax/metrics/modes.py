@@ -5,7 +5,8 @@
 (3) KL(share || uniform) = sum_c share_c log(share_c / (1 / C)),    C classes, nats
 
 (2) and (3) over 26,000 samples of stacked digits, C = 1,000, are the protocol of Srivastava et al.
-2017, "VEEGAN", arXiv:1705.07761, and Lin et al. 2018, "PacGAN", arXiv:1712.04086. Both depend on N: data drawn uniformly give 1,000 modes and a KL of about (C-1) / 2N.
+2017, "VEEGAN", arXiv:1705.07761, and Lin et al. 2018, "PacGAN", arXiv:1712.04086. Both
+depend on N: data drawn uniformly give 1,000 modes and a KL of about (C-1) / 2N.
 """
 
 from typing import Any
