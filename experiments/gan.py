@@ -10,7 +10,7 @@ from genjax.models import DCGAN, GAN, R3GAN
 
 # Digits and clothes: R1 instead of the discriminator's batch normalisation covers the classes more
 # evenly, and bears a larger learning rate.
-_SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.2)
+_SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.05)
 _FAST = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
 # learning rate and beta1 of Radford et al. 2016, section 4
 _DCGAN = Optimizer(learning_rate=2e-4, b1=0.5, schedule="cosine")
@@ -37,7 +37,7 @@ add(
         expected="? minutes",
         dataset="mnist",
         model=_SMALL,
-        training=Training(epochs=10, batch_size=64, optimizer=_FAST, ema_decay=0.999),
+        training=Training(epochs=14, batch_size=64, optimizer=_FAST, ema_decay=0.999),
         num_generated=10_000,
     ),
 )
