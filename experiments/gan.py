@@ -48,7 +48,7 @@ add(
         expected="? minutes",
         dataset="fashion_mnist",
         model=_SMALL,
-        training=Training(epochs=8, batch_size=64, optimizer=_FAST, ema_decay=0.999),
+        training=Training(epochs=5, batch_size=64, optimizer=_FAST, ema_decay=0.999),
         num_generated=10_000,
     ),
 )
