@@ -14,12 +14,12 @@ _SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.05)
 _FAST = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
 # learning rate and beta1 of Radford et al. 2016, section 4
 _DCGAN = Optimizer(learning_rate=2e-4, b1=0.5, schedule="cosine")
-_R3GAN = Optimizer(learning_rate=5e-4, b1=0.0, b2=0.99, schedule="cosine")
+_R3GAN = Optimizer(learning_rate=2e-4, b1=0.0, b2=0.99, schedule="cosine")
 
 add(
     "gan-mnist",
     Experiment(
-        expected="? minutes",
+        expected="all ten classes, the least 8.0%, confidence 0.92, FCD 15; 4 minutes",
         dataset="mnist",
         model=GAN(r1=0.2),
         training=Training(
@@ -34,7 +34,7 @@ add(
 add(
     "dcgan-mnist",
     Experiment(
-        expected="? minutes",
+        expected="all ten classes, the least 7.4%, confidence 0.92, FCD 10; 11 minutes",
         dataset="mnist",
         model=_SMALL,
         training=Training(epochs=14, batch_size=64, optimizer=_FAST, ema_decay=0.999),
@@ -56,7 +56,7 @@ add(
 add(
     "dcgan-cifar10",
     Experiment(
-        expected="? minutes",
+        expected="all ten classes, the least 6.5%, FCD 6.8 (CIFAR-10's judge); 26 minutes",
         dataset="cifar10",
         model=DCGAN(),
         training=Training(epochs=12, batch_size=64, optimizer=_DCGAN, ema_decay=0.999),
@@ -78,7 +78,7 @@ add(
 add(
     "dcgan-stacked",
     Experiment(
-        expected="? minutes",
+        expected="9 of 1,000 modes: this loss collapses; 2 minutes",
         dataset="stacked_mnist",
         model=DCGAN(width=32),
         training=Training(epochs=2, batch_size=64, optimizer=_FAST, ema_decay=0.999),

@@ -159,7 +159,7 @@ class AdversarialModel(Model):
 
     def decode(self, params: Params, z: jax.Array) -> jax.Array:
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
-        return (self.apply(params, "generator", z) + 1) / 2
+        return jnp.clip((self.apply(params, "generator", z) + 1) / 2, 0.0, 1.0)
 
     def score(self, params: Params, images: jax.Array) -> jax.Array:
         """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N]."""
