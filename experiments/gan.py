@@ -45,7 +45,7 @@ add(
 add(
     "dcgan-fashion",
     Experiment(
-        expected="? minutes",
+        expected="0 to be measured; 0 minutes",
         dataset="fashion_mnist",
         model=_SMALL,
         training=Training(epochs=5, batch_size=64, optimizer=_FAST, ema_decay=0.999),
@@ -89,7 +89,7 @@ add(
 add(
     "r3gan-stacked",
     Experiment(
-        expected="? minutes",
+        expected="0 to be measured; 0 minutes",
         dataset="stacked_mnist",
         model=R3GAN(),
         training=Training(epochs=2, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
