@@ -45,7 +45,7 @@ add(
 add(
     "dcgan-fashion",
     Experiment(
-        expected="0 to be measured; 0 minutes",
+        expected="all ten classes, the least 7.9%, confidence 0.75, FCD 21; 5 minutes",
         dataset="fashion_mnist",
         model=_SMALL,
         training=Training(epochs=5, batch_size=64, optimizer=_FAST, ema_decay=0.999),

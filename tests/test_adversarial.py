@@ -37,9 +37,8 @@ def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     params = lively(model, key)
     z, u = model.draw(BATCH, key)
     values, (terms, _) = model.losses(params, BATCH, (z, u))
-    fake = model.decode(params, z)
-    r, f = model.score(params, BATCH.images), model.score(params, fake)
-    x, x_fake = 2 * BATCH.images - 1, 2 * fake - 1
+    x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", z)
+    r, f = model.score(params, BATCH.images), model.score(params, (x_fake + 1) / 2)
 
     def score(images):
         return model.score(params, (images + 1) / 2)
