@@ -48,7 +48,8 @@ def test_the_players_pull_in_opposite_directions(name):
 @pytest.mark.parametrize("score", [-200.0, 200.0])
 def test_sure_discriminators_give_finite_losses(name, score):
     r, f = jnp.array([score]), jnp.array([-score])
-    for loss in losses.ADVERSARIAL[name]:
+    adversarial = losses.ADVERSARIAL[name]
+    for loss in (adversarial.discriminator, adversarial.generator):
         assert np.all(np.isfinite(loss(r, f)))
         assert np.all(np.isfinite(jax.grad(lambda f, loss=loss: jnp.sum(loss(r, f)))(f)))
 
