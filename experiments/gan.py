@@ -89,7 +89,7 @@ add(
 add(
     "r3gan-stacked",
     Experiment(
-        expected="0 to be measured; 0 minutes",
+        expected="not yet measured to its end; about 7 minutes",
         dataset="stacked_mnist",
         model=R3GAN(),
         training=Training(epochs=2, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
