@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -176,5 +176,10 @@ def lasting_warnings(folder: Path) -> dict[str, int]:
     """The warnings of the last epoch, and in how many epochs in a row each has been true."""
     lasting: dict[str, int] = {}
     for line in read_metrics(folder):
-        lasting = {name: lasting.get(name, 0) + 1 for name in line.get("warnings", [])}
+        lasting = an_epoch_longer(lasting, line.get("warnings", []))
     return lasting
+
+
+def an_epoch_longer(lasting: Mapping[str, int], found: Iterable[str]) -> dict[str, int]:
+    """How many epochs in a row each warning has been true, with those `found` in one more."""
+    return {name: lasting.get(name, 0) + 1 for name in found}

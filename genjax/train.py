@@ -270,7 +270,7 @@ def _fit(
             del terms["finite"]
             last = done == training.epochs
             found = state.params.model.warnings(terms)
-            lasting = {name: lasting.get(name, 0) + 1 for name in found}
+            lasting = run.an_epoch_longer(lasting, found)
             _warn_of_lasting(found, lasting, done)
             params = state.averaged_params() if on_epoch or distance else state.params
             if distance and (last or done % measured_every == 0):

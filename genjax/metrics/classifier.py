@@ -30,6 +30,7 @@ from genjax.data import Dataset
 from genjax.data.stacked import LABEL_NAMES as STACKED_NAMES
 from genjax.data.stacked import one_digit
 from genjax.files import cache_folder, enable_compilation_cache, replace_file
+from genjax.metrics.images import chunks
 from genjax.nn.conv import Conv
 from genjax.nn.networks import flatten
 from genjax.train import fit
@@ -165,12 +166,11 @@ class Judge:
     ) -> np.ndarray:
         """What `choose` takes of the probabilities and features, a chunk of images at a time."""
         predict = _predict_stacked if self.stacked else _predict
-        count, parts = len(images), []
-        for start in range(0, count, _IMAGES_AT_ONCE):
-            # the last chunk is filled up with its last image, so that one program serves all
-            index = np.minimum(np.arange(start, start + _IMAGES_AT_ONCE), count - 1)
-            parts.append(np.asarray(choose(*predict(self.params, images[index]))))
-        return np.concatenate(parts)[:count]
+        parts = [
+            np.asarray(choose(*predict(self.params, images[index])))[:real]
+            for index, real in chunks(len(images), _IMAGES_AT_ONCE)
+        ]
+        return np.concatenate(parts)
 
 
 def judge(train_set: Dataset, test_set: Dataset, progress: bool = True) -> Judge:

@@ -12,6 +12,7 @@ from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
 from genjax.metrics import frechet, likelihood
 from genjax.metrics.classifier import Judge
+from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.modes import class_coverage
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
@@ -52,16 +53,13 @@ def _measure_all(
     """`_measure` of the first `count` images: name -> [count, ...]."""
     parts = []
     with progress_bar(total=count, desc="measuring", show=show) as bar:
-        for number, start in enumerate(range(0, count, _IMAGES_AT_ONCE)):
-            # the last batch is filled up with its last image, so that one program serves all
-            index = np.minimum(np.arange(start, start + _IMAGES_AT_ONCE), count - 1)
+        for number, (index, real) in enumerate(chunks(count, _IMAGES_AT_ONCE)):
             values = _measure(
                 params,
                 dataset.images[index],
                 jax.random.fold_in(key, number),
                 num_samples=num_samples,
             )
-            real = min(_IMAGES_AT_ONCE, count - start)
             parts.append({name: np.asarray(value)[:real] for name, value in values.items()})
             bar.update(real)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -128,11 +126,7 @@ def evaluate(
             below 1 (`num_generated`: 1, or below 0).
     """
     model = params.model
-    if dataset.image_shape != model.image_shape:
-        raise UserError(
-            f"the model makes images of shape {model.image_shape}, but those of"
-            f" {dataset.name!r} have {dataset.image_shape}."
-        )
+    check_shape(model, dataset)
     if judge and judge.image_shape != model.image_shape:
         raise UserError(
             f"the model makes images of shape {model.image_shape}, but the judge knows those of"

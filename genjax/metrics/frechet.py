@@ -24,6 +24,7 @@ import numpy as np
 
 from genjax import latents
 from genjax.data import Dataset
+from genjax.metrics.images import check_shape, chunks
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 from genjax.types import Params, UserError
@@ -77,12 +78,11 @@ def _random_features(images: jax.Array) -> jax.Array:
 
 def random_features(images: jax.Array) -> np.ndarray:
     """(3): uint8 [N, H, W, C] -> [N, D], a chunk at a time."""
-    parts = []
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        # the last chunk is filled up with its last image, so that one program serves all
-        index = np.minimum(np.arange(start, start + IMAGES_AT_ONCE), len(images) - 1)
-        parts.append(np.asarray(_random_features(images[index])))
-    return np.concatenate(parts)[: len(images)]
+    parts = [
+        np.asarray(_random_features(images[index]))[:real]
+        for index, real in chunks(len(images), IMAGES_AT_ONCE)
+    ]
+    return np.concatenate(parts)
 
 
 @partial(jax.jit, static_argnames="num")
@@ -126,11 +126,7 @@ def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Arra
     real = gaussian(random_features(some_images(dataset, num)))
 
     def distance(params: Params, key: jax.Array) -> float:
-        if params.model.image_shape != dataset.image_shape:
-            raise UserError(
-                f"the model makes images of shape {params.model.image_shape}, but those of"
-                f" {dataset.name!r} have {dataset.image_shape}."
-            )
+        check_shape(params.model, dataset)
         return frechet_distance(*gaussian(random_features(generated(params, key, num))), *real)
 
     return distance
