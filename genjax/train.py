@@ -122,9 +122,11 @@ def updates_a_step(model: Model) -> dict[str, int]:
     return {p: sum(times for movers, times in model.turns if p in movers) for p in model.players}
 
 
-def batch_of(images: jax.Array, labels: jax.Array, index: jax.Array) -> Batch:
+def batch_of(
+    images: jax.Array, labels: jax.Array, index: jax.Array, progress: jax.Array | float = 1.0
+) -> Batch:
     """Gathered on the device: uint8 [N, H, W, C] -> float32 [B, H, W, C] in [0, 1]."""
-    return Batch(images[index].astype(jnp.float32) / 255.0, labels[index])
+    return Batch(images[index].astype(jnp.float32) / 255.0, labels[index], progress)
 
 
 @partial(jax.jit, static_argnames=("training", "steps"), donate_argnames="state")
@@ -156,7 +158,8 @@ def epoch(
     def turn(state: TrainState, numbered: tuple[jax.Array, jax.Array], players: tuple[str, ...]):
         i, index = numbered
         movers = {player: optimizers[player] for player in players}
-        batch = batch_of(images, labels, index)
+        progress = (state.epoch + i / (steps * batches)) / training.epochs
+        batch = batch_of(images, labels, index, progress)
         return update(state, batch, jax.random.fold_in(key_steps, i), movers)
 
     def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):

@@ -26,13 +26,21 @@ class UserError(Exception):
     """Something the user gave cannot be used. The message says what, where, and what to do."""
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["images", "labels"], meta_fields=[])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["images", "labels", "progress"],
+    meta_fields=[],
+)
 @dataclass(frozen=True)
 class Batch:
-    """A minibatch: `images` float32 [B, H, W, C] in [0, 1], `labels` int32 [B]."""
+    """A minibatch: `images` float32 [B, H, W, C] in [0, 1], `labels` int32 [B].
+
+    `progress` is the share of the training that is done, from 0 on; 1 is its end.
+    """
 
     images: jax.Array
     labels: jax.Array
+    progress: jax.Array | float = 1.0
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["weights", "stats"], meta_fields=["model"])

@@ -1,7 +1,8 @@
 """`Dataset`: images and labels on the device, and where they came from."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +26,8 @@ class Dataset:
 
     `images` uint8 [N, H, W, C]; `labels` int32 [N], zeros where there are none, in which case
     `label_names` is empty. `source` says where the images really came from; `checksum` is the
-    sha256 over shape, images and labels.
+    sha256 over shape, images and labels. `attributes` are what is known of every image beside its
+    label, such as the factors that it was drawn from, by name: int [N]; training never sees them.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Dataset:
     label_names: tuple[str, ...]
     source: str
     checksum: str
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.images.shape[0]
@@ -75,6 +78,7 @@ class Dataset:
             labels=labels,
             source=f"{description} of: {self.source}",
             checksum=checksum(np.asarray(images), np.asarray(labels)),
+            attributes={name: values[index] for name, values in self.attributes.items()},
         )
 
 
