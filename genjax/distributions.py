@@ -8,6 +8,8 @@ are its event, so `log_prob` and `kl_divergence` sum over everything but the fir
                 computed as x logits - softplus(logits): no logarithm of zero
 (3) KL(N(mu, sigma) || N(0, 1))      = (mu^2 + sigma^2 - 1) / 2 - log sigma
                 (Kingma & Welling 2014, arXiv:1312.6114, appendix B)
+(4) TC(q)                            = KL(q(z) || prod_d q(z_d)),  q(z) = 1/N sum_n q(z|x_n)
+                the total correlation (Chen et al. 2018, arXiv:1802.04942, section 3)
 """
 
 from dataclasses import dataclass
@@ -50,14 +52,21 @@ class Normal:
     def mean(self) -> jax.Array:
         return self.loc
 
-    def sample(self, key: jax.Array) -> jax.Array:
+    def at(self, epsilon: jax.Array) -> jax.Array:
         """mu + sigma * epsilon, epsilon ~ N(0, I): the reparameterization trick."""
-        return self.loc + self.scale * jax.random.normal(key, self.loc.shape, self.loc.dtype)
+        return self.loc + self.scale * epsilon
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        return self.at(jax.random.normal(key, self.loc.shape, self.loc.dtype))
+
+    def log_density(self, value: jax.Array) -> jax.Array:
+        """(1) of every element, in nats, without the sum."""
+        standardised = (value - self.loc) / self.scale
+        return -0.5 * standardised**2 - jnp.log(self.scale) - 0.5 * jnp.log(2 * jnp.pi)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
         """(1), in nats: [N, ...] -> [N]."""
-        standardised = (value - self.loc) / self.scale
-        return sum_event(-0.5 * standardised**2 - jnp.log(self.scale) - 0.5 * jnp.log(2 * jnp.pi))
+        return sum_event(self.log_density(value))
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["logits"], meta_fields=[])
@@ -87,3 +96,15 @@ def standard_normal_like(q: Normal) -> Normal:
 def kl_to_standard_normal(q: Normal) -> jax.Array:
     """(3) of every element, in nats, without the sum: [N, D] -> [N, D]."""
     return 0.5 * (q.loc**2 + q.scale**2 - 1.0) - jnp.log(q.scale)
+
+
+def total_correlation(q: Normal, z: jax.Array) -> jax.Array:
+    """(4), nats, of q(z|x_n) over z [N, D], estimated at a draw z_n of each; q(z) is their mean.
+
+    Chen et al. 2018, section 4.1, divide by the number of all data where here stands N, which
+    moves the estimate by a constant and leaves its gradient as it is.
+    """
+    pairs = Normal(q.loc[None], q.scale[None]).log_density(z[:, None])  # [N, N, D]: z_i under q_j
+    joint = jax.nn.logsumexp(jnp.sum(pairs, axis=2), axis=1) - jnp.log(len(z))
+    marginals = jax.nn.logsumexp(pairs, axis=1) - jnp.log(len(z))
+    return jnp.mean(joint - jnp.sum(marginals, axis=1))

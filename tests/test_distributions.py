@@ -13,6 +13,7 @@ from genjax.distributions import (
     flip_coins,
     kl_to_standard_normal,
     standard_normal_like,
+    total_correlation,
 )
 
 LOC = np.array([[0.3, -1.2, 2.0], [0.0, 0.5, -0.7]], np.float32)
@@ -98,3 +99,30 @@ def test_kl_is_the_monte_carlo_mean(key):
     error = 4 * np.std(log_ratio, axis=0) / np.sqrt(50_000)
     difference = np.mean(log_ratio, axis=0) - np.sum(kl_to_standard_normal(NORMAL), axis=1)
     assert np.all(np.abs(difference) < error)
+
+
+def test_total_correlation_is_that_of_the_mixture(key):  # (4)
+    loc = np.random.default_rng(0).normal(size=(7, 3))
+    scale = np.full((7, 3), 0.5)
+    q = Normal(jnp.asarray(loc, jnp.float32), jnp.asarray(scale, jnp.float32))
+    z = np.asarray(q.sample(key), np.float64)
+    density = scipy.stats.norm.pdf(z[:, None], loc[None], scale[None])  # of z_i under q_j
+    joint = density.prod(2).mean(1)
+    marginals = density.mean(1).prod(1)
+    expected = np.mean(np.log(joint) - np.log(marginals))
+    np.testing.assert_allclose(
+        total_correlation(q, jnp.asarray(z, jnp.float32)), expected, rtol=1e-4
+    )
+
+
+def test_total_correlation_vanishes_for_independent_latents(key):
+    """A grid is a product of its sides; along its diagonal the two latents are one."""
+    side = jnp.linspace(-2.0, 2.0, 16)
+    grid = jnp.stack(jnp.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    line = jnp.stack([grid[:, 0]] * 2, axis=1)
+    independent, same = (
+        total_correlation(q := Normal(loc, jnp.full_like(loc, 0.1)), q.sample(key))
+        for loc in (grid, line)
+    )
+    assert abs(independent) < 0.02
+    assert same > 1.0

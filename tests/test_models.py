@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from conftest import blobs
 
@@ -154,3 +155,70 @@ def test_chunks_of_draws_count_every_draw_once(num_samples, one_latent, key):
 def test_active_units_counts_latents_that_vary():
     means = np.random.default_rng(0).normal(size=(1000, 3)) * [1.0, 0.2, 0.05]
     assert active_units(means) == 2  # variances 1, 0.04, 0.0025 against 0.01
+
+
+def test_the_loss_of_many_draws_is_the_importance_weighted_bound(key):  # (7)
+    model = genjax.VAE(**SMALL, importance_samples=4)
+    params = model.init(key)
+    key_x, key_z = jax.random.split(key)
+    q = model.posterior(params, x := model.observe(IMAGES, key_x))
+    mu, sigma = (np.tile(np.asarray(a, np.float64), (4, 1)) for a in (q.loc, q.scale))
+    z = mu + sigma * np.asarray(jax.random.normal(key_z, mu.shape))
+    log_w = (
+        log_likelihood(model, params, z.astype(np.float32), np.tile(x, (4, 1, 1, 1)))
+        + scipy.stats.norm.logpdf(z).sum(1)
+        - scipy.stats.norm.logpdf(z, mu, sigma).sum(1)
+    ).reshape(4, 6)
+    expected = -np.mean(scipy.special.logsumexp(log_w, axis=0) - np.log(4))
+    loss = model.losses(params, BATCH, key)[0]["vae"]
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+    assert loss < genjax.VAE(**SMALL).losses(params, BATCH, key)[0]["vae"]  # (6): tighter
+
+
+def weighted(key, progress=1.0, **fields):
+    """What `VAE(**fields)` adds to the distortion, and its rate and total correlation."""
+    model = genjax.VAE(**SMALL, **fields)
+    params = model.init(key)
+    encoder = jax.tree.map(lambda w: 4 * w, params.weights["encoder"])  # for a rate of some nats
+    params = params.replace(weights=params.weights | {"encoder": encoder})
+    batch = dataclasses.replace(BATCH, progress=progress)
+    losses, (terms, _) = model.losses(params, batch, key)
+    return losses["vae"] - terms["distortion"], terms["rate"], terms.get("total_correlation")
+
+
+@pytest.mark.parametrize("capacity", [0.5, 50.0])
+def test_capacity_holds_the_rate_at_a_number_of_nats(capacity, key):  # (8)
+    added, rate, _ = weighted(key, beta=30.0, capacity=capacity)
+    np.testing.assert_allclose(added, 30 * abs(rate - capacity), rtol=1e-3)
+    halfway, rate, _ = weighted(key, 0.25, beta=30.0, capacity=capacity, warmup=0.5)
+    np.testing.assert_allclose(halfway, 30 * abs(rate - capacity / 2), rtol=1e-3)
+
+
+def test_beta_may_weigh_the_total_correlation_alone(key):  # (9)
+    added, rate, tc = weighted(key, beta=6.0, beta_weighs="total_correlation")
+    np.testing.assert_allclose(added, rate + 5 * tc, rtol=1e-3)
+    elbo, rate, _ = weighted(key, beta=1.0, beta_weighs="total_correlation")
+    np.testing.assert_allclose(elbo, rate, rtol=1e-3)
+    assert rate > 0.5
+    assert abs(tc) > 0.01
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.1, 0.5), (0.2, 1.0), (1.0, 1.0)])
+def test_the_rate_warms_up(progress, share, key):
+    added, rate, _ = weighted(key, progress, beta=3.0, warmup=0.2)
+    np.testing.assert_allclose(added, 3 * share * rate, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"capacity": -1.0}, "capacity"),
+        ({"warmup": 1.5}, "from 0 to 1"),
+        ({"capacity": 5.0, "beta_weighs": "total_correlation"}, "leave one"),
+        ({"importance_samples": 5, "beta": 2.0}, "no rate to weigh"),
+        ({"importance_samples": 5, "warmup": 0.5}, "no rate to weigh"),
+    ],
+)
+def test_variants_that_contradict_each_other_are_refused(fields, says, key):
+    with pytest.raises(genjax.UserError, match=says):
+        genjax.VAE(**SMALL, **fields).init(key)
