@@ -20,7 +20,7 @@ from genjax.latents import (
     traverse,
 )
 from genjax.metrics import evaluate
-from genjax.models import DCGAN, GAN, R3GAN, VAE, Autoencoder
+from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder
 from genjax.train import TrainingDiverged, fit
 from genjax.types import Batch, Model, Params, UserError, init, register
 
@@ -29,6 +29,7 @@ __all__ = [
     "GAN",
     "R3GAN",
     "VAE",
+    "VAEGAN",
     "Autoencoder",
     "Batch",
     "CheckpointError",

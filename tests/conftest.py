@@ -52,6 +52,8 @@ def small(name: str, **fields) -> Model:
         "hidden": (16,),
         "discriminator_hidden": (16,),
         "width": 4,
+        "discriminator_width": 4,
+        "feature_layer": 1,
         "latent_dim": 3,
     } | fields
     known = {field.name for field in dataclasses.fields(cls)}

@@ -12,13 +12,13 @@ from conftest import blobs, small
 import genjax
 from genjax import losses
 from genjax.configuration import Optimizer, Training
-from genjax.models.adversarial import _nearest
+from genjax.models.adversarial import AdversarialModel, _nearest
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, normalized
 from genjax.train import batches_a_step, epoch, gradients, init_state
 from genjax.types import MODELS, Batch
 
-NAMES = [name for name, cls in MODELS.items() if hasattr(cls, "score")]
+NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]
 SHAPE = (12, 9, 3)
 DATA = blobs(16, SHAPE)
 BATCH = Batch(DATA.images / jnp.float32(255), DATA.labels)

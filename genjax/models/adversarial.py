@@ -19,7 +19,7 @@ weights that it samples with (`settled`): those gathered in training belong to w
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -34,35 +34,34 @@ _STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing stat
 _WATCHED = 256  # samples whose diversity is watched
 
 
-@dataclass(frozen=True)
-class AdversarialModel(Model):
-    """See the module's docstring for the equations, `genjax.losses` for the losses.
+class Game(NamedTuple):
+    """The losses of both sides, (4) and (5), and terms worth watching."""
 
-    A subclass gives `generator` and `discriminator`, modules whose call takes `train`.
+    discriminator: jax.Array
+    generator: jax.Array
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Judged(Model):
+    """A model with a network that tells its samples from real images, the discriminator.
+
+    A subclass gives `discriminator`, a module whose call takes `train`, and puts it among its
+    `networks`. The losses are those of `genjax.losses`.
 
     Attributes:
-        latent_dim: numbers in z.
-        loss: of both players.
+        loss: of both sides.
         gradient_penalty: weight of WGAN-GP's penalty.
         r1: gamma of the penalty on the gradient at real images.
         r2: gamma of that at generated ones.
-        discriminator_steps: k of (6).
-        generator_norm, discriminator_norm: normalisation between their layers.
+        discriminator_norm: normalisation between the discriminator's layers.
     """
 
-    latent_dim: int = 64
     loss: losses.Name = "non_saturating"
     gradient_penalty: float = 0.0
     r1: float = 0.0
     r2: float = 0.0
-    discriminator_steps: int = 1
-    generator_norm: GeneratorNorm = "batch"
     discriminator_norm: Normalization = "none"
-
-    players: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "discriminator": ("discriminator",),
-        "generator": ("generator",),
-    }
 
     def check(self) -> None:
         super().check()
@@ -82,6 +81,104 @@ class AdversarialModel(Model):
                 " spectral."
             )
 
+    def discriminator(self) -> nn.Module:
+        """S: images [N, H, W, C] in [-1, 1] -> scores [N]."""
+        raise NotImplementedError
+
+    def score(self, params: Params, images: jax.Array) -> jax.Array:
+        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N]."""
+        return self.apply(params, "discriminator", 2 * images - 1)
+
+    def game(
+        self,
+        params: Params,
+        x: jax.Array,
+        fake: jax.Array,
+        f: jax.Array,
+        r: jax.Array,
+        u: jax.Array,
+    ) -> Game:
+        """(4), (5) and the terms worth watching, of the images [B, H, W, C] in [-1, 1] x and fake
+        and their scores r and f [B]; u [B] are the shares of the penalty between them."""
+        loss = losses.ADVERSARIAL[self.loss]
+        adversarial = jnp.mean(loss.discriminator(r, f))
+        penalty = jnp.mean(self.penalty(params, x, fake, u))
+        even = jnp.float32(loss.indifferent)
+        output = jax.nn.sigmoid if self.loss in ("minimax", "non_saturating") else lambda s: s
+        terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
+        if self.loss != "wasserstein":
+            terms["D_loss_share"] = adversarial / loss.discriminator(even, even)
+        if self.gradient_penalty or self.r1 or self.r2:
+            terms["penalty"] = penalty
+        return Game(adversarial + penalty, jnp.mean(loss.generator(r, f)), terms)
+
+    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, u: jax.Array) -> jax.Array:
+        """The penalties of (4), real and generated images [B, H, W, C] in [-1, 1] -> [B]."""
+
+        def score(images: jax.Array) -> jax.Array:
+            return self.apply_training(params, "discriminator", images)[0]
+
+        total = jnp.zeros(x.shape[0])
+        if self.gradient_penalty:
+            total += losses.one_centred_penalty(score, x, fake, self.gradient_penalty, u)
+        if self.r1:
+            total += losses.zero_centred_penalty(score, x, self.r1)
+        if self.r2:
+            total += losses.zero_centred_penalty(score, fake, self.r2)
+        return total
+
+    def diagnose(self, params: Params, images: jax.Array, key: jax.Array) -> Terms:
+        """`diversity` of samples of the same noise in every epoch, 1 being that of the data.
+
+        The mean distance of a sample to the nearest other one, against the same among as many real
+        images. Where the samples crowd in a few modes, each has a near neighbour.
+        """
+        num = min(_WATCHED, images.shape[0])
+        if num < 2:
+            return {}
+        of_data = _nearest(images[:num] / 255.0)
+        return {"diversity": _nearest(self.sample(params, key, num)) / jnp.maximum(of_data, 1e-6)}
+
+    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
+        found = {}
+        if terms.get("D_loss_share", 1.0) < 0.05:
+            found["discriminator wins"] = (
+                "the discriminator tells nearly all samples from real images"
+                f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
+                " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
+                " a smaller learning rate of the discriminator"
+                " (learning_rate_factors discriminator 0.5), may help."
+            )
+        if terms.get("diversity", 1.0) < 0.3:
+            found["samples collapse"] = (
+                f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
+                " data. The loss relativistic with model.r1 and model.r2, or spectral"
+                " normalisation (model.discriminator_norm spectral), may help."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class AdversarialModel(Judged):
+    """See the module's docstring for the equations, `Judged` for the fields of the discriminator.
+
+    A subclass gives `generator` and `discriminator`, modules whose call takes `train`.
+
+    Attributes:
+        latent_dim: numbers in z.
+        discriminator_steps: k of (6).
+        generator_norm: normalisation between the generator's layers.
+    """
+
+    latent_dim: int = 64
+    discriminator_steps: int = 1
+    generator_norm: GeneratorNorm = "batch"
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "discriminator": ("discriminator",),
+        "generator": ("generator",),
+    }
+
     @property
     def averaged(self) -> tuple[str, ...]:
         return ("generator",)
@@ -94,10 +191,6 @@ class AdversarialModel(Model):
     def generator(self, momentum: float = 0.9) -> nn.Module:
         """G: z [N, latent_dim] -> images [N, H, W, C] in [-1, 1]. `momentum` is that of the
         averages of its batch normalisation."""
-        raise NotImplementedError
-
-    def discriminator(self) -> nn.Module:
-        """S: images [N, H, W, C] in [-1, 1] -> scores [N]."""
         raise NotImplementedError
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
@@ -120,38 +213,12 @@ class AdversarialModel(Model):
         fake, generator_stats = self.apply_training(params, "generator", z)  # (2)
         r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
         f, _ = self.apply_training(params, "discriminator", fake)
-        loss = losses.ADVERSARIAL[self.loss]
-        adversarial = jnp.mean(loss.discriminator(r, f))
-        penalty = jnp.mean(self.penalty(params, x, fake, u))
-
-        values = {
-            "discriminator": adversarial + penalty,  # (4)
-            "generator": jnp.mean(loss.generator(r, f)),  # (5)
-        }
-        even = jnp.float32(loss.indifferent)
-        output = jax.nn.sigmoid if self.loss in ("minimax", "non_saturating") else lambda s: s
-        terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
-        if self.loss != "wasserstein":
-            terms["D_loss_share"] = adversarial / loss.discriminator(even, even)
-        if self.gradient_penalty or self.r1 or self.r2:
-            terms["penalty"] = penalty
+        game = self.game(params, x, fake, f, r, u)  # (4), (5)
         stats = {"generator": generator_stats, "discriminator": discriminator_stats}
-        return values, (terms, {name: stats[name] for name in params.stats})
-
-    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, u: jax.Array) -> jax.Array:
-        """The penalties of (4), real and generated images [B, H, W, C] in [-1, 1] -> [B]."""
-
-        def score(images: jax.Array) -> jax.Array:
-            return self.apply_training(params, "discriminator", images)[0]
-
-        total = jnp.zeros(x.shape[0])
-        if self.gradient_penalty:
-            total += losses.one_centred_penalty(score, x, fake, self.gradient_penalty, u)
-        if self.r1:
-            total += losses.zero_centred_penalty(score, x, self.r1)
-        if self.r2:
-            total += losses.zero_centred_penalty(score, fake, self.r2)
-        return total
+        return (
+            {"discriminator": game.discriminator, "generator": game.generator},
+            (game.terms, {name: stats[name] for name in params.stats}),
+        )
 
     def noise(self, key: jax.Array, num: int) -> jax.Array:
         """(1): [num, latent_dim]."""
@@ -161,47 +228,12 @@ class AdversarialModel(Model):
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
         return jnp.clip((self.apply(params, "generator", z) + 1) / 2, 0.0, 1.0)
 
-    def score(self, params: Params, images: jax.Array) -> jax.Array:
-        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N]."""
-        return self.apply(params, "discriminator", 2 * images - 1)
-
     def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
         return self.decode(params, self.noise(key, num))
 
     def settled(self, params: Params, key: jax.Array) -> Params:
         """`params` with standing statistics: the means of those of many batches of G(z)."""
         return _settled(params, key) if "generator" in params.stats else params
-
-    def diagnose(self, params: Params, images: jax.Array, key: jax.Array) -> Terms:
-        """`diversity` of samples of the same noise in every epoch, 1 being that of the data.
-
-        The mean distance of a sample to the nearest other one, against the same among as many real
-        images. Where the samples crowd in a few modes, each has a near neighbour.
-        """
-        num = min(_WATCHED, images.shape[0])
-        if num < 2:
-            return {}
-        samples, _ = self.apply_training(params, "generator", self.noise(key, num))
-        of_data = _nearest(2 * (images[:num] / 255.0) - 1)
-        return {"diversity": _nearest(samples) / jnp.maximum(of_data, 1e-6)}
-
-    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
-        found = {}
-        if terms.get("D_loss_share", 1.0) < 0.05:
-            found["discriminator wins"] = (
-                "the discriminator tells nearly all samples from real images"
-                f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
-                " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
-                " a smaller learning rate of the discriminator"
-                " (learning_rate_factors discriminator 0.5), may help."
-            )
-        if terms.get("diversity", 1.0) < 0.3:
-            found["samples collapse"] = (
-                f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
-                " data. The loss relativistic with model.r1 and model.r2, or spectral"
-                " normalisation (model.discriminator_norm spectral), may help."
-            )
-        return found
 
 
 @jax.jit

@@ -19,7 +19,7 @@ a plain autoencoder generates: compare it with the VAE's samples.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -87,7 +87,7 @@ class Autoencoder(Model):
         return {"encoder": (encoder, shape), "decoder": (decoder, (self.latent_dim,))}
 
     def losses(
-        self, params: Params, batch: Batch, drawn: jax.Array
+        self, params: Params, batch: Batch, drawn: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         del drawn  # nothing here is random
         z = self.encode(params, batch.images)  # (1)

@@ -35,6 +35,12 @@ from genjax.types import UserError, register
 _INIT = nn.initializers.normal(0.02)  # (4)
 
 
+def doubled_widths(width: int, image_shape: tuple[int, ...], depth: int = 0) -> tuple[int, ...]:
+    """Channels of `depth` layers, or of as many as bring the image to 4 pixels or fewer."""
+    depth = depth or math.ceil(math.log2(min(image_shape[:2]) / 4))
+    return tuple(width * 2**i for i in range(depth))
+
+
 class Generator(nn.Module):
     """z [N, D] -> images [N, H, W, C] in [-1, 1]."""
 
@@ -113,8 +119,7 @@ class DCGAN(AdversarialModel):
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels of the layers, from the one next to the image on."""
-        depth = self.depth or math.ceil(math.log2(min(self.image_shape[:2]) / 4))
-        return tuple(self.width * 2**i for i in range(depth))
+        return doubled_widths(self.width, self.image_shape, self.depth)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
         return Generator(

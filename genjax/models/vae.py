@@ -28,7 +28,7 @@ grey values to the cross-entropy, which trains well and measures nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -91,7 +91,7 @@ class VAE(Autoencoder):
         return 2 * self.latent_dim
 
     def losses(
-        self, params: Params, batch: Batch, drawn: jax.Array
+        self, params: Params, batch: Batch, drawn: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         key_x, key_z = jax.random.split(drawn)
         x = self.observe(batch.images, key_x)  # (0)
