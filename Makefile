@@ -34,6 +34,9 @@ format: $(READY) ## put the code into shape
 bench: $(READY) ## measure the speed of training on this machine
 	$(RUN) -m experiments.bench $(ARGS)
 
+disentangle: $(READY) ## train the three VAEs of sprites with three seeds each, and compare
+	$(RUN) -m experiments.disentangle $(ARGS)
+
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
@@ -43,6 +46,9 @@ train-vae-mnist-2d: ## VAE with two latents: draws the latent plane
 train-ae-mnist: ## plain autoencoder on MNIST, the baseline
 train-vae-fashion: ## VAE on Fashion-MNIST
 train-vae-cifar10: ## VAE on CIFAR-10
+train-vae-sprites: ## VAE on sprites drawn from known factors
+train-beta-vae-sprites: ## beta-VAE on sprites: latents that stand for factors
+train-beta-tcvae-sprites: ## beta-TCVAE on sprites: the same at less cost
 train-gan-mnist: ## vanilla GAN on MNIST
 train-dcgan-mnist: ## DCGAN on MNIST
 train-dcgan-fashion: ## DCGAN on Fashion-MNIST
@@ -53,4 +59,4 @@ train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
-.PHONY: help setup test lint format bench clean
+.PHONY: help setup test lint format bench disentangle clean

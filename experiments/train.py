@@ -18,6 +18,7 @@ import numpy as np
 import tyro
 
 import experiments.gan
+import experiments.sprites
 import experiments.vae  # noqa: F401  (they add their experiments to the table)
 import genjax
 from experiments.experiment import EXPERIMENTS, Experiment
@@ -149,7 +150,7 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
 
 
 def main(arguments: list[str]) -> int:
-    names = "\n".join(f"  {name:16} {e.expected}" for name, e in EXPERIMENTS.items())
+    names = "\n".join(f"  {name:18} {e.expected}" for name, e in EXPERIMENTS.items())
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m experiments.train NAME [options]\n\nexperiments:\n{names}")
         return 0

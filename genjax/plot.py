@@ -116,6 +116,29 @@ def save_strip(path: Path, rows: Sequence[ArrayLike], names: Sequence[str], num:
     _finish(figure, path)
 
 
+def save_panels(
+    path: Path, panels: Sequence[ArrayLike], names: Sequence[str], columns: int
+) -> None:
+    """Several sets of images [N, H, W, C] side by side, each a grid with its name above it."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvases = [grid(images, columns) for images in panels]
+    height, width = canvases[0].shape[:2]
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(5 * len(panels), 5 * height / width),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, canvas, name in zip(axes[0], canvases, names, strict=True):
+        axis.imshow(canvas, interpolation="nearest")
+        axis.set_title(name)
+        axis.axis("off")
+    _finish(figure, path)
+
+
 def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
     """Every term of the lines of `metrics.jsonl` over the epochs, a panel each.
 

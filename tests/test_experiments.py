@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import pytest
 from PIL import Image
 
 import genjax
-from experiments import bench
+from experiments import bench, disentangle
 from experiments.experiment import EXPERIMENTS
 from experiments.train import main
+from genjax.configuration import Training
+from genjax.data import sprites
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -135,6 +139,45 @@ def test_mistakes_are_answered_kindly(arguments, message, offline, tmp_path, cap
     assert re.search(message, error), error
     assert "Traceback" not in error
     assert not (tmp_path / "run").exists()  # nothing to be in the way of the next try
+
+
+def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, capsys):
+    few = partial(sprites, scales=2, orientations=2, columns=3, rows=6, size=16)
+    monkeypatch.setattr("genjax.data.loading.sprites", few)
+    name = "beta-tcvae-sprites"
+    tiny = replace(
+        EXPERIMENTS[name],
+        model=replace(EXPERIMENTS[name].model, hidden=(16,), latent_dim=3),
+        training=Training(epochs=2, batch_size=32),
+        num_samples=2,
+    )
+    text = disentangle.compare({name: tiny}, 2, tmp_path)
+    assert (tmp_path / "table.md").read_text() == text
+    header, _, row = (line.strip("| ").split(" | ") for line in text.splitlines())
+    errors = [
+        json.loads((tmp_path / f"{name}-{seed}" / "result.json").read_text())[
+            "reconstruction_error"
+        ]
+        for seed in (0, 1)
+    ]
+    assert errors[0] != errors[1]
+    assert (header[0], row[0]) == ("model", name)
+    assert header[-1] == "squared error a pixel"
+    assert row[-1] == f"{np.mean(errors):.3g} ± {np.std(errors, ddof=1):.2g}"
+    with Image.open(tmp_path / "traversals.png") as image:
+        assert np.asarray(image.convert("L")).std() > 5
+
+    capsys.readouterr()
+    assert disentangle.compare({name: tiny}, 2, tmp_path) == text
+    assert capsys.readouterr().out.count("finished already") == 2
+    assert disentangle.main(["--seeds", "0", "--out", str(tmp_path)]) == 1
+    assert "--seeds is 0" in capsys.readouterr().err
+
+
+def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
+    runs = [{"mig": 0.25, "latent_correlation": 0.5}, {"mig": 0.75}]
+    row = disentangle.table({"one": runs}).splitlines()[-1]
+    assert row == "| one | 0.5 ± 0.35 | - | - | - | 0.5 | - |"
 
 
 def test_an_unknown_experiment_lists_the_known(capsys):

@@ -36,6 +36,7 @@ def test_files(tmp_path):
     plot.save_grid(tmp_path / "new" / "grid.png", frames[1])
     plot.save_gif(tmp_path / "a.gif", frames, frames[0][:2])
     plot.save_strip(tmp_path / "strip.png", frames, ["epoch 0", "epoch 5", "data"], num=2)
+    plot.save_panels(tmp_path / "panels.png", frames[1:], ["one", "two"], columns=2)
     lines = [
         {"epoch": e, "loss": 1 / e, "rate": e, "seconds": 1, "warnings": ["w"]} for e in (1, 2, 3)
     ]

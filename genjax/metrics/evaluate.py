@@ -1,6 +1,6 @@
 """The figures of a trained model on a data set, with a record of how they were measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
-from genjax.metrics import frechet, likelihood
+from genjax.metrics import disentanglement, frechet, likelihood
 from genjax.metrics.classifier import Judge
 from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.modes import class_coverage
@@ -32,8 +32,10 @@ def _measure(
     model: Any = params.model
     images = images.astype(jnp.float32) / 255.0
     values = {}
+    if has(model, "encode"):
+        values["codes"] = model.encode(params, images)
     if has(model, *_RECONSTRUCTS):
-        error = model.decode(params, model.encode(params, images)) - images
+        error = model.decode(params, values["codes"]) - images
         values["reconstruction_error"] = jnp.mean(error**2, axis=(1, 2, 3))
     if has(model, *_HAS_LIKELIHOOD):
         key_x, key_elbo, key_nll = jax.random.split(key, 3)
@@ -43,7 +45,8 @@ def _measure(
         values["nll"] = likelihood.importance_weighted_nll(
             params, x, key_nll, num_samples=num_samples
         )
-        values["posterior_means"] = model.posterior(params, x).loc
+        posterior = model.posterior(params, x)
+        values |= {"posterior_means": posterior.loc, "posterior_scales": posterior.scale}
     return values
 
 
@@ -63,6 +66,17 @@ def _measure_all(
             parts.append({name: np.asarray(value)[:real] for name, value in values.items()})
             bar.update(real)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _compare_with_factors(
+    codes: np.ndarray, factors: Mapping[str, np.ndarray], show: bool
+) -> dict[str, float]:
+    """The figures of genjax.metrics.disentanglement, where there is enough to compare."""
+    if len(codes) < disentanglement.LEAST or not disentanglement.varying(factors):
+        return {}
+    gap = disentanglement.mutual_information_gap(codes, factors)
+    dci = disentanglement.dci(codes, factors, show)
+    return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
 
 
 def _measure_samples(
@@ -111,9 +125,14 @@ def evaluate(
         For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
         the images as they are, in units of [0, 1]. For one with a likelihood also, in nats an
         image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
-        k = `num_samples`; and `active_units`; these on what the likelihood is defined on: a binary
-        likelihood on one binary draw of every image, the same for all. Every mean over images has
-        its standard error beside it, `..._sem`.
+        k = `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`,
+        0 where they are uncorrelated (genjax.metrics.disentanglement, (8)); these on what the
+        likelihood is defined on: a binary likelihood on one binary draw of every image, the same
+        for all. Every mean over images has its standard error beside it, `..._sem`.
+        For a model that encodes, on at least 20 images whose `attributes` are known: `mig`, and, of
+        at most 5,000 of the images, `dci_disentanglement`, `dci_completeness` and
+        `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
+        its own.
         Of samples: `frechet_random_features` (genjax.metrics.frechet); with a judge also
         `frechet_classifier`, the same distance in the classifier's features (FCD, which is no FID;
         not of stacked digits), and the figures of genjax.metrics.modes, `modes`, `modes_kl`,
@@ -139,14 +158,21 @@ def evaluate(
     enable_compilation_cache()
     count = min(num_images or len(dataset), len(dataset))
     result: dict[str, Any] = {}
-    measured = has(model, *_RECONSTRUCTS) or has(model, *_HAS_LIKELIHOOD)
+    measured = has(model, "encode") or has(model, *_HAS_LIKELIHOOD)
     values = _measure_all(params, dataset, key, num_samples, count, progress) if measured else {}
-    posterior_means = values.pop("posterior_means", None)
+    codes, means, scales = (
+        values.pop(name, None) for name in ("codes", "posterior_means", "posterior_scales")
+    )
     for name, value in values.items():
         result[name] = float(np.mean(value, dtype=np.float64))
         result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
-    if posterior_means is not None:
-        result["active_units"] = likelihood.active_units(posterior_means)
+    if means is not None and scales is not None:
+        result["active_units"] = likelihood.active_units(means)
+        correlation = disentanglement.latent_correlation(means, scales)
+        result |= {} if correlation is None else {"latent_correlation": correlation}
+    if codes is not None:
+        factors = {name: values[:count] for name, values in dataset.attributes.items()}
+        result |= _compare_with_factors(codes, factors, progress)
     if num_generated:
         result |= _measure_samples(params, dataset, key, judge, num_generated, progress)
     result["record"] = {

@@ -1,0 +1,174 @@
+"""Do single latents stand for single factors of the data? And are they uncorrelated?
+
+Of codes z [N, D] and factors v_1..v_K that take whole values:
+
+(1) I(z_d; v_k) = sum_b,v p(b, v) log p(b, v) / (p(b) p(v)),   b the bin of z_d among 20 of one
+                  width between its least and its greatest value, p shares of the N
+(2) MIG = mean_k (I(z_i; v_k) - I(z_j; v_k)) / H(v_k),   i and j the most and the second most
+                  informative latents of k          Chen et al. 2018, arXiv:1802.04942, section 4.1
+(3) R_dk          how much a random forest that predicts v_k from z relies on z_d, sum_d R_dk = 1
+(4) disentanglement = sum_d rho_d (1 - H_K(R_d. / sum_k R_dk)),  rho_d = sum_k R_dk / sum R
+(5) completeness    = mean_k (1 - H_D(R_.k / sum_d R_dk)),       H_n the entropy to the base n
+(6) informativeness = mean_k of the forest's accuracy on codes that it has not seen
+                  (3) to (6), "DCI": Eastwood & Williams 2018, "A framework for the quantitative
+                  evaluation of disentangled representations", section 2
+
+Binning the means of q(z|x), 20 bins, and accuracy for (6) are as in Locatello et al. 2019,
+arXiv:1811.12359, appendix C; their forests are boosted trees. All lie in [0, 1]; 1 is best. Codes
+that know nothing give (2), (4) and (5) near 0, but in (6) the accuracy of guessing. Binning makes
+(1) too large by about 19 (values of v_k - 1) / 2N nats, which the difference (2) takes out again,
+but for the luck of the best.
+
+Of a posterior q(z|x) = N(mu(x), diag sigma(x)^2):
+
+(7) Cov[z] = Cov_x[mu(x)] + diag E_x[sigma(x)^2]     of the aggregate posterior E_x q(z|x)
+(8) latent correlation = the mean of |rho_de| over d != e, rho the correlation of (7), of active
+                  latents only (genjax.metrics.likelihood): the others are noise, and uncorrelated
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from genjax.metrics.likelihood import active
+from genjax.progress import progress as progress_bar
+from genjax.types import UserError
+
+LEAST = 20  # codes: the figures of fewer say nothing
+_BINS = 20
+_TREES = 50
+_LEAF = 5  # codes: smaller leaves learn noise
+_MOST_FOR_FORESTS = 5_000  # codes: beyond, the forests take long and change little
+_SHARE_UNSEEN = 0.25
+Factors = Mapping[str, np.ndarray]  # name -> int [N]
+
+
+def varying(factors: Factors) -> dict[str, np.ndarray]:
+    """The factors that take more than one value."""
+    return {name: values for name, values in factors.items() if np.ptp(values) > 0}
+
+
+def entropy(shares: np.ndarray) -> np.ndarray:
+    """Of shares [..., n], their sum over the last axis 1: [...], nats."""
+    return -np.sum(shares * np.log(np.where(shares > 0, shares, 1.0)), axis=-1)
+
+
+def mutual_information(left: np.ndarray, right: np.ndarray) -> float:
+    """(1), nats, of two lists of numbers from 0 on, int [N]; of a list with itself its entropy."""
+    joint = np.zeros((left.max() + 1, right.max() + 1))
+    np.add.at(joint, (left, right), 1 / len(left))
+    alone = entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1))
+    return float(alone - entropy(joint.ravel()))  # (1), as H(b) + H(v) - H(b, v)
+
+
+def mutual_information_gap(codes: np.ndarray, factors: Factors) -> float:
+    """(2): codes [N, D] and factors; one that does not vary is left out.
+
+    Raises:
+        UserError: if codes and factors do not fit together, there are fewer than `LEAST`, a code is
+            not finite, or no factor varies.
+    """
+    codes, numbers = _checked(codes, factors)
+    gaps = []
+    for v in numbers:
+        second, first = np.sort([0.0, *(mutual_information(_binned(z), v) for z in codes.T)])[-2:]
+        gaps.append((first - second) / mutual_information(v, v))
+    return float(np.mean(gaps))  # (2)
+
+
+def dci(codes: np.ndarray, factors: Factors, progress: bool = False) -> dict[str, float]:
+    """`disentanglement` (4), `completeness` (5) and `informativeness` (6) of codes [N, D].
+
+    Of more than 5,000 codes, as many are drawn at random but always the same; the forests see three
+    quarters of them. Factors that do not vary are left out. `progress` shows a bar.
+
+    Raises:
+        UserError: as `mutual_information_gap`.
+    """
+    codes, numbers = _checked(codes, factors)
+    order = np.random.default_rng(0).permutation(len(codes))[:_MOST_FOR_FORESTS]
+    bar = progress_bar([v[order] for v in numbers], unit=" factors", desc="DCI", show=progress)
+    importances, accuracies = _forests(codes[order], bar)
+    return {
+        "disentanglement": disentanglement(importances),
+        "completeness": completeness(importances),
+        "informativeness": float(np.mean(accuracies)),  # (6)
+    }
+
+
+def disentanglement(importances: np.ndarray) -> float:
+    """(4): R [D, K] -> from 0 to 1."""
+    total = importances.sum()
+    weights = importances.sum(axis=1) / (total or 1.0)
+    return float(np.sum(weights * _concentration(importances)))
+
+
+def completeness(importances: np.ndarray) -> float:
+    """(5): R [D, K] -> from 0 to 1."""
+    return float(np.mean(_concentration(importances.T)))
+
+
+def aggregate_correlation(means: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """(7): the means and standard deviations of q(z|x) of many x, [N, D] -> rho [D, D]."""
+    means, scales = np.asarray(means, np.float64), np.asarray(scales, np.float64)
+    covariance = np.cov(means, rowvar=False, ddof=0).reshape(2 * means.shape[1:])
+    covariance += np.diag(np.mean(scales**2, axis=0))
+    deviations = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(deviations, deviations)
+
+
+def latent_correlation(means: np.ndarray, scales: np.ndarray) -> float | None:
+    """(8), from 0 to 1: means and standard deviations [N, D]; None of fewer than two active."""
+    chosen = active(means)
+    if chosen.sum() < 2:
+        return None
+    correlation = aggregate_correlation(means[:, chosen], scales[:, chosen])
+    others = ~np.eye(len(correlation), dtype=bool)
+    return float(np.mean(np.abs(correlation[others])))
+
+
+def _checked(codes: np.ndarray, factors: Factors) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The codes, and the factors that vary, their values numbered from 0 on."""
+    codes = np.asarray(codes, np.float64)
+    if codes.ndim != 2 or len(codes) < LEAST or not np.all(np.isfinite(codes)):
+        raise UserError(
+            f"codes {list(codes.shape)} must be finite numbers [N, D], N at least {LEAST}."
+        )
+    for name, values in factors.items():
+        if np.shape(values) != (len(codes),):
+            raise UserError(
+                f"the factor {name!r} has shape {list(np.shape(values))}, but there are"
+                f" {len(codes)} codes: it must have one value for each."
+            )
+    numbers = [np.unique(v, return_inverse=True)[1] for v in varying(factors).values()]
+    if not numbers:
+        raise UserError("no factor takes more than one value: there is nothing to find in codes.")
+    return codes, numbers
+
+
+def _binned(z: np.ndarray) -> np.ndarray:
+    """The numbers of the bins of (1): [N] -> int [N]."""
+    return np.digitize(z, np.histogram_bin_edges(z, _BINS)[1:-1])
+
+
+def _forests(codes: np.ndarray, numbers: Iterable[np.ndarray]) -> tuple[np.ndarray, list[float]]:
+    """(3), R [D, K], by how much splits at z_d purify the leaves; and the accuracies of (6) [K]."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    seen = len(codes) - int(len(codes) * _SHARE_UNSEEN)
+    importances, accuracies = [], []
+    for v in numbers:
+        # every split may choose among all latents: an idle one is taken only if it is the best
+        forest = RandomForestClassifier(
+            _TREES, max_features=None, min_samples_leaf=_LEAF, random_state=0, n_jobs=-1
+        ).fit(codes[:seen], v[:seen])
+        importances.append(forest.feature_importances_)
+        accuracies.append(forest.score(codes[seen:], v[seen:]))
+    return np.stack(importances, axis=1), accuracies
+
+
+def _concentration(importances: np.ndarray) -> np.ndarray:
+    """1 - H_n of each row [..., n] as shares: 1 if all is in one place, 0 if evenly spread."""
+    n, total = importances.shape[-1], importances.sum(axis=-1, keepdims=True)
+    shares = np.where(total > 0, importances / np.where(total > 0, total, 1.0), 1 / n)
+    return 1.0 - entropy(shares) / np.log(n) if n > 1 else np.ones(importances.shape[:-1])
