@@ -14,6 +14,7 @@ from conftest import blobs, small
 import genjax
 from genjax.data.stacked import one_digit, stacked
 from genjax.metrics import classifier, frechet, modes
+from genjax.metrics.sharpness import sharpness
 from genjax.types import MODELS, Batch, Model, UserError
 
 # --- modes --------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     assert record["num_generated"] == 50
     assert record["judge"] == {"accuracy": 0.75, "digest": "abc"}
     assert result.keys() == {
-        "frechet_random_features", "frechet_classifier",
+        "sharpness", "frechet_random_features", "frechet_classifier",
         "modes", "modes_kl", "least_share", "confidence", "shares",
     }  # fmt: skip
 
@@ -294,6 +295,23 @@ def test_evaluation_of_a_vae_adds_its_samples_figures(key, dataset):
     options = {"num_samples": 2, "num_images": 5, "progress": False}
     before = genjax.evaluate(params, dataset, key, **options)
     after = genjax.evaluate(params, dataset, key, num_generated=12, **options)
-    assert after.keys() - before.keys() == {"frechet_random_features"}
+    assert after.keys() - before.keys() == {"sharpness", "frechet_random_features"}
     assert after["frechet_random_features"] > 0
     assert all(after[name] == before[name] for name in before.keys() - {"record"})
+
+
+def test_reconstructions_and_samples_are_compared_in_sharpness_and_features(key):
+    data = blobs(24)
+    classes = classifier.Classifier(data.image_shape, num_classes=2, channels=(4,), hidden=8)
+    judge = classifier.Judge(classes.init(key), 0.9, "", data.label_names)
+    params = genjax.VAE(data.image_shape, 3, "mlp", hidden=(8,)).init(key)
+    result = genjax.evaluate(
+        params, data, key, num_samples=1, judge=judge, num_generated=10, progress=False
+    )
+    images = data.images / np.float32(255)
+    reconstructions = genjax.reconstruct(params, images)
+    expected = np.mean(sharpness(reconstructions)) / np.mean(sharpness(images))
+    np.testing.assert_allclose(result["reconstruction_sharpness"], expected, rtol=1e-4)
+    error = np.mean((judge.features(images) - judge.features(reconstructions)) ** 2)
+    np.testing.assert_allclose(result["reconstruction_feature_error"], error, rtol=1e-3)
+    assert result["sharpness"] > 0

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genjax import latents
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
 from genjax.metrics import disentanglement, frechet, likelihood
 from genjax.metrics.classifier import Judge
 from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.modes import class_coverage
+from genjax.metrics.sharpness import sharpness
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
 
@@ -35,8 +37,10 @@ def _measure(
     if has(model, "encode"):
         values["codes"] = model.encode(params, images)
     if has(model, *_RECONSTRUCTS):
-        error = model.decode(params, values["codes"]) - images
-        values["reconstruction_error"] = jnp.mean(error**2, axis=(1, 2, 3))
+        reconstructions = model.decode(params, values["codes"])
+        values["reconstruction_error"] = jnp.mean((reconstructions - images) ** 2, axis=(1, 2, 3))
+        values["reconstruction_sharpness"] = sharpness(reconstructions)
+        values["sharpness"] = sharpness(images)
     if has(model, *_HAS_LIKELIHOOD):
         key_x, key_elbo, key_nll = jax.random.split(key, 3)
         x = model.observe(images, key_x)  # the same for both bounds
@@ -68,6 +72,21 @@ def _measure_all(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _ratio(values: Any, others: Any) -> float:
+    """Of the means; of images without any contrast, 0."""
+    return float(np.mean(values) / max(np.mean(others), 1e-12))
+
+
+def _feature_error(params: Params, dataset: Dataset, judge: Judge, count: int) -> np.ndarray:
+    """The mean squared error of the judge's features of the first `count` reconstructions."""
+    parts = []
+    for index, real in chunks(count, frechet.IMAGES_AT_ONCE):
+        images = dataset.images[index] / np.float32(255)
+        error = judge.features(latents.reconstruct(params, images)) - judge.features(images)
+        parts.append(np.mean(error**2, axis=1)[:real])
+    return np.concatenate(parts)
+
+
 def _compare_with_factors(
     codes: np.ndarray, factors: Mapping[str, np.ndarray], show: bool
 ) -> dict[str, float]:
@@ -92,7 +111,10 @@ def _measure_samples(
         gaussians = frechet.gaussian(features(some)), frechet.gaussian(features(real))
         return frechet.frechet_distance(*gaussians[0], *gaussians[1])
 
-    result: dict[str, Any] = {"frechet_random_features": distance(frechet.random_features)}
+    result: dict[str, Any] = {
+        "sharpness": _ratio(*(sharpness(x / np.float32(255)) for x in (some, real))),
+        "frechet_random_features": distance(frechet.random_features),
+    }
     if judge and not judge.stacked:
         result["frechet_classifier"] = distance(lambda x: judge.features(x / np.float32(255)))
     return result | (class_coverage(judge, samples / np.float32(255)) if judge else {})
@@ -123,7 +145,9 @@ def evaluate(
 
     Returns:
         For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
-        the images as they are, in units of [0, 1]. For one with a likelihood also, in nats an
+        the images as they are, in units of [0, 1]; `reconstruction_sharpness`, 1 being that of the
+        images (genjax.metrics.sharpness); and, with a judge, `reconstruction_feature_error`, the
+        mean squared error of its features. For one with a likelihood also, in nats an
         image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
         k = `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`,
         0 where they are uncorrelated (genjax.metrics.disentanglement, (8)); these on what the
@@ -133,11 +157,11 @@ def evaluate(
         at most 5,000 of the images, `dci_disentanglement`, `dci_completeness` and
         `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
         its own.
-        Of samples: `frechet_random_features` (genjax.metrics.frechet); with a judge also
-        `frechet_classifier`, the same distance in the classifier's features (FCD, which is no FID;
-        not of stacked digits), and the figures of genjax.metrics.modes, `modes`, `modes_kl`,
-        `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances are between
-        at most 10,000 samples and as many images, drawn at random but always the same.
+        Of samples: `sharpness`, as above; `frechet_random_features` (genjax.metrics.frechet); with a
+        judge also `frechet_classifier`, the same distance in the classifier's features (FCD, which
+        is no FID; not of stacked digits), and the figures of genjax.metrics.modes, `modes`,
+        `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances
+        are between at most 10,000 samples and as many images, drawn at random but always the same.
         `record` says how all this was measured.
 
     Raises:
@@ -163,6 +187,11 @@ def evaluate(
     codes, means, scales = (
         values.pop(name, None) for name in ("codes", "posterior_means", "posterior_scales")
     )
+    if "sharpness" in values:
+        ours, real = (values.pop(name) for name in ("reconstruction_sharpness", "sharpness"))
+        result["reconstruction_sharpness"] = _ratio(ours, real)
+    if judge and has(model, *_RECONSTRUCTS):
+        values["reconstruction_feature_error"] = _feature_error(params, dataset, judge, count)
     for name, value in values.items():
         result[name] = float(np.mean(value, dtype=np.float64))
         result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
