@@ -56,6 +56,9 @@ train-dcgan-cifar10: ## DCGAN on CIFAR-10
 train-dcgan-cifar10-full: ## the same, 200,000 steps: for an accelerator
 train-dcgan-stacked: ## DCGAN on Stacked MNIST: how many of 1,000 modes?
 train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
+train-vae-gan-mnist: ## VAE-GAN on MNIST
+train-vae-gan-fashion: ## VAE-GAN on Fashion-MNIST
+train-vae-gan-cifar10: ## VAE-GAN on CIFAR-10
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 

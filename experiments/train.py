@@ -19,7 +19,8 @@ import tyro
 
 import experiments.gan
 import experiments.sprites
-import experiments.vae  # noqa: F401  (they add their experiments to the table)
+import experiments.vae
+import experiments.vae_gan  # noqa: F401  (they add their experiments to the table)
 import genjax
 from experiments.experiment import EXPERIMENTS, Experiment
 from genjax import metrics, plot, run

@@ -158,9 +158,10 @@ def evaluate(
         `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
         its own.
         Of samples: `sharpness`, as above; `frechet_random_features` (genjax.metrics.frechet); with
-        a judge also `frechet_classifier`, the same distance in its features (FCD, which is no FID; not of stacked digits), and the figures of genjax.metrics.modes, `modes`,
-        `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances
-        are between at most 10,000 samples and as many images, drawn at random but always the same.
+        a judge also `frechet_classifier`, the same distance in its features (FCD, which is no FID;
+        not of stacked digits), and the figures of genjax.metrics.modes, `modes`, `modes_kl`,
+        `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances are between
+        at most 10,000 samples and as many images, drawn at random but always the same.
         `record` says how all this was measured.
 
     Raises:
