@@ -47,6 +47,11 @@ def importance_weighted_nll(
     return jnp.log(num_samples) - total
 
 
+def is_active(posterior_means: np.ndarray) -> np.ndarray:
+    """(3): the means of q(z|x) of many images, [N, D] -> which of the latents are in use, [D]."""
+    return np.var(posterior_means, axis=0) > _ACTIVE
+
+
 def active_units(posterior_means: np.ndarray) -> int:
-    """(3): the means of q(z|x) of many images, [N, D] -> how many of the D latents are in use."""
-    return int(np.sum(np.var(posterior_means, axis=0) > _ACTIVE))
+    """How many latents are in use, (3)."""
+    return int(np.sum(is_active(posterior_means)))
