@@ -53,4 +53,8 @@ train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
+app-vae-mnist: ## play with a trained model in the browser; so with every train-*
+app-%: $(READY)
+	$(RUN) -m experiments.app $* $(ARGS)
+
 .PHONY: help setup test lint format bench clean

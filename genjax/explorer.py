@@ -76,7 +76,9 @@ class Explorer:
         self.params, self.dataset = params, dataset
         self.latent_dim: int = model.latent_dim
         self.encodes = has(model, "encode")
-        self.rates = self.active = None
+        self.shows_real = self.encodes and dataset is not None
+        self.rates: np.ndarray | None = None
+        self.active: np.ndarray | None = None
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
         self.order = list(range(self.latent_dim))
         if dataset is not None and self.encodes:
@@ -184,10 +186,10 @@ def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
     canvas = canvas.copy()
     height, width, _ = canvas.shape
     row, column = int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))
-    for thick, colour in ((3, 255), (1, _MARK)):
-        near, far = thick // 2, thick // 2 + 1
-        canvas[max(row - 9, 0) : row + 10, max(column - near, 0) : column + far] = colour
-        canvas[max(row - near, 0) : row + far, max(column - 9, 0) : column + 10] = colour
+    for length, thickness, colour in ((9, 2, 255), (8, 1, _MARK)):
+        for high, wide in ((length, thickness), (thickness, length)):
+            rows = slice(max(row - high, 0), row + high + 1)
+            canvas[rows, max(column - wide, 0) : column + wide + 1] = colour
     return canvas
 
 
