@@ -3,8 +3,8 @@
 (1) rate_d   = E_x KL(q(z_d|x) || p(z_d))         nats: what latent d tells of an image. Their sum
                                                   is the rate of the ELBO (`genjax.models.vae`, (5))
 (2) extent_d = max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved, to either side
-(3) plane    : z with z_across in [-extent, extent] from left to right and z_up from bottom to top,
-               in equal steps; a picture shows the point at its centre
+(3) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
+               of a latent 3/4 of its extent; every cell shows the image of its centre
 
 Latents `z` are float32 [D], pictures uint8 [height, width, 3].
 """
@@ -42,11 +42,11 @@ def rates(params: Params, images: jax.Array, key: jax.Array) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("rows", "columns"))
 def plane(
-    params: Params, z: jax.Array, axes: jax.Array, extents: jax.Array, rows: int, columns: int
+    params: Params, z: jax.Array, axes: jax.Array, reach: jax.Array, rows: int, columns: int
 ) -> jax.Array:
-    """(3): z [D], the numbers of two latents, across and up, and their extents, each [2]
+    """(3): z [D], the numbers of two latents, across and up, and their reach, each [2]
     -> images [rows columns, H, W, C], row by row."""
-    across, up = jnp.meshgrid(extents[0] * centres(columns), extents[1] * centres(rows)[::-1])
+    across, up = jnp.meshgrid(reach[0] * centres(columns), reach[1] * centres(rows)[::-1])
     moved = jnp.broadcast_to(z, (rows * columns, len(z)))
     moved = moved.at[:, axes[1]].set(up.ravel()).at[:, axes[0]].set(across.ravel())
     return latents.decode(params, moved)
@@ -92,6 +92,11 @@ class Explorer:
             self.active = is_active(z)
             self.order = np.lexsort((-self.rates, ~self.active)).tolist()
 
+    @property
+    def reach(self) -> np.ndarray:
+        """How far the plane goes, (3)."""
+        return np.float32(0.75) * self.extents
+
     def clipped(self, z: np.ndarray) -> np.ndarray:
         return np.clip(np.asarray(z, np.float32), -self.extents, self.extents)
 
@@ -136,13 +141,13 @@ class Explorer:
         """(3), with a mark at `z`."""
         rows, columns = self.cells()
         axes = np.array([across, up])
-        images = plane(self.params, z, axes, self.extents[axes], rows, columns)
+        images = plane(self.params, z, axes, self.reach[axes], rows, columns)
         pixels = plot.to_rgb(images)
         height, width = pixels.shape[1:3]
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
-        x = (z[across] / self.extents[across] + 1) / 2 * canvas.shape[1]
-        y = (1 - z[up] / self.extents[up]) / 2 * canvas.shape[0]
+        x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
+        y = (1 - z[up] / self.reach[up]) / 2 * canvas.shape[0]
         return marked(canvas, x, y if rows > 1 else height / 2)
 
     def at(self, z: np.ndarray, across: int, up: int, x: float, y: float) -> np.ndarray:
@@ -151,8 +156,8 @@ class Explorer:
         rows, columns = self.cells()
         z = z.copy()
         if rows > 1:
-            z[up] = self.extents[up] * (1 - 2 * y / (rows * height))
-        z[across] = self.extents[across] * (2 * x / (columns * width) - 1)
+            z[up] = self.reach[up] * (1 - 2 * y / (rows * height))
+        z[across] = self.reach[across] * (2 * x / (columns * width) - 1)
         return self.clipped(z)
 
     def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:

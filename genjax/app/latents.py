@@ -15,13 +15,13 @@ def tab(explorer: Explorer) -> None:
     """Latents without a slider keep their value in `rest`, a z of each visitor's own."""
     shown = explorer.order[:SLIDERS]
     across, up = (0, 1) if explorer.latent_dim == 2 else (shown[0], shown[min(1, len(shown) - 1)])
-    zero = np.zeros(explorer.latent_dim, np.float32)
-    rest = gr.State(zero)
+    first = explorer.random(key_of(0))
+    rest = gr.State(first)
     gr.Markdown(_guidance(explorer))
     with gr.Row():
         with gr.Column(scale=5):
             gr.Markdown("**The plane of two latents:** click on it.")
-            plane = picture(explorer.plane(zero, across, up), "plane")
+            plane = picture(explorer.plane(first, across, up), "plane")
             with gr.Row(visible=explorer.latent_dim > 2):
                 choices = [(name(explorer, d), d) for d in shown]
                 axes = [
@@ -30,7 +30,7 @@ def tab(explorer: Explorer) -> None:
                 ]
         with gr.Column(scale=4):
             gr.Markdown("**The image**")
-            decoded = picture(large(explorer.decode(zero)), "picture")
+            decoded = picture(large(explorer.decode(first)), "picture")
             with gr.Row():
                 random = gr.Button("random", min_width=60, elem_id="random")
                 reset = gr.Button("zero", min_width=60, elem_id="zero")
@@ -41,7 +41,7 @@ def tab(explorer: Explorer) -> None:
         with gr.Column(scale=4):
             gr.Markdown("**The latents**")
             with gr.Column(elem_id="latents"):
-                sliders = [slider(explorer, d) for d in shown]
+                sliders = [slider(explorer, d, first[d]) for d in shown]
 
     def point(rest: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
         z = rest.copy()
@@ -72,7 +72,7 @@ def tab(explorer: Explorer) -> None:
         return go(explorer.encode(image), across, up, image)
 
     def go_to_zero(across: int, up: int) -> list:
-        return go(zero, across, up)
+        return go(np.zeros_like(first), across, up)
 
     everything = [rest, decoded, plane, encoded, original, *sliders]
     moved = [s.input for s in sliders]
@@ -106,6 +106,6 @@ def name(explorer: Explorer, d: int) -> str:
     return f"z[{d}] · " + (f"{explorer.rates[d]:.1f} nats" if explorer.active[d] else "not in use")
 
 
-def slider(explorer: Explorer, d: int) -> gr.Slider:
-    extent = float(explorer.extents[d])
-    return gr.Slider(-extent, extent, 0.0, step=0.01, label=name(explorer, d), buttons=[])
+def slider(explorer: Explorer, d: int, value: float) -> gr.Slider:
+    extent, label = float(explorer.extents[d]), name(explorer, d)
+    return gr.Slider(-extent, extent, round(float(value), 3), step=0.001, label=label, buttons=[])
