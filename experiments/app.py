@@ -46,14 +46,14 @@ def load(path: Path, name: str) -> Params:
     raise UserError(f"there is no trained run in {path.absolute()}: {remedy}.")
 
 
-def test_images(run: Path) -> Dataset | None:
-    """The test set of the data that a run was trained on, if it is one that genjax knows."""
+def real_images(run: Path) -> Dataset | None:
+    """The test set of the data that a run was trained on, if it can be found."""
     config = (run if run.is_dir() else run.parent) / "config.json"
-    name = read_json(config)["dataset"].get("name") if config.exists() else None
-    if name not in data.NAMES:
-        print("the run's data set is not known: the app has no real images to show.")
+    try:
+        return data.load(read_json(config)["dataset"]["name"], "test")
+    except (UserError, KeyError) as error:
+        print(f"the app has no real images to show: {error}")
         return None
-    return data.load(name, "test")
 
 
 def slider_seconds(address: str) -> list[float]:
@@ -86,7 +86,7 @@ def open_app(name: str, options: Options) -> None:
     beside = load(options.beside, options.beside.name) if options.beside else None
     from genjax import app  # which needs gradio
 
-    dataset = test_images(run)
+    dataset = real_images(run)
     page, address = app.launch(
         params, dataset, beside, names=(run.name, options.beside.name if options.beside else ""),
         host=options.host, port=options.port, share=options.share, wait=False,

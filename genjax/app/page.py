@@ -1,5 +1,7 @@
 """The page as a whole, and its server."""
 
+import os
+
 from genjax.app import latents, samples, ways
 from genjax.app.components import STYLE, gr, theme
 from genjax.data import Dataset
@@ -84,6 +86,7 @@ def launch(
         UserError: if it cannot listen there, and as `build`; `TypeError` as `build`.
     """
     page = build(params, dataset, beside, names)
+    _exempt_from_proxies("127.0.0.1", "localhost", host)
     try:
         _, address, _ = page.launch(
             server_name=host, server_port=port, share=share, prevent_thread_lock=not wait,
@@ -96,3 +99,10 @@ def launch(
             " address of this machine. Choose another one, or leave it out."
         ) from error
     return page, address
+
+
+def _exempt_from_proxies(*hosts: str) -> None:
+    """gradio asks the page, once it is open, whether it answers: where a proxy is set, not there."""
+    for variable in ("NO_PROXY", "no_proxy"):
+        listed = os.environ.get(variable, "").split(",")
+        os.environ[variable] = ",".join(dict.fromkeys(filter(None, [*listed, *hosts])))
