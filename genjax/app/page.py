@@ -102,7 +102,7 @@ def launch(
 
 
 def _exempt_from_proxies(*hosts: str) -> None:
-    """gradio asks the page, once it is open, whether it answers: where a proxy is set, not there."""
+    """gradio asks the page, once it is open, whether it answers; no proxy could reach it."""
     for variable in ("NO_PROXY", "no_proxy"):
         listed = os.environ.get(variable, "").split(",")
         os.environ[variable] = ",".join(dict.fromkeys(filter(None, [*listed, *hosts])))
