@@ -43,12 +43,13 @@ def _end(explorer: Explorer, name: str, number: int) -> tuple:
     """An end: its picture; and the controls: what it is, its number, the drawing."""
     sources = [_REAL] * explorer.shows_real + [_DRAWING] * explorer.encodes + [_RANDOM]
     paper = int(255 * explorer.paper)
+    sheet = np.full((_SHEET, _SHEET, 3), paper, np.uint8)
     with gr.Column():
         source = gr.Radio(sources, value=sources[0], label=name, elem_id=f"{name}-source")
         index = gr.Number(number, precision=0, minimum=0, label="its number")
         with gr.Row():
             drawing = gr.Sketchpad(
-                np.full((_SHEET, _SHEET, 3), paper, np.uint8), scale=2, height=400, visible=False,
+                sheet, scale=2, height=400, visible=False,
                 canvas_size=(_SHEET, _SHEET), fixed_canvas=True, layers=False, transforms=(),
                 brush=gr.Brush(12, ["#000000" if paper else "#ffffff"]), label="draw here",
                 type="filepath", image_mode="RGB", format="png", elem_id=f"{name}-drawing",
@@ -60,6 +61,7 @@ def _end(explorer: Explorer, name: str, number: int) -> tuple:
         return gr.update(visible=not drawn), gr.update(visible=drawn)
 
     source.change(show, source, [index, drawing], **SOON)
+    drawing.clear(lambda: sheet, None, drawing, **SOON)  # else it would be white
     return end, source, index, drawing
 
 
