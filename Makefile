@@ -62,4 +62,8 @@ train-vae-gan-cifar10: ## VAE-GAN on CIFAR-10
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
+app-vae-mnist: ## play with a trained model in the browser; so with every train-*
+app-%: $(READY)
+	$(RUN) -m experiments.app $* $(ARGS)
+
 .PHONY: help setup test lint format bench disentangle clean

@@ -20,14 +20,20 @@ def to_uint8(images: ArrayLike) -> np.ndarray:
     return np.rint(np.clip(np.asarray(images, np.float32), 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def grid(images: ArrayLike, columns: int | None = None) -> np.ndarray:
-    """Images [N, H, W, C] -> one uint8 [height, width, 3], row by row, as square as it can be.
+def to_rgb(images: ArrayLike) -> np.ndarray:
+    """Images [N, H, W, C] -> uint8 [N, H, W, 3].
 
     One channel is shown grey, three as red, green, blue; of any other number the first is shown.
     """
     pixels = to_uint8(images)
-    count, height, width, channels = pixels.shape
-    pixels = np.broadcast_to(pixels[..., : 3 if channels == 3 else 1], (count, height, width, 3))
+    channels = pixels.shape[-1]
+    return np.broadcast_to(pixels[..., : 3 if channels == 3 else 1], (*pixels.shape[:-1], 3))
+
+
+def grid(images: ArrayLike, columns: int | None = None) -> np.ndarray:
+    """Images [N, H, W, C] -> one uint8 [height, width, 3], row by row, as square as it can be."""
+    pixels = to_rgb(images)
+    count, height, width, _ = pixels.shape
     columns = columns or int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
     canvas = np.full(
@@ -40,7 +46,8 @@ def grid(images: ArrayLike, columns: int | None = None) -> np.ndarray:
     return canvas
 
 
-def _enlarged(canvas: np.ndarray, times: int | None = None) -> Any:
+def enlarged(canvas: np.ndarray, times: int | None = None) -> Any:
+    """uint8 [height, width, 3] as pillow's image, every pixel a square of that many a side."""
     from PIL import Image
 
     times = times or max(1, round(_LONG_SIDE / max(canvas.shape[:2])))
@@ -50,7 +57,7 @@ def _enlarged(canvas: np.ndarray, times: int | None = None) -> Any:
 def save_grid(path: Path, images: ArrayLike, columns: int | None = None) -> None:
     """Writes `grid` as a PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _enlarged(grid(images, columns)).save(path)
+    enlarged(grid(images, columns)).save(path)
 
 
 def side_by_side(images: np.ndarray, others: np.ndarray, pairs_a_row: int = 8) -> np.ndarray:
@@ -82,7 +89,7 @@ def save_gif(
     right = grid(beside)
     rows = [np.hstack(_equally_high(grid(frame), right)) for frame in frames]
     times = max(1, _LONG_SIDE // 2 // rows[0].shape[0])
-    pictures = [_enlarged(row, times) for row in rows]
+    pictures = [enlarged(row, times) for row in rows]
     duration = [max(40, int(1000 * seconds / len(frames)))] * (len(frames) - 1) + [1500]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
 

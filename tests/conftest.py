@@ -13,9 +13,13 @@ from genjax.types import MODELS, Model
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """With GENJAX_REQUIRE_DATA set, as where all data is known to be there, no test is skipped."""
+    """With GENJAX_REQUIRE_DATA set, as where all data is known to be there, no test is skipped.
+
+    But for those that need a browser, which no package of Python brings.
+    """
     report = yield
-    if report.skipped and os.environ.get("GENJAX_REQUIRE_DATA"):
+    needs_browser = item.get_closest_marker("browser")
+    if report.skipped and os.environ.get("GENJAX_REQUIRE_DATA") and not needs_browser:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, but GENJAX_REQUIRE_DATA is set"
     return report

@@ -199,7 +199,7 @@ def test_every_experiment_says_what_to_expect():
 
 def test_importing_genjax_is_light():
     heavy = ["tensorflow", "tensorflow_datasets", "orbax.checkpoint", "matplotlib", "PIL", "tyro",
-             "pandas", "sklearn", "requests"]  # fmt: skip
+             "pandas", "sklearn", "requests", "gradio"]  # fmt: skip
     script = f"import sys, genjax; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True,

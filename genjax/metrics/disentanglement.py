@@ -30,7 +30,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from genjax.metrics.likelihood import active
+from genjax.metrics.likelihood import is_active
 from genjax.progress import progress as progress_bar
 from genjax.types import UserError
 
@@ -119,7 +119,7 @@ def aggregate_correlation(means: np.ndarray, scales: np.ndarray) -> np.ndarray:
 
 def latent_correlation(means: np.ndarray, scales: np.ndarray) -> float | None:
     """(8), from 0 to 1: means and standard deviations [N, D]; None of fewer than two active."""
-    chosen = active(means)
+    chosen = is_active(means)
     if chosen.sum() < 2:
         return None
     correlation = aggregate_correlation(means[:, chosen], scales[:, chosen])

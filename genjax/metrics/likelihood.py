@@ -47,11 +47,11 @@ def importance_weighted_nll(
     return jnp.log(num_samples) - total
 
 
-def active(posterior_means: np.ndarray) -> np.ndarray:
+def is_active(posterior_means: np.ndarray) -> np.ndarray:
     """(3): the means of q(z|x) of many images, [N, D] -> which latents are in use, bool [D]."""
     return np.var(posterior_means, axis=0) > _ACTIVE
 
 
 def active_units(posterior_means: np.ndarray) -> int:
-    """How many of the D latents are `active`."""
-    return int(np.sum(active(posterior_means)))
+    """How many of the D latents are `is_active`."""
+    return int(np.sum(is_active(posterior_means)))

@@ -1,0 +1,204 @@
+"""What the app shows of a trained model, as pictures; nothing here knows the page.
+
+(1) rate_d   = E_x KL(q(z_d|x) || p(z_d))         nats: what latent d tells of an image. Their sum
+                                                  is the rate of the ELBO (`genjax.models.vae`, (5))
+(2) extent_d = max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved, to either side
+(3) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
+               of a latent 3/4 of its extent; every cell shows the image of its centre
+
+Latents `z` are float32 [D], pictures uint8 [height, width, 3].
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import latents, plot
+from genjax.data import Dataset
+from genjax.data.picture import read_picture
+from genjax.distributions import kl_to_standard_normal
+from genjax.metrics.images import check_shape
+from genjax.metrics.likelihood import is_active
+from genjax.types import Params, has
+
+_MEASURED = 1_000  # images that rates and extents are measured on
+_SIDE = 480  # pixels, about, of a picture
+_STEPS = 10  # of a way between two latents
+_SAMPLES, _WAYS = 36, 4
+_MARK = np.array([255, 120, 0], np.uint8)
+
+
+@jax.jit
+def rates(params: Params, images: jax.Array, key: jax.Array) -> jax.Array:
+    """(1): images [N, H, W, C] -> the rate of every latent [D], nats."""
+    model: Any = latents._parts(params.model, "posterior")
+    x = model.observe(images, key) if has(model, "observe") else images
+    return jnp.mean(kl_to_standard_normal(model.posterior(params, x)), axis=0)
+
+
+@partial(jax.jit, static_argnames=("rows", "columns"))
+def plane(
+    params: Params, z: jax.Array, axes: jax.Array, reach: jax.Array, rows: int, columns: int
+) -> jax.Array:
+    """(3): z [D], the numbers of two latents, across and up, and their reach, each [2]
+    -> images [rows columns, H, W, C], row by row."""
+    across, up = jnp.meshgrid(reach[0] * centres(columns), reach[1] * centres(rows)[::-1])
+    moved = jnp.broadcast_to(z, (rows * columns, len(z)))
+    moved = moved.at[:, axes[1]].set(up.ravel()).at[:, axes[0]].set(across.ravel())
+    return latents.decode(params, moved)
+
+
+def centres(num: int) -> jax.Array:
+    """The centres of `num` cells of the same size that fill [-1, 1]."""
+    return (2 * jnp.arange(num) + 1) / num - 1
+
+
+class Explorer:
+    """A trained model, and the images of the data set that it may be shown.
+
+    Attributes:
+        order: the latents in the order in which they are offered: where the model has a posterior
+            and images to measure on, by their rate (1), and those that are not in use last.
+        rates: (1), or None.
+        active: which latents are in use (`genjax.metrics.likelihood`, (3)), or None.
+        extents: (2), or 4 where there is nothing to encode.
+    """
+
+    def __init__(self, params: Params, dataset: Dataset | None = None):
+        """Raises `TypeError` if the model cannot decode, `UserError` on images of another shape."""
+        model: Any = latents._parts(params.model, "decode")
+        if dataset is not None:
+            check_shape(model, dataset)
+        self.params, self.dataset = params, dataset
+        self.latent_dim: int = model.latent_dim
+        self.encodes = has(model, "encode")
+        self.shows_real = self.encodes and dataset is not None
+        self.rates: np.ndarray | None = None
+        self.active: np.ndarray | None = None
+        self.extents = np.full(self.latent_dim, 4.0, np.float32)
+        self.order = list(range(self.latent_dim))
+        if dataset is not None and self.encodes:
+            self._measure(dataset.images[:_MEASURED] / 255.0)
+
+    def _measure(self, images: jax.Array) -> None:
+        z = np.asarray(latents.encode(self.params, images))
+        self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (2)
+        if has(self.params.model, "posterior"):
+            self.rates = np.asarray(rates(self.params, images, jax.random.key(0)))
+            self.active = is_active(z)
+            self.order = np.lexsort((-self.rates, ~self.active)).tolist()
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far the plane goes, (3)."""
+        return np.float32(0.75) * self.extents
+
+    def clipped(self, z: np.ndarray) -> np.ndarray:
+        return np.clip(np.asarray(z, np.float32), -self.extents, self.extents)
+
+    def random(self, key: jax.Array) -> np.ndarray:
+        """A draw from the prior."""
+        return self.clipped(np.asarray(jax.random.normal(key, (self.latent_dim,))))
+
+    def real(self, number: int) -> np.ndarray:
+        """Image `number` of the data set, [H, W, C]; beyond the last one it starts again."""
+        assert self.dataset is not None
+        return np.asarray(self.dataset.images[int(number) % len(self.dataset)]) / np.float32(255)
+
+    def encode(self, image: np.ndarray) -> np.ndarray:
+        """An image [H, W, C] -> its z."""
+        return self.clipped(np.asarray(latents.encode(self.params, image[None]))[0])
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """-> an image [H, W, C]."""
+        return np.asarray(latents.decode(self.params, z[None]))[0]
+
+    def drawn(self, path: str | Path | None) -> np.ndarray:
+        """A picture in a file, brought to the model's shape: [H, W, C]. No file is empty paper."""
+        *size, channels = self.params.model.image_shape
+        if path is None:
+            return np.full((*size, channels), self.paper, np.float32)
+        pixels = read_picture(Path(path), (size[0], size[1]), grey=channels != 3)
+        return np.broadcast_to(pixels, (*size, channels)) / np.float32(255)
+
+    @property
+    def paper(self) -> float:
+        """0 or 1: what the model's images have around their subject, black or white."""
+        middle = self.decode(np.zeros(self.latent_dim, np.float32))
+        return float(np.median(np.concatenate([middle[0], middle[-1]])) > 0.5)
+
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the plane: as many as fit. Of one latent there is one row."""
+        height, width, _ = self.params.model.image_shape
+        rows, columns = (int(np.clip(_SIDE // side, 5, 21)) for side in (height, width))
+        return (1 if self.latent_dim == 1 else rows), columns
+
+    def plane(self, z: np.ndarray, across: int, up: int) -> np.ndarray:
+        """(3), with a mark at `z`."""
+        rows, columns = self.cells()
+        axes = np.array([across, up])
+        images = plane(self.params, z, axes, self.reach[axes], rows, columns)
+        pixels = plot.to_rgb(images)
+        height, width = pixels.shape[1:3]
+        canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+        canvas = canvas.reshape(rows * height, columns * width, 3)
+        x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
+        y = (1 - z[up] / self.reach[up]) / 2 * canvas.shape[0]
+        return marked(canvas, x, y if rows > 1 else height / 2)
+
+    def at(self, z: np.ndarray, across: int, up: int, x: float, y: float) -> np.ndarray:
+        """`z` moved to the point of the plane's picture at x, y: pixels from its top left."""
+        height, width, _ = self.params.model.image_shape
+        rows, columns = self.cells()
+        z = z.copy()
+        if rows > 1:
+            z[up] = self.reach[up] * (1 - 2 * y / (rows * height))
+        z[across] = self.reach[across] * (2 * x / (columns * width) - 1)
+        return self.clipped(z)
+
+    def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
+        """The strip of images from one z to another, ends included."""
+        images = latents.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
+        return plot.grid(images, _STEPS)
+
+    def samples(self, key: jax.Array) -> np.ndarray:
+        """A grid of draws from the model."""
+        return plot.grid(latents.sample(self.params, key, _SAMPLES))
+
+    def ways(self, key: jax.Array) -> np.ndarray:
+        """Ways between pairs of draws from the prior, a row each."""
+        start, end = jax.random.normal(key, (2, _WAYS, self.latent_dim))
+        images = latents.interpolate(self.params, start, end, _STEPS)
+        return plot.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
+
+    def compile(self) -> None:
+        """Runs everything once, so that nobody waits for the compiler."""
+        z, key = np.zeros(self.latent_dim, np.float32), jax.random.key(0)
+        image = self.decode(z)
+        if self.encodes:
+            self.encode(image)
+        self.plane(z, 0, self.latent_dim - 1)
+        self.way(z, z, True), self.way(z, z, False)
+        self.samples(key), self.ways(key)
+
+
+def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
+    """The picture with a small cross at x, y."""
+    canvas = canvas.copy()
+    height, width, _ = canvas.shape
+    row, column = int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))
+    for length, thickness, colour in ((9, 2, 255), (8, 1, _MARK)):
+        for high, wide in ((length, thickness), (thickness, length)):
+            rows = slice(max(row - high, 0), row + high + 1)
+            canvas[rows, max(column - wide, 0) : column + wide + 1] = colour
+    return canvas
+
+
+def large(image: np.ndarray) -> Any:
+    """An image [H, W, C], its pixels as large squares: pillow's image."""
+    pixels = plot.to_rgb(image[None])[0]
+    return plot.enlarged(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))
