@@ -67,6 +67,10 @@ def test_every_combination_is_there_once_in_order_and_looks_like_no_other():
     assert data.checksum == checksum(np.asarray(data.images), np.asarray(data.labels))
 
 
+def test_no_two_images_of_the_default_are_alike():
+    assert len({image.tobytes() for image in np.asarray(sprites().images)}) == 3 * 8 * 22 * 22
+
+
 def test_shapes_turn_by_the_shortest_period_of_those_chosen():  # (2)
     """Beside a square, a heart's two orientations are the first two of eight when alone."""
     one = {"scales": 1, "columns": 1, "rows": 1}

@@ -15,9 +15,9 @@ takes many more of them until a network knows places as two numbers.
 The periods in (2), after which a shape looks the same again, are a quarter turn for the square,
 half a turn for the ellipse and a whole one for the heart. dSprites turns all shapes by a whole
 turn: its squares have four orientations that nothing can tell apart, its ellipses two, and a figure
-that compares codes with factors counts that against the codes. Here different factors always give
-different images. What remains: a shape of just that period comes back to where it began, so the
-last orientation of a square lies next to its first.
+that compares codes with factors counts that against the codes. Here different factors give
+different images, unless the steps are too fine for the pixels. What remains: a shape of just that
+period comes back to where it began, so the last orientation of a square lies next to its first.
 """
 
 from collections.abc import Mapping, Sequence
