@@ -20,18 +20,18 @@ def _experiment(expected: str, model: VAE) -> Experiment:
         dataset="sprites",
         model=model,
         training=Training(
-            epochs=60, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=200)
+            epochs=80, optimizer=Optimizer(learning_rate=4e-3, schedule="cosine", warmup_steps=200)
         ),
         num_samples=20,
     )
 
 
 add("vae-sprites", _experiment("to be measured; 3 minutes", _NETWORKS))
-add("beta-vae-sprites", _experiment("to be measured; 3 minutes", replace(_NETWORKS, beta=6.0)))
+add("beta-vae-sprites", _experiment("to be measured; 3 minutes", replace(_NETWORKS, beta=10.0)))
 add(
     "beta-tcvae-sprites",
     _experiment(
         "to be measured; 3 minutes",
-        replace(_NETWORKS, beta=6.0, beta_weighs="total_correlation"),
+        replace(_NETWORKS, beta=10.0, beta_weighs="total_correlation"),
     ),
 )

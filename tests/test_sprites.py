@@ -13,7 +13,7 @@ SMALL = {"scales": 2, "orientations": 4, "columns": 3, "rows": 3}
 
 def drawn(shape: str, scale: float, turns: float, x: float, y: float, size: int = 64):
     """White or not [size, size], by geometry: corners, foci, two arcs and a point."""
-    radius, turn = scale * size / 4, np.exp(2j * np.pi * turns)
+    radius, turn = scale * size / 3, np.exp(2j * np.pi * turns)
     image = np.zeros((size, size), bool)
     for row, column in np.ndindex(size, size):
         away = complex(column + 0.5 - size * x, row + 0.5 - size * y) / radius
@@ -33,7 +33,7 @@ def test_the_pixels_are_those_of_the_shape(shape, k):  # (1) to (4)
     data = sprites((shape,), **SMALL)
     factors = {name: values[k] for name, values in data.attributes.items()}
     turns = factors["orientation"] / 4 * {"square": 0.25, "ellipse": 0.5}[shape]
-    places = (0.25 + 0.25 * factors[name] for name in ("x", "y"))
+    places = ((2 + factors[name]) / 6 for name in ("x", "y"))
     expected = drawn(shape, 0.5 + 0.5 * factors["scale"], turns, *places)
     assert np.count_nonzero((data.images[k, :, :, 0] > 0) != expected) <= 2  # on the very edge
 
@@ -67,6 +67,10 @@ def test_every_combination_is_there_once_in_order_and_looks_like_no_other():
     assert data.checksum == checksum(np.asarray(data.images), np.asarray(data.labels))
 
 
+def test_no_two_images_of_the_default_are_alike():
+    assert len({image.tobytes() for image in np.asarray(sprites().images)}) == 3 * 8 * 22 * 22
+
+
 def test_shapes_turn_by_the_shortest_period_of_those_chosen():  # (2)
     """Beside a square, a heart's two orientations are the first two of eight when alone."""
     one = {"scales": 1, "columns": 1, "rows": 1}
@@ -79,7 +83,7 @@ def test_an_only_value_is_in_the_middle():
     data = sprites(("square",), scales=1, orientations=1, columns=1, rows=1, size=32)
     rows, columns = (np.asarray(data.images[0, :, :, 0]) > 0).nonzero()
     assert rows.mean() == columns.mean() == 15.5
-    assert np.ptp(rows) + 1 == round(2 * 0.75 * 32 / 4 / 2**0.5)
+    assert np.ptp(rows) + 1 == 12  # of a side of sqrt 2 * 0.75 * 32 / 3 = 11.3
 
 
 def test_train_and_test_are_parts_of_the_whole_and_always_the_same():
@@ -101,7 +105,8 @@ def test_it_is_loaded_by_name():
     test = genjax.data.load("sprites", "test")
     assert (test.name, test.split) == ("sprites", "test")
     assert test.image_shape == (64, 64, 1)
-    assert 1_000 <= len(test) <= 2_000
+    assert len(test) == 3 * 8 * 22 * 22 // 10
+    assert len(genjax.data.load("sprites")) == 3 * 8 * 22 * 22 - len(test)
     with pytest.raises(genjax.UserError, match="no split 'all'"):
         genjax.data.load("sprites", "all")
 

@@ -1,22 +1,23 @@
 """Sprites: white shapes on black, drawn from known factors, after dSprites (Matthey et al. 2017).
 
 (1) value k of n is k / (n - 1) of the way from the first to the last; an only value is in the
-    middle. A scale goes from 0.5 to 1, a centre's x and y from a quarter of the image to three
+    middle. A scale goes from 0.5 to 1, a centre's x and y from a third of the image to two
 (2) angle k of n is k / n * period,  the shortest period of the chosen shapes
-(3) (u, v) = R(-angle) (p - centre) / radius,  radius = scale * size / 4,  p a pixel's centre
+(3) (u, v) = R(-angle) (p - centre) / radius,  radius = scale * size / 3,  p a pixel's centre
 (4) square:  max(|u|, |v|) <= 1 / sqrt 2
     ellipse: u^2 + (2 v)^2 <= 1
     heart:   (a^2 + b^2 - 1)^3 <= a^2 b^3,  (a, b) = (1.3 u, 0.2 - 1.3 v)
 
 A pixel is white where its centre fulfils (4); x, u go to the right, y, v down. Every shape lies
-within its radius, and so within the image.
+within its radius, and so within the image. The shapes of dSprites are smaller and move further: it
+takes many more of them until a network knows places as two numbers.
 
 The periods in (2), after which a shape looks the same again, are a quarter turn for the square,
 half a turn for the ellipse and a whole one for the heart. dSprites turns all shapes by a whole
 turn: its squares have four orientations that nothing can tell apart, its ellipses two, and a figure
-that compares codes with factors counts that against the codes. Here different factors always give
-different images. What remains: a shape of just that period comes back to where it began, so the
-last orientation of a square lies next to its first.
+that compares codes with factors counts that against the codes. Here different factors give
+different images, unless the steps are too fine for the pixels. What remains: a shape of just that
+period comes back to where it began, so the last orientation of a square lies next to its first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,10 +38,10 @@ _DRAWN_AT_ONCE = 500
 
 def sprites(
     shapes: Sequence[str] = tuple(PERIODS),
-    scales: int = 4,
-    orientations: int = 8,
-    columns: int = 14,
-    rows: int = 14,
+    scales: int = 8,
+    orientations: int = 1,
+    columns: int = 22,
+    rows: int = 22,
     *,
     size: int = 64,
     split: str = "all",
@@ -50,7 +51,8 @@ def sprites(
     Args:
         shapes: some of "square", "ellipse", "heart".
         scales, orientations, columns, rows: how many values these factors have; one that has a
-            single value is fixed.
+            single value is fixed. By default nothing turns, which is the hardest to learn, and
+            places are a pixel apart.
         split: "all", in the order of the factors, the last the fastest; or "test", a tenth, drawn
             at random but always the same, and "train", the others.
 
@@ -118,7 +120,7 @@ def _values(
     shape = np.array([list(PERIODS).index(name) for name in shapes])[factors["shape"]]
     period = 2 * np.pi * min(PERIODS[name] for name in shapes)
     angle = np.float32(period / counts["orientation"]) * factors["orientation"]  # (2)
-    places = (between(name, 0.25, 0.75) for name in ("x", "y"))
+    places = (between(name, 1 / 3, 2 / 3) for name in ("x", "y"))
     return shape, between("scale", 0.5, 1.0), angle.astype(np.float32), *places
 
 
@@ -128,7 +130,7 @@ def _draw(
 ) -> jax.Array:
     """Numbers of shapes in `PERIODS`; scales; radians; places in [0, 1]; all [B] -> images."""
     shape, scale, angle, x, y = (v[:, None, None] for v in (shape, scale, angle, x, y))
-    pixels, radius = jnp.arange(size) + 0.5, scale * size / 4
+    pixels, radius = jnp.arange(size) + 0.5, scale * size / 3
     across, down = (pixels - size * x) / radius, (pixels[:, None] - size * y) / radius
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     u, v = cosine * across + sine * down, cosine * down - sine * across  # (3)
