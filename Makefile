@@ -37,6 +37,9 @@ bench: $(READY) ## measure the speed of training on this machine
 disentangle: $(READY) ## train the three VAEs of sprites with three seeds each, and compare
 	$(RUN) -m experiments.disentangle $(ARGS)
 
+variants: $(READY) ## train every variant of the VAE on MNIST under one budget, and compare
+	$(RUN) -m experiments.variants $(ARGS)
+
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
@@ -66,4 +69,4 @@ app-vae-mnist: ## play with a trained model in the browser; so with every train-
 app-%: $(READY)
 	$(RUN) -m experiments.app $* $(ARGS)
 
-.PHONY: help setup test lint format bench disentangle clean
+.PHONY: help setup test lint format bench disentangle variants clean

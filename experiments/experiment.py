@@ -29,6 +29,8 @@ class Experiment:
     """Height and width to which the images of a folder are brought."""
     num_samples: int = 500
     """Draws of the importance-weighted bound that is measured at the end."""
+    num_images: int = 0
+    """Images of the test set that the model encodes to be measured at the end; 0 for all."""
     num_generated: int = 0
     """Samples that are measured at the end, also by a classifier of the data's classes."""
 
@@ -37,6 +39,8 @@ class Experiment:
         self.training.check(self.model.players)
         if self.num_samples < 1:
             raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
+        if self.num_images < 0:
+            raise UserError(f"--num-images is {self.num_images}, but must be at least 0.")
         if self.num_generated < 0 or self.num_generated == 1:
             raise UserError(
                 f"--num-generated is {self.num_generated}, but must be 0, or 2 or more."

@@ -58,9 +58,11 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     run.start(out, model, training, train_set.record(), key_run, overwrite)
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
-        asked = (experiment.num_samples, experiment.num_generated)
+        count = min(experiment.num_images or len(test_set), len(test_set))
+        asked = (experiment.num_samples, experiment.num_generated, count)
         record = result.get("record", {})
-        if (record.get("num_samples"), record.get("num_generated", 0)) == asked:
+        measured = record.get("dataset", {}).get("num_images")
+        if (record.get("num_samples"), record.get("num_generated", 0), measured) == asked:
             print(f"{out} is finished already. To train it anew: --overwrite.")
             return result
 
@@ -85,6 +87,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             test_set,
             key_test,
             num_samples=experiment.num_samples,
+            num_images=experiment.num_images or None,
             num_generated=experiment.num_generated,
             judge=judge,
         )

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import genjax
-from experiments import bench, disentangle
+from experiments import bench, compare, disentangle, variants
 from experiments.experiment import EXPERIMENTS
 from experiments.train import main
 from genjax.configuration import Training
@@ -151,7 +151,8 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
         training=Training(epochs=2, batch_size=32),
         num_samples=2,
     )
-    text = disentangle.compare({name: tiny}, 2, tmp_path)
+    options = compare.Options(tmp_path, seeds=2)
+    text = compare.compare({name: tiny}, options, disentangle.FIGURES)
     assert (tmp_path / "table.md").read_text() == text
     header, _, row = (line.strip("| ").split(" | ") for line in text.splitlines())
     errors = [
@@ -164,19 +165,34 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
     assert (header[0], row[0]) == ("model", name)
     assert header[-1] == "squared error a pixel"
     assert row[-1] == f"{np.mean(errors):.3g} ± {np.std(errors, ddof=1):.2g}"
-    with Image.open(tmp_path / "traversals.png") as image:
-        assert np.asarray(image.convert("L")).std() > 5
-
     capsys.readouterr()
-    assert disentangle.compare({name: tiny}, 2, tmp_path) == text
-    assert capsys.readouterr().out.count("finished already") == 2
-    assert disentangle.main(["--seeds", "0", "--out", str(tmp_path)]) == 1
+
+    def main(arguments, module):
+        arguments = ["--out", str(tmp_path), *arguments]
+        return compare.main(
+            arguments, "it", {name: tiny}, options, disentangle.FIGURES, module.draw
+        )
+
+    assert main([], disentangle) == main([], variants) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("finished already") == 4
+    assert text in printed
+    for picture in ("traversals", "reconstructions", "samples"):
+        with Image.open(tmp_path / f"{picture}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5
+    assert main(["--seeds", "0"], disentangle) == 1
     assert "--seeds is 0" in capsys.readouterr().err
+
+
+def test_every_variant_can_be_trained():
+    for experiment in variants.VARIANTS.values():
+        experiment.check()
+        experiment.model.for_images((28, 28, 1)).check()
 
 
 def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
     runs = [{"mig": 0.25, "latent_correlation": 0.5}, {"mig": 0.75}]
-    row = disentangle.table({"one": runs}).splitlines()[-1]
+    row = compare.table({"one": runs}, disentangle.FIGURES).splitlines()[-1]
     assert row == "| one | 0.5 ± 0.35 | - | - | - | 0.5 | - |"
 
 

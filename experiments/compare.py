@@ -1,0 +1,91 @@
+"""Experiments side by side: each trained under several seeds, and a table of their test figures."""
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from experiments.experiment import Experiment
+from experiments.train import train
+from genjax.files import replace_file
+from genjax.types import UserError
+
+Figures = Mapping[str, str]  # of result.json, and what the table calls them
+Draw = Callable[[Path, Mapping[str, Experiment]], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How often, and where to."""
+
+    out: Path
+    """The folder of the runs, of table.md and of the pictures."""
+    seeds: int = 1
+    """Runs of everything, with the seeds from 0 on."""
+
+
+def run_of(out: Path, name: str, seed: int = 0) -> Path:
+    return out / f"{name}-{seed}"
+
+
+def compare(experiments: Mapping[str, Experiment], options: Options, figures: Figures) -> str:
+    """Trains the experiments, each seed in a folder of its own; what is finished is skipped, and
+    what was stopped goes on. The table, as it is written to table.md.
+
+    Raises:
+        UserError: if `seeds` is below 1, or a folder holds a run of another configuration.
+    """
+    if options.seeds < 1:
+        raise UserError(f"--seeds is {options.seeds}, but must be at least 1.")
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in experiments}
+    for seed in range(options.seeds):
+        for name, experiment in experiments.items():
+            print(f"{name}, seed {seed}")
+            folder = run_of(options.out, name, seed)
+            results[name].append(train(replace(experiment, seed=seed), folder))
+    text = table(results, figures)
+    replace_file(options.out / "table.md", lambda file: file.write(text.encode()))
+    return text
+
+
+def table(results: Mapping[str, Sequence[Mapping[str, Any]]], figures: Figures) -> str:
+    """Markdown: of the results of every experiment the mean and the standard deviation."""
+    lines = [["model", *figures.values()], ["---"] * (1 + len(figures))]
+    for name, runs in results.items():
+        values = ([run[figure] for run in runs if figure in run] for figure in figures)
+        lines.append([name, *map(_summary, values)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _summary(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3g}{spread}"
+
+
+def main(
+    arguments: list[str],
+    command: str,
+    experiments: Mapping[str, Experiment],
+    default: Options,
+    figures: Figures,
+    draw: Draw,
+) -> int:
+    """`make COMMAND`: compares, prints the table, and draws into the folder of the runs."""
+    options = tyro.cli(Options, default=default, args=arguments, prog=f"make {command}")
+    try:
+        text = compare(experiments, options, figures)
+        draw(options.out, experiments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
+    print(f"\n{text}\nmean ± standard deviation of {options.seeds}; pictures in {options.out}")
+    return 0
