@@ -17,6 +17,7 @@ itself. It falls with the number of images: compare at equal numbers.
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -86,21 +87,28 @@ def random_features(images: jax.Array) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames="num")
-def _quantised_samples(params: Params, key: jax.Array, *, num: int) -> jax.Array:
-    return jnp.round(255.0 * latents.sample(params, key, num)).astype(jnp.uint8)
+def _quantised_samples(params: Params, key: jax.Array, *, num: int, **how: Any) -> jax.Array:
+    return jnp.round(255.0 * latents.sample(params, key, num, **how)).astype(jnp.uint8)
 
 
 def generated(
-    params: Params, key: jax.Array, num: int, drawn: Callable[[int], object] = lambda _: None
+    params: Params,
+    key: jax.Array,
+    num: int,
+    drawn: Callable[[int], object] = lambda _: None,
+    **how: Any,
 ) -> jax.Array:
     """`num` samples as uint8 [num, H, W, C], as the data are stored; drawn a chunk at a time.
 
     The last chunk is cut, so the first of many samples are those of a smaller `num`. `drawn` is
-    told the number of samples after each chunk.
+    told the number of samples after each chunk. `how` is what else `genjax.sample` takes: a
+    temperature, a density.
     """
     chunks = []
     for number, start in enumerate(range(0, num, IMAGES_AT_ONCE)):
-        fresh = _quantised_samples(params, jax.random.fold_in(key, number), num=IMAGES_AT_ONCE)
+        fresh = _quantised_samples(
+            params, jax.random.fold_in(key, number), num=IMAGES_AT_ONCE, **how
+        )
         chunks.append(fresh.block_until_ready()[: num - start])
         drawn(len(chunks[-1]))
     return jnp.concatenate(chunks)
