@@ -53,4 +53,7 @@ train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
+explore-%: $(READY)
+	$(RUN) -m experiments.explore $* $(ARGS)
+
 .PHONY: help setup test lint format bench clean

@@ -35,7 +35,7 @@ def invert(
     starts: int = 4,
     steps: int = 200,
     learning_rate: float = 0.1,
-    scale: float = 0.1,
+    scale: float = 0.3,
 ) -> jax.Array:
     """Latents [N, D] whose `decode` comes near to images [N, H, W, C], for a model without encoder.
 

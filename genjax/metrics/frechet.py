@@ -120,11 +120,12 @@ def some_images(dataset: Dataset, num: int) -> jax.Array:
     return dataset.images[order[:num]]
 
 
-def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Array], float]:
+def distance_to(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
     """A function `(params, key) -> d^2` that judges a model against `dataset`, often and cheaply.
 
     (1) in the features (3), between `num` samples and `num` images of the data set, the same at
-    every call (all, where it has fewer). Lower is better.
+    every call (all, where it has fewer). Lower is better. The function also takes what
+    `genjax.sample` takes beside them: a temperature, a density.
 
     Raises:
         UserError: where `num` or the number of images is below 2.
@@ -133,8 +134,9 @@ def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Arra
         raise UserError(f"num is {num}, but a Frechet distance needs at least 2 samples.")
     real = gaussian(random_features(some_images(dataset, num)))
 
-    def distance(params: Params, key: jax.Array) -> float:
+    def distance(params: Params, key: jax.Array, **how: Any) -> float:
         check_shape(params.model, dataset)
-        return frechet_distance(*gaussian(random_features(generated(params, key, num))), *real)
+        samples = generated(params, key, num, **how)
+        return frechet_distance(*gaussian(random_features(samples)), *real)
 
     return distance
