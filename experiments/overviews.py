@@ -9,7 +9,7 @@ import genjax
 from experiments.explored import Explored, figure
 from genjax import metrics, plot
 
-_PROJECTED = 2_000  # latents, by t-SNE
+_PROJECTED = 1_500  # latents, by t-SNE
 
 
 @figure(
@@ -112,7 +112,7 @@ def principal_components(explored: Explored, path: Path) -> str:
 
 @figure(
     "The latents' neighbourhoods",
-    "genjax.tsne(genjax.encode(params, images[:2000]), key)",
+    "genjax.tsne(genjax.encode(params, images[:1500]), key)",
     "encode",
     when=lambda explored: explored.model.latent_dim > 2 and len(explored.images) >= 5,
 )

@@ -14,7 +14,8 @@ from genjax import plot
 
 _SHARES = np.linspace(0.0, 1.0, 8)  # of the way of an interpolation
 _STRENGTHS = np.linspace(-1.0, 1.5, 6)  # of an attribute
-_DEVIATIONS = np.linspace(-3.0, 3.0, 9)  # of a traversal
+_DEVIATIONS = np.linspace(-3.0, 3.0, 7)  # of a traversal
+_MEANT = 500  # images whose latents are averaged, for either end of an attribute
 _CONTRASTS = 5  # attributes, each shown on two images
 
 
@@ -49,13 +50,14 @@ def traversal(explored: Explored, path: Path) -> str:
         explored.params,
         explored.z[0],
         3 * use.scale,
+        len(_DEVIATIONS),
         center=use.loc,
         dimensions=jnp.asarray(chosen),
     )
     unit = "nats" if use.measure.startswith("rate") else "variance"
-    names = [f"$z_{{{d + 1}}}$: {use.amount[d]:.2f} {unit}" for d in chosen]
-    columns = [f"{value:+.2g} sd" for value in _DEVIATIONS]
-    plot.save_strip(path, rows, names, 9, columns, faint=list(~active[chosen]))
+    names = [f"z[{d}]: {use.amount[d]:.2f} {unit}" for d in chosen]
+    columns = [f"{value:+.0f} sd" for value in _DEVIATIONS]
+    plot.save_strip(path, rows, names, len(columns), columns, faint=list(~active[chosen]))
     return (
         "The latent of the first test image; in each row one of its dimensions moves from -3 to +3"
         " standard deviations, the one that carries most on top. Those that are not active, at"
@@ -72,12 +74,12 @@ changes = rows.var(axis=1).mean(axis=(1, 2, 3))""",
 )
 def directions(explored: Explored, path: Path) -> str:
     z = jax.random.normal(explored.key_of("directions"), (explored.model.latent_dim,))
-    rows = genjax.traverse(explored.params, z)
+    rows = genjax.traverse(explored.params, z, 3.0, len(_DEVIATIONS))
     changes = jnp.mean(jnp.var(rows, axis=1), axis=(1, 2, 3))
     order = np.asarray(jnp.argsort(-changes))[:12]
-    names = [f"$z_{{{d + 1}}}$" for d in order]
-    columns = [f"{value:+.2g}" for value in _DEVIATIONS]
-    plot.save_strip(path, rows[order], names, 9, columns)
+    names = [f"z[{d}]" for d in order]
+    columns = [f"{value:+.0f}" for value in _DEVIATIONS]
+    plot.save_strip(path, rows[order], names, len(columns), columns)
     return (
         "One latent drawn from N(0, I); in each row one of its dimensions moves from -3 to 3. Shown"
         f" are the {len(order)} of {len(z)} that change the image most. A model without encoder"
@@ -202,7 +204,8 @@ def _contrasts(explored: Explored) -> list[Contrast]:
         low, high = np.quantile(values[:count], [1 / 3, 2 / 3])
         if low < high:
             without, having = values[:count] <= low, values[:count] >= high
-            found.append(Contrast(name, np.flatnonzero(without), np.flatnonzero(having)))
+            groups = np.flatnonzero(without)[:_MEANT], np.flatnonzero(having)[:_MEANT]
+            found.append(Contrast(name, *groups))
     if found or not explored.label_names:
         return found[:_CONTRASTS]
     z, labels, label_names = np.asarray(explored.z), explored.labels, explored.label_names
@@ -212,5 +215,5 @@ def _contrasts(explored: Explored) -> list[Contrast]:
     for a, b in sorted(pairs, key=lambda pair: np.sum((means[pair[0]] - means[pair[1]]) ** 2)):
         if a in groups and b in groups:
             name = f"{label_names[a]} → {label_names[b]}"
-            found.append(Contrast(name, groups.pop(a), groups.pop(b)))
+            found.append(Contrast(name, groups.pop(a)[:_MEANT], groups.pop(b)[:_MEANT]))
     return found[:_CONTRASTS]

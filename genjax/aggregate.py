@@ -141,13 +141,15 @@ def pca(z: jax.Array, num: int = 2) -> tuple[jax.Array, jax.Array]:
 def tsne(z: ArrayLike, key: jax.Array) -> np.ndarray:
     """Latents [N, D] -> points [N, 2] with the same neighbours (van der Maaten & Hinton 2008).
 
-    By scikit-learn; 2,000 latents take some seconds. Raises `UserError` where N is below 5.
+    By scikit-learn; 2,000 latents take about ten seconds. Raises `UserError` where N is below 5.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     latents = np.asarray(z)
     if len(latents) < 5:
         raise UserError(f"t-SNE needs at least 5 latents, not {len(latents)}.")
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     perplexity = min(30.0, (len(latents) - 1) / 3)
-    return TSNE(perplexity=perplexity, random_state=seed).fit_transform(latents)
+    with threadpool_limits(1):  # as above
+        return TSNE(perplexity=perplexity, random_state=seed).fit_transform(latents)

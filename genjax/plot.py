@@ -173,7 +173,10 @@ def save_latent_scatter(
     label_names: Sequence[str] = (),
     axis_names: tuple[str, str] = ("$z_1$", "$z_2$"),
 ) -> None:
-    """Latents [N, 2], or others projected on a plane, as dots coloured by their labels [N]."""
+    """Latents [N, 2], or others projected on a plane, as dots coloured by their labels [N].
+
+    Axes without names have no numbers either.
+    """
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +199,8 @@ def save_latent_scatter(
     if label_names:
         axis.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axis.set(xlabel=axis_names[0], ylabel=axis_names[1], aspect="equal")
+    if not any(axis_names):
+        axis.set(xticks=[], yticks=[])
     _finish(figure, path)
 
 
@@ -210,7 +215,9 @@ def save_latent_use(path: Path, use: Any) -> None:
     bars = axis.bar(np.arange(len(order)), amounts, color="tab:blue", label="active")
     for bar in (bar for bar, is_active in zip(bars, active, strict=True) if not is_active):
         bar.set_color("0.7")
-    axis.set_xticks(np.arange(len(order)), order + 1, rotation=90, fontsize=7)
+    axis.set_xticks(np.arange(len(order)), order, rotation=90, fontsize=7)
+    for label, is_active in zip(axis.get_xticklabels(), active, strict=True):
+        label.set_color("black" if is_active else "0.7")
     axis.set(xlabel="latent", ylabel=use.measure, title=f"{active.sum()} of {len(order)} active")
     axis.margins(x=0.01)
     axis.grid(alpha=0.3, axis="y")
