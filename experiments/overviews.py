@@ -42,7 +42,8 @@ def temperatures(explored: Explored, path: Path) -> str:
     ways = [(f"T = {t}", {"temperature": t}) for t in (1.3, 1.0, 0.7, 0.4)]
     return (
         "The same latents of N(0, I), multiplied by a temperature T: down a column, one latent"
-        " comes nearer to the origin. The lower T, the more typical and the less various.\n"
+        " comes nearer to the origin. The lower T, the less various the images; far below 1, as far"
+        " above, lie latents that the generator has never seen.\n"
         + _draw_samples(explored, path, ways)
     )
 
@@ -75,9 +76,11 @@ def latent_use(explored: Explored, path: Path) -> str:
         if use.measure.startswith("rate")
         else f"The variance of each latent over {len(explored.images):,} test images."
     )
+    count, active = len(use.active), int(use.active.sum())
+    others = " The others, grey, are not used." if active < count else ""
     return (
-        f"{amount} {int(use.active.sum())} of {len(use.active)} latents are active: their mean"
-        " varies with the image by more than 0.01. The others, grey, are not used."
+        f"{amount} {active} of {count} latents are active: their variance over the images (of the"
+        f" means of q(z|x), where it is a distribution) is above 0.01.{others}"
     )
 
 

@@ -58,10 +58,10 @@ def traversal(explored: Explored, path: Path) -> str:
     names = [f"z[{d}]: {use.amount[d]:.2f} {unit}" for d in chosen]
     columns = [f"{value:+.0f} sd" for value in _DEVIATIONS]
     plot.save_strip(path, rows, names, len(columns), columns, faint=list(~active[chosen]))
+    pale = " Those that are not active come last, pale: nothing changes in them."
     return (
         "The latent of the first test image; in each row one of its dimensions moves from -3 to +3"
-        " standard deviations, the one that carries most on top. Those that are not active, at"
-        " most two, come last, pale: nothing changes in them."
+        " standard deviations, the one that carries most on top." + (pale if len(unused) else "")
     )
 
 
@@ -204,8 +204,8 @@ def _contrasts(explored: Explored) -> list[Contrast]:
         low, high = np.quantile(values[:count], [1 / 3, 2 / 3])
         if low < high:
             without, having = values[:count] <= low, values[:count] >= high
-            groups = np.flatnonzero(without)[:_MEANT], np.flatnonzero(having)[:_MEANT]
-            found.append(Contrast(name, *groups))
+            ends = np.flatnonzero(without)[:_MEANT], np.flatnonzero(having)[:_MEANT]
+            found.append(Contrast(name, *ends))
     if found or not explored.label_names:
         return found[:_CONTRASTS]
     z, labels, label_names = np.asarray(explored.z), explored.labels, explored.label_names

@@ -205,7 +205,7 @@ def save_latent_scatter(
 
 
 def save_latent_use(path: Path, use: Any) -> None:
-    """A bar for every latent of what `genjax.latent_use` gives, in order; inactive ones are grey."""
+    """A bar for every latent of `genjax.latent_use`, in order; inactive ones are grey."""
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
