@@ -7,7 +7,7 @@ READY := .venv/.ready
 RUN := .venv/bin/python
 
 help: ## list what can be made
-	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-*)'
+	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-* or explore-*)'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 # The environment: made again only when what it is made from changes.
@@ -53,6 +53,7 @@ train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
+explore-vae-mnist: ## a page on the latent space of that run, or of any other
 explore-%: $(READY)
 	$(RUN) -m experiments.explore $* $(ARGS)
 

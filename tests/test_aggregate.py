@@ -44,10 +44,12 @@ def test_the_amounts_of_an_autoencoder_are_its_codes_variances(key):
 
 def test_a_latent_that_ignores_the_image_is_not_active(params, key):
     mean, log_scale = (params.model.latent_dim * i + 1 for i in range(2))
-    name, last = list(params.weights["encoder"].items())[-1]
-    kernel = last["kernel"].at[:, mean].set(0.0).at[:, log_scale].set(0.0)
-    bias = last["bias"].at[mean].set(0.0).at[log_scale].set(0.0)
-    encoder = params.weights["encoder"] | {name: {"kernel": 100 * kernel, "bias": bias}}
+    mlp = params.weights["encoder"]["MLP_0"]
+    last = jax.tree.map(
+        lambda w: 100 * w.at[..., mean].set(0.0).at[..., log_scale].set(0.0), mlp["Dense_1"]
+    )
+    last["kernel"] = last["kernel"].at[:, 4:].set(0.0)  # of all latents the scale 1
+    encoder = params.weights["encoder"] | {"MLP_0": mlp | {"Dense_1": last}}
     params = params.replace(weights=params.weights | {"encoder": encoder})
     use = genjax.latent_use(params, IMAGES, key)
     assert use.active.tolist() == [True, False, True, True]

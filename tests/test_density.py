@@ -38,9 +38,7 @@ def test_at_temperature_zero_only_the_means_are_left(key):
 def test_samples_are_decoded_draws_of_the_density(key):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
     expected = genjax.decode(params, standard_normal(3).sample(key, 4, 0.7))
-    np.testing.assert_allclose(
-        genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6
-    )
+    np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
     density = Density(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
     expected = genjax.decode(params, jnp.full((4, 3), 2.0))
     np.testing.assert_allclose(genjax.sample(params, key, 4, density=density), expected, atol=1e-6)

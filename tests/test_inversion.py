@@ -30,14 +30,12 @@ def test_what_the_generator_made_is_found_again(params, key):
 def test_the_best_of_several_starts_is_kept(params, key):
     images = genjax.decode(params, jax.random.normal(key, (6, 3)))
 
-    def errors(starts: int) -> np.ndarray:
-        z = genjax.invert(params, images, key, starts=starts, steps=0, scale=1e-3)
-        return np.mean((genjax.decode(params, z) - images) ** 2, axis=(1, 2, 3))
-
+    kept = genjax.invert(params, images, key, starts=8, steps=1, learning_rate=0.0, scale=1e-3)
+    errors = np.mean((genjax.decode(params, kept) - images) ** 2, axis=(1, 2, 3))
     z = jax.random.normal(key, (8, 6, 3))
     made = jax.vmap(lambda z: genjax.decode(params, z))(z)
     each = np.mean((made - images) ** 2, axis=(2, 3, 4))
-    np.testing.assert_allclose(errors(8), each.min(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(errors, each.min(axis=0), rtol=1e-4)
 
 
 def test_the_length_has_the_density_of_the_chi_distribution():
@@ -48,8 +46,8 @@ def test_the_length_has_the_density_of_the_chi_distribution():
 
 
 def test_the_prior_holds_latents_at_a_plausible_length(params, key):
-    white = jnp.ones((4, 8, 8, 1))  # out of reach: without the prior z runs away
+    white = jnp.ones((4, 8, 8, 1))  # out of reach
     loose, held = (genjax.invert(params, white, key, scale=s, steps=100) for s in (0.01, 100.0))
     np.testing.assert_allclose(np.linalg.norm(held, axis=1), 2**0.5, rtol=0.02)
-    assert np.linalg.norm(loose, axis=1).min() > 2 * 2**0.5
+    assert np.abs(np.linalg.norm(loose, axis=1) - 2**0.5).min() > 0.5
     assert np.all(np.isfinite(length_prior(jnp.zeros((1, 3)))))
