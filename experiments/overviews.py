@@ -91,7 +91,8 @@ def latent_use(explored: Explored, path: Path) -> str:
     when=lambda explored: explored.model.latent_dim == 2,
 )
 def plane(explored: Explored, path: Path) -> str:
-    plot.save_latent_scatter(path, explored.z, explored.labels, explored.label_names)
+    names = ("z[0]", "z[1]")
+    plot.save_latent_scatter(path, explored.z, explored.labels, explored.label_names, names)
     return f"The latents of {len(explored.z):,} test images{_coloured(explored)}."
 
 
