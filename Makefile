@@ -7,7 +7,7 @@ READY := .venv/.ready
 RUN := .venv/bin/python
 
 help: ## list what can be made
-	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-*)'
+	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-* or explore-*)'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 # The environment: made again only when what it is made from changes.
@@ -68,5 +68,9 @@ train-%: $(READY)
 app-vae-mnist: ## play with a trained model in the browser; so with every train-*
 app-%: $(READY)
 	$(RUN) -m experiments.app $* $(ARGS)
+
+explore-vae-mnist: ## a page on the latent space of that run, or of any other
+explore-%: $(READY)
+	$(RUN) -m experiments.explore $* $(ARGS)
 
 .PHONY: help setup test lint format bench disentangle variants clean

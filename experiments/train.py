@@ -30,7 +30,6 @@ from genjax.types import Params, UserError, has, registered_name
 
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
-_ENCODED_AT_ONCE = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,13 +142,7 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     if has(model, "encode", "decode") and model.latent_dim == 2:
         plane = genjax.manifold(params, 20)
         plot.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
-        chunks = range(0, len(test_set), _ENCODED_AT_ONCE)
-        z = np.concatenate(
-            [
-                genjax.encode(params, test_set.images[i : i + _ENCODED_AT_ONCE] / 255.0)
-                for i in chunks
-            ]
-        )
+        z = genjax.encode(params, test_set.images / 255.0)
         plot.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
 
 

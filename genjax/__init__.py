@@ -5,10 +5,13 @@ images = genjax.sample(params, jax.random.key(1))  # [64, 28, 28, 1] in [0, 1]
 """
 
 from genjax import data, models, plot
+from genjax.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
 from genjax.checkpoint import CheckpointError
 from genjax.checkpoint import load_params as load
 from genjax.checkpoint import save_params as save
 from genjax.configuration import Optimizer, Training
+from genjax.density import Density
+from genjax.inversion import invert
 from genjax.latents import (
     decode,
     encode,
@@ -17,6 +20,7 @@ from genjax.latents import (
     reconstruct,
     sample,
     score,
+    shift,
     traverse,
 )
 from genjax.metrics import evaluate
@@ -33,27 +37,35 @@ __all__ = [
     "Autoencoder",
     "Batch",
     "CheckpointError",
+    "Density",
     "Model",
     "Optimizer",
     "Params",
     "Training",
     "TrainingDiverged",
     "UserError",
+    "attribute_vector",
     "data",
     "decode",
     "encode",
     "evaluate",
     "fit",
+    "fit_density",
     "init",
     "interpolate",
+    "invert",
+    "latent_use",
     "load",
     "manifold",
     "models",
+    "pca",
     "plot",
     "reconstruct",
     "register",
     "sample",
     "save",
     "score",
+    "shift",
     "traverse",
+    "tsne",
 ]

@@ -1,9 +1,7 @@
 """What the app shows of a trained model, as pictures; nothing here knows the page.
 
-(1) rate_d   = E_x KL(q(z_d|x) || p(z_d))         nats: what latent d tells of an image. Their sum
-                                                  is the rate of the ELBO (`genjax.models.vae`, (5))
-(2) extent_d = max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved, to either side
-(3) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
+(1) extent_d = max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved, to either side
+(2) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
                of a latent 3/4 of its extent; every cell shows the image of its centre
 
 Latents `z` are float32 [D], pictures uint8 [height, width, 3].
@@ -18,11 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import latents, plot
+from genjax.aggregate import LatentUse, latent_use
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
-from genjax.distributions import kl_to_standard_normal
 from genjax.metrics.images import check_shape
-from genjax.metrics.likelihood import is_active
 from genjax.types import Params, has
 
 _MEASURED = 1_000  # images that rates and extents are measured on
@@ -32,19 +29,11 @@ _SAMPLES, _WAYS = 36, 4
 _MARK = np.array([255, 120, 0], np.uint8)
 
 
-@jax.jit
-def rates(params: Params, images: jax.Array, key: jax.Array) -> jax.Array:
-    """(1): images [N, H, W, C] -> the rate of every latent [D], nats."""
-    model: Any = latents._parts(params.model, "posterior")
-    x = model.observe(images, key) if has(model, "observe") else images
-    return jnp.mean(kl_to_standard_normal(model.posterior(params, x)), axis=0)
-
-
 @partial(jax.jit, static_argnames=("rows", "columns"))
 def plane(
     params: Params, z: jax.Array, axes: jax.Array, reach: jax.Array, rows: int, columns: int
 ) -> jax.Array:
-    """(3): z [D], the numbers of two latents, across and up, and their reach, each [2]
+    """(2): z [D], the numbers of two latents, across and up, and their reach, each [2]
     -> images [rows columns, H, W, C], row by row."""
     across, up = jnp.meshgrid(reach[0] * centres(columns), reach[1] * centres(rows)[::-1])
     moved = jnp.broadcast_to(z, (rows * columns, len(z)))
@@ -61,24 +50,23 @@ class Explorer:
     """A trained model, and the images of the data set that it may be shown.
 
     Attributes:
-        order: the latents in the order in which they are offered: where the model has a posterior
-            and images to measure on, by their rate (1), and those that are not in use last.
-        rates: (1), or None.
-        active: which latents are in use (`genjax.metrics.likelihood`, (3)), or None.
-        extents: (2), or 4 where there is nothing to encode.
+        use: what the latents carry (`genjax.latent_use`), where the model encodes and there are
+            images to measure on; else None.
+        order: the latents in the order in which they are offered: those that carry most first, and
+            those that are not in use last.
+        extents: (1), or 4 where there is nothing to encode.
     """
 
     def __init__(self, params: Params, dataset: Dataset | None = None):
         """Raises `TypeError` if the model cannot decode, `UserError` on images of another shape."""
-        model: Any = latents._parts(params.model, "decode")
+        model: Any = latents.with_parts(params.model, "decode")
         if dataset is not None:
             check_shape(model, dataset)
         self.params, self.dataset = params, dataset
         self.latent_dim: int = model.latent_dim
         self.encodes = has(model, "encode")
         self.shows_real = self.encodes and dataset is not None
-        self.rates: np.ndarray | None = None
-        self.active: np.ndarray | None = None
+        self.use: LatentUse | None = None
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
         self.order = list(range(self.latent_dim))
         if dataset is not None and self.encodes:
@@ -86,15 +74,13 @@ class Explorer:
 
     def _measure(self, images: jax.Array) -> None:
         z = np.asarray(latents.encode(self.params, images))
-        self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (2)
-        if has(self.params.model, "posterior"):
-            self.rates = np.asarray(rates(self.params, images, jax.random.key(0)))
-            self.active = is_active(z)
-            self.order = np.lexsort((-self.rates, ~self.active)).tolist()
+        self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
+        use = jax.tree.map(np.asarray, latent_use(self.params, images, jax.random.key(0)))
+        self.use, self.order = use, np.lexsort((-use.amount, ~use.active)).tolist()
 
     @property
     def reach(self) -> np.ndarray:
-        """How far the plane goes, (3)."""
+        """How far the plane goes, (2)."""
         return np.float32(0.75) * self.extents
 
     def clipped(self, z: np.ndarray) -> np.ndarray:
@@ -138,7 +124,7 @@ class Explorer:
         return (1 if self.latent_dim == 1 else rows), columns
 
     def plane(self, z: np.ndarray, across: int, up: int) -> np.ndarray:
-        """(3), with a mark at `z`."""
+        """(2), with a mark at `z`."""
         rows, columns = self.cells()
         axes = np.array([across, up])
         images = plane(self.params, z, axes, self.reach[axes], rows, columns)

@@ -4,16 +4,18 @@ Images are float32 [N, H, W, C] in [0, 1], latents `z` float32 [N, D]. Every fun
 `jit` and `vmap`, and raises a `TypeError` on a model that lacks the parts it needs.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from genjax.density import Density, standard_normal
 from genjax.types import MODELS, Model, Params, has, registered_name
 
 
-def _parts(model: Model, *names: str) -> Any:
+def with_parts(model: Model, *names: str) -> Any:
     """`model`, if it has methods of these names. Raises `TypeError` saying which models do."""
     if not has(model, *names):
         able = [name for name, cls in MODELS.items() if has(cls, *names)]
@@ -24,35 +26,63 @@ def _parts(model: Model, *names: str) -> Any:
     return model
 
 
+def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int = 500) -> Any:
+    """`function` of images [N, ...], `size` at a time: memory for many is never needed at once."""
+    count = len(images)
+    if count <= size:
+        return function(images)
+    missing = [(0, -count % size)] + [(0, 0)] * (images.ndim - 1)
+    padded = jnp.pad(images, missing, mode="edge").reshape(-1, size, *images.shape[1:])
+    parts = jax.lax.map(function, padded)
+    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:count], parts)
+
+
 @partial(jax.jit, static_argnames="num")
-def sample(params: Params, key: jax.Array, num: int = 64) -> jax.Array:
-    """`num` images drawn from the model: [num, H, W, C]."""
-    return params.model.sample(params, key, num)
+def sample(
+    params: Params,
+    key: jax.Array,
+    num: int = 64,
+    temperature: float | None = None,
+    density: Density | None = None,
+) -> jax.Array:
+    """`num` images drawn from the model: [num, H, W, C].
+
+    With a `temperature` or a `density` (`genjax.fit_density`) the images are decoded from latents
+    of that density, at that temperature: below 1 samples are more typical and less various.
+    """
+    if temperature is None and density is None:
+        return params.model.sample(params, key, num)
+    model = with_parts(params.model, "decode")
+    density = density or standard_normal(model.latent_dim)
+    return model.decode(
+        params, density.sample(key, num, 1.0 if temperature is None else temperature)
+    )
 
 
 @jax.jit
 def encode(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> their latents [N, D] (of a VAE, the means of q(z|x))."""
-    return _parts(params.model, "encode").encode(params, images)
+    model = with_parts(params.model, "encode")
+    return in_chunks(partial(model.encode, params), images)
 
 
 @jax.jit
 def decode(params: Params, z: jax.Array) -> jax.Array:
     """Latents [N, D] -> images [N, H, W, C] (where p(x|z) is a distribution, its mean)."""
-    return _parts(params.model, "decode").decode(params, z)
+    return with_parts(params.model, "decode").decode(params, z)
 
 
 @jax.jit
 def reconstruct(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> `decode` of their `encode`."""
-    model = _parts(params.model, "encode", "decode")
+    model = with_parts(params.model, "encode", "decode")
     return model.decode(params, model.encode(params, images))
 
 
 @jax.jit
 def score(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> the discriminator's score of each [N], higher for what looks real."""
-    return _parts(params.model, "score").score(params, images)
+    return with_parts(params.model, "score").score(params, images)
 
 
 def slerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:
@@ -91,15 +121,40 @@ def interpolate(
     return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
 
 
-@partial(jax.jit, static_argnames="num")
-def traverse(params: Params, z: jax.Array, extent: float = 3.0, num: int = 9) -> jax.Array:
-    """One latent [D], each of its dimensions in turn moved from -extent to extent.
+@jax.jit
+def shift(params: Params, z: jax.Array, direction: jax.Array, strengths: jax.Array) -> jax.Array:
+    """The images of latents [N, D] moved along a direction [D]: [N, num, H, W, C].
 
-    -> [D, num, H, W, C]: row d varies dimension d, the others stay as in `z`.
+    Column j shows z + strengths[j] * direction, such as a `genjax.attribute_vector`; of a negative
+    strength, the attribute is taken away. `strengths` is [num].
     """
-    values = jnp.linspace(-extent, extent, num)
-    moved = jax.vmap(lambda d: jax.vmap(lambda value: z.at[d].set(value))(values))
-    return jax.vmap(partial(decode, params))(moved(jnp.arange(z.shape[0])))
+    z = jax.vmap(lambda strength: z + strength * direction)(jnp.asarray(strengths))
+    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+
+
+@partial(jax.jit, static_argnames="num")
+def traverse(
+    params: Params,
+    z: jax.Array,
+    extent: float | jax.Array = 3.0,
+    num: int = 9,
+    *,
+    center: float | jax.Array = 0.0,
+    dimensions: jax.Array | None = None,
+) -> jax.Array:
+    """One latent [D], some of its dimensions in turn moved through center -/+ extent.
+
+    -> [M, num, H, W, C]: row m varies dimension `dimensions[m]` (of int [M]; all in order, if left
+    out), the others stay as in `z`. `extent` and `center` are one number or one a dimension, [D].
+    """
+    dimensions = jnp.arange(z.shape[0]) if dimensions is None else dimensions
+    extent, center = (jnp.broadcast_to(jnp.asarray(v), z.shape) for v in (extent, center))
+
+    def moved(d: jax.Array) -> jax.Array:
+        values = jnp.linspace(center[d] - extent[d], center[d] + extent[d], num)
+        return jax.vmap(lambda value: z.at[d].set(value))(values)
+
+    return jax.vmap(partial(decode, params))(jax.vmap(moved)(dimensions))
 
 
 @partial(jax.jit, static_argnames="num")

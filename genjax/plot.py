@@ -105,21 +105,38 @@ def _equally_high(left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
     return [left, gap, right]
 
 
-def save_strip(path: Path, rows: Sequence[ArrayLike], names: Sequence[str], num: int = 8) -> None:
-    """The first `num` images of each row [N, H, W, C], with its name written beside it."""
+def save_strip(
+    path: Path,
+    rows: Sequence[ArrayLike],
+    names: Sequence[str],
+    num: int = 8,
+    columns: Sequence[str] = (),
+    faint: Sequence[bool] = (),
+) -> None:
+    """The first `num` images of each row [N, H, W, C], with its name written beside it.
+
+    `columns` are names for the columns, written above; where `faint` is true, the row is pale and
+    its name grey. An image of nan is left white, as are the places of a shorter row.
+    """
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvases = [grid(np.asarray(row)[:num], num) for row in rows]
-    height, width = canvases[0].shape[:2]
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(8, 8 * height / width * len(rows)), squeeze=False
-    )
-    for axis, canvas, name in zip(axes[:, 0], canvases, names, strict=True):
-        axis.imshow(canvas, interpolation="nearest")
-        axis.set_xticks([]), axis.set_yticks([])
-        axis.set_frame_on(False)
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    faint = faint or [False] * len(rows)
+    images = np.ones((len(rows), num, *np.shape(rows[0])[1:]), np.float32)
+    for place, row, dim in zip(images, rows, faint, strict=True):
+        shown = np.nan_to_num(np.asarray(row, np.float32)[:num], nan=1.0)
+        place[: len(shown)] = 0.6 + 0.4 * shown if dim else shown
+    canvas = grid(images.reshape(-1, *images.shape[2:]), num)
+    height, width = canvas.shape[:2]
+    figure, axis = plt.subplots(figsize=(8, 8 * height / width))
+    axis.imshow(canvas, interpolation="nearest")
+    step_down, step_across = (height - _GAP) / len(rows), (width - _GAP) / num
+    axis.set_yticks(_GAP / 2 + step_down * (np.arange(len(rows)) + 0.5), names)
+    axis.set_xticks(_GAP / 2 + step_across * (np.arange(len(columns)) + 0.5), columns)
+    axis.tick_params(length=0, labelsize=9, top=False, labeltop=True, labelbottom=False)
+    axis.set_frame_on(False)
+    for label, dim in zip(axis.get_yticklabels(), faint, strict=True):
+        label.set_color("0.6" if dim else "black")
     _finish(figure, path)
 
 
@@ -180,9 +197,16 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
 
 
 def save_latent_scatter(
-    path: Path, z: ArrayLike, labels: ArrayLike, label_names: Sequence[str] = ()
+    path: Path,
+    z: ArrayLike,
+    labels: ArrayLike,
+    label_names: Sequence[str] = (),
+    axis_names: tuple[str, str] = ("$z_1$", "$z_2$"),
 ) -> None:
-    """Latents [N, 2] as dots, coloured by their labels [N]."""
+    """Latents [N, 2], or others projected on a plane, as dots coloured by their labels [N].
+
+    Axes without names have no numbers either.
+    """
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,18 +215,42 @@ def save_latent_scatter(
     colours = plt.get_cmap("tab10" if len(label_names) <= 10 else "tab20")
     for number in np.unique(classes):
         chosen = points[classes == number]
-        name = label_names[number] if label_names else None
         axis.scatter(
             chosen[:, 0],
             chosen[:, 1],
             s=3,
             color=colours(number % colours.N),
-            label=name,
+            label=label_names[number] if label_names else None,
             alpha=0.6,
         )
+        if label_names:  # in the middle of its dots, so that nobody has to match colours
+            text = axis.annotate(label_names[number], np.median(chosen, axis=0), ha="center")
+            text.set_bbox({"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1})
     if label_names:
         axis.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    axis.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    axis.set(xlabel=axis_names[0], ylabel=axis_names[1], aspect="equal")
+    if not any(axis_names):
+        axis.set(xticks=[], yticks=[])
+    _finish(figure, path)
+
+
+def save_latent_use(path: Path, use: Any) -> None:
+    """A bar for every latent of `genjax.latent_use`, in order; inactive ones are grey."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    order = np.asarray(use.order)
+    active, amounts = np.asarray(use.active)[order], np.asarray(use.amount)[order]
+    figure, axis = plt.subplots(figsize=(max(4, min(14, 0.28 * len(order))), 3))
+    bars = axis.bar(np.arange(len(order)), amounts, color="tab:blue", label="active")
+    for bar in (bar for bar, is_active in zip(bars, active, strict=True) if not is_active):
+        bar.set_color("0.7")
+    axis.set_xticks(np.arange(len(order)), order, rotation=90, fontsize=7)
+    for label, is_active in zip(axis.get_xticklabels(), active, strict=True):
+        label.set_color("black" if is_active else "0.7")
+    axis.set(xlabel="latent", ylabel=use.measure, title=f"{active.sum()} of {len(order)} active")
+    axis.margins(x=0.01)
+    axis.grid(alpha=0.3, axis="y")
     _finish(figure, path)
 
 

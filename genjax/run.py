@@ -6,6 +6,7 @@ checkpoints/    see `checkpoint`
 best.npz        the weights whose samples were nearest to the data, where that was measured
 result.json     the final figures; written last, so that its presence means "finished"
 figures/        the pictures
+explore/        the page of `make explore-...`
 progress/       samples of the same latents after chosen epochs
 """
 
@@ -71,7 +72,7 @@ def clear(folder: Path) -> None:
         raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
     for name in ("result.json", "metrics.jsonl", BEST):
         (folder / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "figures", "progress"):
+    for name in ("checkpoints", "explore", "figures", "progress"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
 

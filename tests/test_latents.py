@@ -65,6 +65,24 @@ def test_a_traversal_moves_one_latent_at_a_time(params):
     np.testing.assert_allclose(rows[1, 1], expected, atol=1e-6)
 
 
+def test_a_traversal_of_chosen_dimensions_around_their_own_centers(params):
+    z, center, extent = jnp.zeros(3), jnp.array([1.0, 2.0, 3.0]), jnp.array([0.1, 0.2, 0.3])
+    rows = genjax.traverse(params, z, extent, 3, center=center, dimensions=jnp.array([2, 0]))
+    assert rows.shape == (2, 3, 8, 8, 1)
+    expected = genjax.decode(params, jnp.array([[0.0, 0.0, 3.3], [0.9, 0.0, 0.0]]))
+    np.testing.assert_allclose(rows[0, 2], expected[0], atol=1e-6)
+    np.testing.assert_allclose(rows[1, 0], expected[1], atol=1e-6)
+
+
+def test_a_shift_adds_and_takes_away_a_direction(params, key):
+    z = jax.random.normal(key, (2, 3))
+    images = genjax.shift(params, z, jnp.array([1.0, 0.0, -1.0]), jnp.array([-1.0, 0.0, 0.5]))
+    assert images.shape == (2, 3, 8, 8, 1)
+    np.testing.assert_allclose(images[:, 1], genjax.decode(params, z), atol=1e-6)
+    moved = genjax.decode(params, z + jnp.array([-1.0, 0.0, 1.0]))
+    np.testing.assert_allclose(images[:, 0], moved, atol=1e-6)
+
+
 def test_the_manifold_lies_on_quantiles(key):
     params = small("vae", image_shape=(8, 8, 1), latent_dim=2).init(key)
     plane = genjax.manifold(params, 4)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from genjax import plot
+from genjax.aggregate import LatentUse
 
 
 def test_rounding_and_clipping():
@@ -52,3 +53,22 @@ def test_files(tmp_path):
     for path in tmp_path.rglob("*.png"):
         with Image.open(path) as image:
             assert np.asarray(image).std() > 0, path
+
+
+def test_a_strip_names_its_columns_and_pales_its_faint_rows(tmp_path):
+    rows = [np.zeros((3, 8, 8, 1)), np.zeros((2, 8, 8, 1))]  # the second is shorter
+    path = tmp_path / "strip.png"
+    plot.save_strip(path, rows, ["one", "two"], 3, ["a", "b", "c"], faint=[False, True])
+    shades, counts = np.unique(np.asarray(Image.open(path).convert("L")), return_counts=True)
+    black, pale = (counts[np.abs(shades - level) < 3].sum() for level in (0, 153))
+    assert black / pale == pytest.approx(3 / 2, rel=0.1)
+
+
+def test_the_bars_of_latents_that_are_not_active_are_grey(tmp_path):
+    def save(active):
+        use = LatentUse(np.ones(3), np.array(active), np.zeros(3), np.ones(3), "rate, nats")
+        plot.save_latent_use(tmp_path / "use.png", use)
+        pixels = np.asarray(Image.open(tmp_path / "use.png").convert("RGB"))
+        return np.mean(np.all(np.abs(pixels - np.array([31, 119, 180])) < 3, axis=-1))
+
+    assert save([True, False, False]) == pytest.approx(save([True, True, True]) / 3, rel=0.1)

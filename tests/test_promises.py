@@ -9,7 +9,7 @@ from conftest import blobs, small
 import genjax
 from genjax.configuration import Training
 from genjax.train import gradients, init_state
-from genjax.types import MODELS, Batch
+from genjax.types import MODELS, Batch, has
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]
 NAMES = sorted(MODELS)
@@ -64,6 +64,41 @@ def test_sampling_works_under_jit_and_vmap(name, key):
     np.testing.assert_allclose(together, np.stack(each), atol=1e-5)
     many = jax.vmap(small(name, image_shape=(8, 9, 3)).init)(keys)
     assert jax.vmap(lambda p, k: genjax.sample(p, k, 2))(many, keys).shape == (3, 2, 8, 9, 3)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if has(MODELS[n], "decode")])
+def test_walks_through_latents_work_under_jit_and_vmap(name, key):
+    params = small(name, image_shape=(8, 9, 3)).init(key)
+    keys = jax.random.split(key, 2)
+    images = genjax.sample(params, key, 3)
+
+    def walk(key):
+        z = genjax.invert(params, images, key, starts=2, steps=2)
+        warm = genjax.sample(params, key, 2, temperature=0.5)
+        return z, warm, genjax.shift(params, z, z[0], jnp.ones(2)), genjax.traverse(params, z[0])
+
+    together = jax.jit(jax.vmap(walk))(keys)
+    for one, many in zip(walk(keys[1]), together, strict=True):
+        np.testing.assert_allclose(one, many[1], rtol=1e-2, atol=1e-3)
+        assert np.all(np.isfinite(one))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if has(MODELS[n], "encode", "decode")])
+def test_what_an_encoder_makes_of_images_works_under_jit_and_vmap(name, key):
+    params = small(name, image_shape=(8, 9, 3)).init(key)
+    images = jax.random.uniform(key, (2, 7, 8, 9, 3))
+
+    def look(images):
+        use = genjax.latent_use(params, images, key)
+        return use.amount, use.scale, genjax.attribute_vector(params, images[:3], images[3:])
+
+    together = jax.jit(jax.vmap(look))(images)
+    for one, many in zip(look(images[1]), together, strict=True):
+        assert one.shape == (3,)
+        np.testing.assert_allclose(one, many[1], rtol=1e-3, atol=1e-4)
+    density = genjax.fit_density(params, images[0], key, num_components=2)
+    sample = jax.jit(jax.vmap(lambda k: genjax.sample(params, k, 2, 0.8, density)))
+    assert sample(jax.random.split(key, 3)).shape == (3, 2, 8, 9, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -93,17 +93,20 @@ def _guidance(explorer: Explorer) -> str:
     text = "Move a slider, or click on the plane, and see what the model decodes from the latents."
     if explorer.latent_dim > 2:
         text += " The plane moves two of them, and leaves the others as they are."
-    if explorer.rates is not None and explorer.latent_dim > 1:
-        text += " On top are the latents that tell most of an image (in nats)."
+    if explorer.use and explorer.latent_dim > 1:
+        text += f" On top are the latents that tell most of an image ({explorer.use.measure})."
     if explorer.latent_dim > SLIDERS:
         text += f" {SLIDERS} of the {explorer.latent_dim} latents have a slider."
     return text
 
 
 def name(explorer: Explorer, d: int) -> str:
-    if explorer.rates is None or explorer.active is None:
+    if explorer.use is None:
         return f"z[{d}]"
-    return f"z[{d}] · " + (f"{explorer.rates[d]:.1f} nats" if explorer.active[d] else "not in use")
+    unit = explorer.use.measure.split()[-1]
+    return f"z[{d}] · " + (
+        f"{explorer.use.amount[d]:.1f} {unit}" if explorer.use.active[d] else "not in use"
+    )
 
 
 def slider(explorer: Explorer, d: int, value: float) -> gr.Slider:

@@ -57,8 +57,8 @@ def _about(explorer: Explorer) -> str:
         f"A model of the kind *{registered_name(model)}*: from {explorer.latent_dim} numbers, the"
         f" latents, it makes a {colour} image of {height}x{width} pixels."
     )
-    if explorer.active is not None:
-        text += f" {explorer.active.sum()} of the latents are in use."
+    if explorer.use:
+        text += f" {explorer.use.active.sum()} of the latents are in use."
     return text
 
 

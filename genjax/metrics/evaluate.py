@@ -98,13 +98,13 @@ def _compare_with_factors(
     return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
 
 
-def _measure_samples(
-    params: Params, dataset: Dataset, key: jax.Array, judge: Judge | None, num: int, show: bool
+def measure_samples(
+    samples: jax.Array, dataset: Dataset, judge: Judge | None = None
 ) -> dict[str, Any]:
-    """The figures of `num` samples."""
-    key = jax.random.fold_in(key, _SAMPLES)
-    with progress_bar(total=num, desc="sampling", show=show) as bar:
-        samples = frechet.generated(params, key, num, bar.update)
+    """The figures of any samples, uint8 [N, H, W, C], beside `dataset`; `evaluate` explains them.
+
+    Such as those of `genjax.metrics.generated`, drawn at a temperature or from a fitted density.
+    """
     some, real = samples[:_MOST_FOR_FRECHET], frechet.some_images(dataset, _MOST_FOR_FRECHET)
 
     def distance(features: Callable[[jax.Array], np.ndarray]) -> float:
@@ -203,7 +203,10 @@ def evaluate(
         factors = {name: values[:count] for name, values in dataset.attributes.items()}
         result |= _compare_with_factors(codes, factors, progress)
     if num_generated:
-        result |= _measure_samples(params, dataset, key, judge, num_generated, progress)
+        key_samples = jax.random.fold_in(key, _SAMPLES)
+        with progress_bar(total=num_generated, desc="sampling", show=progress) as bar:
+            samples = frechet.generated(params, key_samples, num_generated, bar.update)
+        result |= measure_samples(samples, dataset, judge)
     result["record"] = {
         "model": to_json(model),
         "dataset": dataset.record() | {"num_images": count},

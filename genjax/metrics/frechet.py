@@ -17,6 +17,7 @@ itself. It falls with the number of images: compare at equal numbers.
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -86,21 +87,28 @@ def random_features(images: jax.Array) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames="num")
-def _quantised_samples(params: Params, key: jax.Array, *, num: int) -> jax.Array:
-    return jnp.round(255.0 * latents.sample(params, key, num)).astype(jnp.uint8)
+def _quantised_samples(params: Params, key: jax.Array, *, num: int, **how: Any) -> jax.Array:
+    return jnp.round(255.0 * latents.sample(params, key, num, **how)).astype(jnp.uint8)
 
 
 def generated(
-    params: Params, key: jax.Array, num: int, drawn: Callable[[int], object] = lambda _: None
+    params: Params,
+    key: jax.Array,
+    num: int,
+    drawn: Callable[[int], object] = lambda _: None,
+    **how: Any,
 ) -> jax.Array:
     """`num` samples as uint8 [num, H, W, C], as the data are stored; drawn a chunk at a time.
 
     The last chunk is cut, so the first of many samples are those of a smaller `num`. `drawn` is
-    told the number of samples after each chunk.
+    told the number of samples after each chunk. `how` is what else `genjax.sample` takes: a
+    temperature, a density.
     """
     chunks = []
     for number, start in enumerate(range(0, num, IMAGES_AT_ONCE)):
-        fresh = _quantised_samples(params, jax.random.fold_in(key, number), num=IMAGES_AT_ONCE)
+        fresh = _quantised_samples(
+            params, jax.random.fold_in(key, number), num=IMAGES_AT_ONCE, **how
+        )
         chunks.append(fresh.block_until_ready()[: num - start])
         drawn(len(chunks[-1]))
     return jnp.concatenate(chunks)
@@ -112,11 +120,12 @@ def some_images(dataset: Dataset, num: int) -> jax.Array:
     return dataset.images[order[:num]]
 
 
-def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Array], float]:
+def distance_to(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
     """A function `(params, key) -> d^2` that judges a model against `dataset`, often and cheaply.
 
     (1) in the features (3), between `num` samples and `num` images of the data set, the same at
-    every call (all, where it has fewer). Lower is better.
+    every call (all, where it has fewer). Lower is better. The function also takes what
+    `genjax.sample` takes beside them: a temperature, a density.
 
     Raises:
         UserError: where `num` or the number of images is below 2.
@@ -125,8 +134,9 @@ def distance_to(dataset: Dataset, num: int = 2000) -> Callable[[Params, jax.Arra
         raise UserError(f"num is {num}, but a Frechet distance needs at least 2 samples.")
     real = gaussian(random_features(some_images(dataset, num)))
 
-    def distance(params: Params, key: jax.Array) -> float:
+    def distance(params: Params, key: jax.Array, **how: Any) -> float:
         check_shape(params.model, dataset)
-        return frechet_distance(*gaussian(random_features(generated(params, key, num))), *real)
+        samples = generated(params, key, num, **how)
+        return frechet_distance(*gaussian(random_features(samples)), *real)
 
     return distance

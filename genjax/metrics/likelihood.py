@@ -11,6 +11,7 @@ Computed by logsumexp over the k draws, a chunk of draws and of images at a time
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from genjax.types import Params
 
@@ -47,11 +48,11 @@ def importance_weighted_nll(
     return jnp.log(num_samples) - total
 
 
-def is_active(posterior_means: np.ndarray) -> np.ndarray:
-    """(3): the means of q(z|x) of many images, [N, D] -> which latents are in use, bool [D]."""
-    return np.var(posterior_means, axis=0) > _ACTIVE
+def is_active(posterior_means: ArrayLike) -> jax.Array:
+    """(3): the means of q(z|x) of many images, [N, D] -> of each of the D latents, if in use."""
+    return jnp.var(jnp.asarray(posterior_means), axis=0) > _ACTIVE
 
 
-def active_units(posterior_means: np.ndarray) -> int:
-    """How many of the D latents are `is_active`."""
+def active_units(posterior_means: ArrayLike) -> int:
+    """(3): the means of q(z|x) of many images, [N, D] -> how many of the D latents are in use."""
     return int(np.sum(is_active(posterior_means)))
