@@ -107,7 +107,8 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("\nstopped. The same command goes on where it was.", file=sys.stderr)
         return 130
-    print(f"\n{text}\nmean ± standard deviation of {options.seeds}; {options.out}/traversals.png")
+    print(f"\n{text}\nmean ± standard deviation, seeds: {options.seeds}")
+    print(f"figure: {options.out / 'traversals.png'}")
     return 0
 
 
