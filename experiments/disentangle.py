@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import genjax
@@ -37,10 +38,11 @@ def traversal(params: Params, test_set: Dataset) -> np.ndarray:
 
     The image is that of the test set whose code is nearest to 0, the middle of the prior.
     """
-    codes = np.asarray(genjax.encode(params, test_set.images[:_ENCODED] / 255.0))
-    middle = codes[np.argmin(np.linalg.norm(codes, axis=1))]
-    used = np.argsort(-codes.var(axis=0))[:_MOST_LATENTS]
-    rows = genjax.traverse(params, jax.numpy.asarray(middle), extent=2.0, num=_STEPS)[used]
+    images = test_set.images[:_ENCODED] / np.float32(255)
+    codes = genjax.encode(params, images)
+    middle = codes[jnp.argmin(jnp.linalg.norm(codes, axis=1))]
+    used = genjax.latent_use(params, images, jax.random.key(0)).order[:_MOST_LATENTS]
+    rows = genjax.traverse(params, middle, 2.0, _STEPS, dimensions=used)
     return np.asarray(rows).reshape(-1, *test_set.image_shape)
 
 

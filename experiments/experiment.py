@@ -33,6 +33,8 @@ class Experiment:
     """Images of the test set that the model encodes to be measured at the end; 0 for all."""
     num_generated: int = 0
     """Samples that are measured at the end, also by a classifier of the data's classes."""
+    num_components: int = 0
+    """Gaussians in a mixture fitted to the codes, whose samples are measured too; 0 fits none."""
 
     def check(self) -> None:
         """Raises `UserError` on what cannot be trained with or measured."""
@@ -41,6 +43,11 @@ class Experiment:
             raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
         if self.num_images < 0:
             raise UserError(f"--num-images is {self.num_images}, but must be at least 0.")
+        if self.num_components < 0 or (self.num_components and not self.num_generated):
+            raise UserError(
+                f"--num-components is {self.num_components}, but must be 0, or at least 1 with"
+                " --num-generated samples to measure."
+            )
         if self.num_generated < 0 or self.num_generated == 1:
             raise UserError(
                 f"--num-generated is {self.num_generated}, but must be 0, or 2 or more."

@@ -10,6 +10,7 @@ import io
 import re
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from genjax.types import Params, UserError, has, registered_name
 
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
+_FITTED = 10_000  # training images whose codes a density is fitted to
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +54,12 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     model.check()
     training = experiment.training
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
-    key_run, key_show, key_test = jax.random.split(jax.random.key(experiment.seed), 3)
+    key_run, key_show, key_test, key_fit = jax.random.split(jax.random.key(experiment.seed), 4)
 
     run.start(out, model, training, train_set.record(), key_run, overwrite)
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
-        count = min(experiment.num_images or len(test_set), len(test_set))
-        asked = (experiment.num_samples, experiment.num_generated, count)
-        record = result.get("record", {})
-        measured = record.get("dataset", {}).get("num_images")
-        if (record.get("num_samples"), record.get("num_generated", 0), measured) == asked:
+        if _measured(result, test_set) == _asked(experiment, test_set):
             print(f"{out} is finished already. To train it anew: --overwrite.")
             return result
 
@@ -92,6 +90,8 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
         )
 
     result = measure(params)
+    if experiment.num_components and has(model, "encode"):
+        result |= _fitted(experiment, params, train_set, test_set, judge, key_fit)
     draw(out / "figures", params, test_set, key_show)
     if (out / run.BEST).exists():
         best = genjax.load(out / run.BEST)
@@ -104,8 +104,41 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
     }
     result |= seconds | {"expected": experiment.expected}
+    result["record"]["num_components"] = experiment.num_components
     write_json(out / "result.json", result)
     return result
+
+
+def _asked(experiment: Experiment, test_set: Dataset) -> tuple[int, ...]:
+    """What is to be measured: of the likelihood, of samples, of a fitted density."""
+    count = min(experiment.num_images or len(test_set), len(test_set))
+    return experiment.num_samples, count, experiment.num_generated, experiment.num_components
+
+
+def _measured(result: Mapping[str, Any], test_set: Dataset) -> tuple[int, ...]:
+    """What `result` holds of that; where it does not say, it is older than the choice."""
+    record = result.get("record", {})
+    count = record.get("dataset", {}).get("num_images", len(test_set))
+    later = (record.get(name, 0) for name in ("num_generated", "num_components"))
+    return record.get("num_samples", 0), count, *later
+
+
+def _fitted(
+    experiment: Experiment,
+    params: Params,
+    train_set: Dataset,
+    test_set: Dataset,
+    judge: metrics.Judge | None,
+    key: jax.Array,
+) -> dict[str, Any]:
+    """The figures of samples of a mixture fitted to the codes: `fitted_...`."""
+    key_fit, key_samples = jax.random.split(key)
+    images = train_set.images[:_FITTED] / np.float32(255)
+    density = genjax.fit_density(params, images, key_fit, experiment.num_components)
+    num = experiment.num_generated
+    samples = metrics.generated(params, key_samples, num, density=density)
+    figures = metrics.measure_samples(samples, test_set, judge)
+    return {f"fitted_{name}": value for name, value in figures.items()}
 
 
 def _judge(train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:

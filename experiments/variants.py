@@ -29,8 +29,9 @@ FIGURES = {
     "reconstruction_sharpness": "sharpness of reconstructions",
     "sharpness": "of samples",
     "frechet_classifier": "FCD of samples",
-    "least_share": "least class",
+    "fitted_frechet_classifier": "of a fitted mixture's",
     "confidence": "confidence",
+    "fitted_confidence": "of a fitted mixture's",
     "training_seconds": "seconds",
 }
 _EPOCHS = 6
@@ -47,6 +48,7 @@ def _variant(model: Model, like: str = "vae-mnist") -> Experiment:
         num_samples=5_000,
         num_images=500,
         num_generated=10_000,
+        num_components=20,
     )
 
 
