@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-import experiments.gan
-import experiments.vae  # noqa: F401  (they add their experiments to the table)
-import genjax
-from experiments.experiment import EXPERIMENTS
-from genjax import data
+from experiments import trained
+from experiments.named import EXPERIMENTS
 from genjax.data import Dataset
-from genjax.files import read_json
-from genjax.types import Params, UserError
+from genjax.types import UserError, has
 
 _CHANGES = 50  # of a slider, to measure
 
@@ -28,6 +24,8 @@ class Options:
     """The run's folder, or a file of weights; runs/NAME by default."""
     beside: Path | None = None
     """Another run, whose samples are shown beside."""
+    dataset: str | None = None
+    """The folder of images that the run was trained on, if it was."""
     port: int | None = None
     """By default the first free one from 7860 on."""
     host: str = "127.0.0.1"
@@ -38,20 +36,11 @@ class Options:
     """Only measure how soon a moved slider shows in the image, and end."""
 
 
-def load(path: Path, name: str) -> Params:
-    """The weights of a run. Raises `UserError` saying how to train it, where there is none."""
-    if path.exists():
-        return genjax.load(path)
-    remedy = f"`make train-{name}` makes it" if name in EXPERIMENTS else "give the path of one"
-    raise UserError(f"there is no trained run in {path.absolute()}: {remedy}.")
-
-
-def real_images(run: Path) -> Dataset | None:
+def real_images(place: Path, folder: str | None) -> Dataset | None:
     """The test set of the data that a run was trained on, if it can be found."""
-    config = (run if run.is_dir() else run.parent) / "config.json"
     try:
-        return data.load(read_json(config)["dataset"]["name"], "test")
-    except (UserError, KeyError) as error:
+        return trained.sets(place, folder)[1]
+    except UserError as error:
         print(f"the app has no real images to show: {error}")
         return None
 
@@ -81,14 +70,15 @@ def slider_seconds(address: str) -> list[float]:
 
 def open_app(name: str, options: Options) -> None:
     """Loads what is to be shown, and serves it until Ctrl-C."""
-    run = options.run or Path("runs") / name
-    params = load(run, name)
-    beside = load(options.beside, options.beside.name) if options.beside else None
+    place = trained.find(name, options.run)
+    params = trained.load(place)
+    other = trained.find(options.beside.name, options.beside) if options.beside else None
+    beside = trained.load(other) if other else None
     from genjax import app  # which needs gradio
 
-    dataset = real_images(run)
+    dataset = real_images(place, options.dataset) if has(params.model, "encode") else None
     page, address = app.launch(
-        params, dataset, beside, names=(run.name, options.beside.name if options.beside else ""),
+        params, dataset, beside, names=(place.name, other.name if other else ""),
         host=options.host, port=options.port, share=options.share, wait=False,
     )  # fmt: skip
     if options.measure:

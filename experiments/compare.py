@@ -65,7 +65,7 @@ def _summary(values: Sequence[float]) -> str:
     if not values:
         return "-"
     spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{spread}"
+    return f"{statistics.mean(values):.4g}{spread}"
 
 
 def main(

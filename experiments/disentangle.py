@@ -14,7 +14,8 @@ import numpy as np
 
 import genjax
 from experiments.compare import Options, main, run_of
-from experiments.experiment import EXPERIMENTS, Experiment
+from experiments.experiment import Experiment
+from experiments.named import EXPERIMENTS
 from experiments.sprites import NAMES
 from genjax import plot
 from genjax.data import Dataset

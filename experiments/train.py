@@ -18,12 +18,9 @@ import jax
 import numpy as np
 import tyro
 
-import experiments.gan
-import experiments.sprites
-import experiments.vae
-import experiments.vae_gan  # noqa: F401  (they add their experiments to the table)
 import genjax
-from experiments.experiment import EXPERIMENTS, Experiment
+from experiments.experiment import Experiment
+from experiments.named import EXPERIMENTS
 from genjax import metrics, plot, run
 from genjax.data import Dataset
 from genjax.files import read_json, replace_file, write_json
@@ -53,6 +50,11 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
     training = experiment.training
+    if experiment.num_components > min(_FITTED, len(train_set)):
+        raise UserError(
+            f"--num-components is {experiment.num_components}, but a density is fitted to"
+            f" {min(_FITTED, len(train_set)):,} images."
+        )
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
     key_run, key_show, key_test, key_fit = jax.random.split(jax.random.key(experiment.seed), 4)
 
@@ -79,7 +81,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     )
 
     def measure(params: Params) -> dict[str, Any]:
-        return genjax.evaluate(
+        figures = genjax.evaluate(
             params,
             test_set,
             key_test,
@@ -88,10 +90,11 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             num_generated=experiment.num_generated,
             judge=judge,
         )
+        if experiment.num_components and has(model, "encode"):
+            figures |= _fitted(experiment, params, train_set, test_set, judge, key_fit)
+        return figures
 
     result = measure(params)
-    if experiment.num_components and has(model, "encode"):
-        result |= _fitted(experiment, params, train_set, test_set, judge, key_fit)
     draw(out / "figures", params, test_set, key_show)
     if (out / run.BEST).exists():
         best = genjax.load(out / run.BEST)
@@ -207,7 +210,10 @@ def main(arguments: list[str]) -> int:
         if not isinstance(value, float | int) or term.endswith(("_sem", "seconds")):
             continue
         plus_minus = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
-        print(f"{term:26} {value:12.4g}{plus_minus}" + (f" {best[term]:16.4g}" if best else ""))
+        print(
+            f"{term:26} {value:12.4g}{plus_minus}"
+            + (f" {best[term]:16.4g}" if term in best else "")
+        )
     print(f"expected by default        {result['expected']}")
     print(f"seconds                    {result['seconds']:.0f}")
     print(f"figures                    {out / 'figures'}")

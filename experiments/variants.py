@@ -14,7 +14,8 @@ import numpy as np
 
 import genjax
 from experiments.compare import Options, main, run_of
-from experiments.experiment import EXPERIMENTS, Experiment
+from experiments.experiment import Experiment
+from experiments.named import EXPERIMENTS
 from genjax import plot
 from genjax.models import VAE, Autoencoder
 from genjax.types import Model
@@ -27,11 +28,11 @@ FIGURES = {
     "reconstruction_error": "squared error a pixel",
     "reconstruction_feature_error": "error of features",
     "reconstruction_sharpness": "sharpness of reconstructions",
-    "sharpness": "of samples",
-    "frechet_classifier": "FCD of samples",
-    "fitted_frechet_classifier": "of a fitted mixture's",
+    "sharpness": "sharpness of samples",
+    "frechet_classifier": "FCD",
+    "fitted_frechet_classifier": "FCD, fitted mixture",
     "confidence": "confidence",
-    "fitted_confidence": "of a fitted mixture's",
+    "fitted_confidence": "confidence, fitted mixture",
     "training_seconds": "seconds",
 }
 _EPOCHS = 6
@@ -56,10 +57,10 @@ VARIANTS = {
     "autoencoder": _variant(Autoencoder()),
     "vae": _variant(VAE()),
     "warm-up": _variant(VAE(warmup=0.3)),
-    "beta-vae 4": _variant(VAE(beta=4.0)),
-    "capacity 25": _variant(VAE(beta=10.0, capacity=25.0, warmup=0.5)),
-    "beta-tcvae 4": _variant(VAE(beta=4.0, beta_weighs="total_correlation")),
-    "iwae 5": _variant(VAE(importance_samples=5)),
+    "beta-vae-4": _variant(VAE(beta=4.0)),
+    "capacity-25": _variant(VAE(beta=10.0, capacity=25.0, warmup=0.5)),
+    "beta-tcvae-4": _variant(VAE(beta=4.0, beta_weighs="total_correlation")),
+    "iwae-5": _variant(VAE(importance_samples=5)),
     "vae-gan": _variant(EXPERIMENTS["vae-gan-mnist"].model, "vae-gan-mnist"),
 }
 

@@ -6,7 +6,7 @@
 (3) loc_d, scale_d: mean and standard deviation of the aggregate posterior,
     scale_d^2 = Var_n(E[z_d|x_n]) + 1/N sum_n Var[z_d|x_n]
 (4) a       = mean z of images with an attribute - mean z of those without
-                                                        (Larsen et al. 2016, arXiv:1512.09300, 4.2)
+                                                      (Larsen et al. 2016, arXiv:1512.09300, 4.1.1)
 (5) PCA     : z projected on the eigenvectors of its covariance of the largest eigenvalues
 
 All but `fit_density` and `tsne`, which call scikit-learn on the host, work under `jit` and `vmap`.
@@ -49,8 +49,8 @@ class LatentUse:
 
     @property
     def order(self) -> jax.Array:
-        """The latents, int [D], the one that carries most first."""
-        return jnp.argsort(-self.amount)
+        """The latents, int [D], the one that carries most first, those not in use last."""
+        return jnp.lexsort((-self.amount, ~self.active))
 
 
 def _posteriors(params: Params, images: jax.Array, key: jax.Array) -> Normal:
@@ -135,7 +135,9 @@ def pca(z: jax.Array, num: int = 2) -> tuple[jax.Array, jax.Array]:
     variances, vectors = jnp.linalg.eigh(centred.T @ centred / len(z))
     first = vectors[:, ::-1][:, :num]
     largest = jnp.take_along_axis(first, jnp.argmax(jnp.abs(first), axis=0)[None], axis=0)
-    return centred @ (first * jnp.sign(largest)), variances[::-1][:num] / jnp.sum(variances)
+    return centred @ (first * jnp.sign(largest)), variances[::-1][:num] / jnp.maximum(
+        jnp.sum(variances), 1e-12
+    )
 
 
 def tsne(z: ArrayLike, key: jax.Array) -> np.ndarray:

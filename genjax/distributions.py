@@ -9,7 +9,7 @@ are its event, so `log_prob` and `kl_divergence` sum over everything but the fir
 (3) KL(N(mu, sigma) || N(0, 1))      = (mu^2 + sigma^2 - 1) / 2 - log sigma
                 (Kingma & Welling 2014, arXiv:1312.6114, appendix B)
 (4) TC(q)                            = KL(q(z) || prod_d q(z_d)),  q(z) = 1/N sum_n q(z|x_n)
-                the total correlation (Chen et al. 2018, arXiv:1802.04942, section 3)
+                the total correlation (Chen et al. 2018, arXiv:1802.04942, equation 2)
 """
 
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def kl_to_standard_normal(q: Normal) -> jax.Array:
 def total_correlation(q: Normal, z: jax.Array) -> jax.Array:
     """(4), nats, of q(z|x_n) over z [N, D], estimated at a draw z_n of each; q(z) is their mean.
 
-    Chen et al. 2018, section 4.1, divide by the number of all data where here stands N, which
+    Chen et al. 2018, section 3.1, divide each mean of N terms by the number of all data too, which
     moves the estimate by a constant and leaves its gradient as it is.
     """
     pairs = Normal(q.loc[None], q.scale[None]).log_density(z[:, None])  # [N, N, D]: z_i under q_j

@@ -17,13 +17,13 @@ from PIL import Image
 
 import genjax
 from experiments import app as command
-from genjax.explorer import Explorer, large
 from genjax.types import UserError
 
 pytest.importorskip("gradio")
 httpx = pytest.importorskip("httpx")
 
 from genjax import app  # noqa: E402
+from genjax.app.explorer import Explorer, large  # noqa: E402
 
 
 def initial(name="vae", image_shape=(8, 8, 1), latent_dim=3):
@@ -139,9 +139,9 @@ def test_without_gradio_it_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["vae-mnist", "--run", "nowhere"], "`make train-vae-mnist` makes it"),
-        (["mine", "--run", "nowhere"], "give the path of one"),
-        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "`make train-dcgan-mnist`"),
+        (["vae-mnist"], "Train it: make train-vae-mnist"),
+        (["vae-mnist", "--run", "nowhere"], "no run in nowhere or runs/nowhere"),
+        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "Train it: make train-dcgan"),
     ],
 )
 def test_a_run_that_is_not_there(arguments, message, tmp_path, capsys, monkeypatch):

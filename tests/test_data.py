@@ -598,7 +598,7 @@ def test_mixed_kinds(tmp_path):
     save(tmp_path / "wide.jpg", np.zeros((20, 90, 3), np.uint8))
     dataset = data.from_folder(tmp_path, 8)
     assert dataset.images.shape == (5, 8, 8, 3)
-    assert (dataset.split, dataset.name, dataset.label_names) == ("all", tmp_path.name, ())
+    assert (dataset.split, dataset.name, dataset.label_names) == ("all", f"{tmp_path.name}/", ())
     assert not np.asarray(dataset.labels).any()
     np.testing.assert_array_equal(dataset.images[2, ..., 0], GREY)  # bits cmyk grey palette wide
     np.testing.assert_array_equal(dataset.images[0, ..., 2], (GREY > 100) * 255)

@@ -1,6 +1,7 @@
 """The page on a run's latent space."""
 
 import base64
+import html
 import re
 from io import BytesIO
 
@@ -11,8 +12,9 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from experiments import explore
-from experiments.page import Section, page
+from experiments import trained
+from experiments.explore import __main__ as explore
+from experiments.explore.html import Section, page
 from genjax.configuration import Training
 
 
@@ -27,7 +29,7 @@ def train(tmp_path, monkeypatch):
             small(name, **fields), data, jax.random.key(0), Training(epochs=1, batch_size=16),
             out=folder, progress=False,
         )  # fmt: skip
-        monkeypatch.setattr(explore, "_data", lambda config, dataset: (data, data))
+        monkeypatch.setattr(trained, "sets", lambda place, folder: (data, data))
         return folder
 
     return train
@@ -55,15 +57,15 @@ def test_a_page_shows_what_the_models_parts_allow(name, latent_dim, expected, tr
     folder = train(name, latent_dim=latent_dim)
     assert explore.main(["mine", "--run", str(folder)]) == 0
     index = folder / "explore" / "index.html"
-    assert capsys.readouterr().out.strip() == str(index)
+    assert str(index) in capsys.readouterr().out
     assert {path.stem for path in index.parent.glob("*.png")} == expected
     shown = pictures(index)
     assert len(shown) == len(expected)
     assert all(np.asarray(picture.convert("L")).std() > 1 for picture in shown)
-    html = index.read_text()
-    assert not re.findall(r'src="(?!data:)', html)  # one file, nothing beside it
-    assert set(re.findall(r'<section id="(\w+)"', html)) == expected
-    assert html.count("<pre>") == len(expected) + 1
+    text = index.read_text()
+    assert not re.findall(r'src="(?!data:)', text)  # one file, nothing beside it
+    assert set(re.findall(r'<section id="(\w+)"', text)) == expected
+    assert text.count("<pre>") == len(expected) + 1
 
 
 def test_images_without_labels_are_explored_too(train):
@@ -74,14 +76,27 @@ def test_images_without_labels_are_explored_too(train):
     assert not (index.parent / "attributes.png").exists()
 
 
+@pytest.mark.parametrize("name", ["vae", "gan"])
+def test_the_code_on_the_page_runs(name, train):
+    """All of it, but that the data are those of the test."""
+    data = blobs(60)
+    index = explore.explore(train(name, data, latent_dim=2))
+    found = re.findall(r"<pre>(.*?)</pre>", index.read_text(), re.S)
+    head, *snippets = (html.unescape(code) for code in found)
+    head = re.sub("train, test = .*", "train = test = data", head)
+    for snippet in snippets:
+        exec(f"{head}\n{snippet}", {"data": data})
+
+
 def test_a_run_that_does_not_exist_says_how_to_train_it(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert explore.main(["vae-mnist"]) == 1
-    assert "make train-vae-mnist" in capsys.readouterr().err
+    for name in ("vae-mnist", "vae-gan-mnist", "vae-sprites"):
+        assert explore.main([name]) == 1
+        assert f"make train-{name}" in capsys.readouterr().err
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "config.json").write_text("{}")
     assert explore.main(["vae-mnis"]) == 1
-    message = capsys.readouterr().err
-    assert "no experiment 'vae-mnis'" in message
-    assert "vae-mnist-2d" in message
+    assert "there are: mine." in capsys.readouterr().err
 
 
 def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkeypatch):
@@ -89,19 +104,28 @@ def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkey
     monkeypatch.undo()
     assert explore.main(["mine", "--run", str(folder)]) == 1
     assert "--dataset PATH" in capsys.readouterr().err
-    (tmp_path / "photos").mkdir()
+    (tmp_path / "mnist").mkdir()  # the name of no data set, but of a folder
     for i, image in enumerate(np.asarray(blobs(40).images)):
-        Image.fromarray(image[..., 0]).save(tmp_path / "photos" / f"{i}.png")
-    _, test_set = explore._data(
-        genjax.run.read_json(folder / "config.json"), str(tmp_path / "photos")
-    )
+        Image.fromarray(image[..., 0]).save(tmp_path / "mnist" / f"{i}.png")
+    _, test_set = trained.sets(folder, str(tmp_path / "mnist"))
     assert test_set.images.shape == (4, 8, 8, 1)
+    assert test_set.name not in genjax.data.NAMES
+
+
+def test_of_a_game_the_best_weights_are_taken(train):
+    folder = train("gan")
+    assert trained.weights(folder) == folder
+    best = small("gan", image_shape=(8, 8, 1)).init(jax.random.key(9))
+    genjax.save(folder / "best.npz", best)
+    loaded = trained.load(folder)
+    for ours, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(best), strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_text_is_escaped(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
     section = Section("a", "A & B", tmp_path / "a.png", "one\ntwo <b>", "f(x) < 1")
-    html = page("t", {"model": "<vae>"}, "x", [section])
-    assert "<p>one</p>\n<p>two &lt;b&gt;</p>" in html
-    assert "f(x) &lt; 1" in html
-    assert "&lt;vae&gt;" in html
+    text = page("t", {"model": "<vae>"}, "x", [section])
+    assert "<p>one</p>\n<p>two &lt;b&gt;</p>" in text
+    assert "f(x) &lt; 1" in text
+    assert "&lt;vae&gt;" in text

@@ -8,9 +8,13 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from genjax import explorer, plot
-from genjax.explorer import Explorer
+from genjax import plot
 from genjax.types import UserError
+
+pytest.importorskip("gradio")
+
+from genjax.app import explorer
+from genjax.app.explorer import Explorer
 
 
 def explored(name="vae", image_shape=(8, 8, 1), latent_dim=3) -> Explorer:

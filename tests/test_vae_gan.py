@@ -57,7 +57,7 @@ def test_the_losses_are_those_of_the_paper(fakes, key):  # (3) to (8)
     rec = jnp.mean(jnp.sum((features - real) ** 2, axis=(1, 2, 3)) / 2)  # (4)
     pairs = {"both": [f, f_p], "samples": [f_p], "reconstructions": [f]}[fakes]
     loss = ADVERSARIAL["non_saturating"]
-    np.testing.assert_allclose(terms["distortion"], rec, rtol=1e-4)
+    np.testing.assert_allclose(terms["feature_error"], rec, rtol=1e-4)
     np.testing.assert_allclose(values["encoder"], 2.0 * prior + rec, rtol=1e-4)  # (6)
     generator = np.mean([np.mean(loss.generator(r, fake)) for fake in pairs])
     np.testing.assert_allclose(values["decoder"], 0.3 * rec + 0.7 * generator, rtol=1e-4)  # (7)
@@ -154,7 +154,7 @@ def test_features_are_taken_before_normalisation_and_statistics_kept(norm, key):
     [
         ({"gamma": -1.0}, "gamma"),
         ({"adversarial": -1.0}, "adversarial"),
-        ({"importance_samples": 5}, "no bound"),
+        ({"importance_samples": 5}, "on no bound"),
         ({"feature_layer": 7}, "discriminator has 2"),
     ],
 )

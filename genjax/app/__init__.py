@@ -4,8 +4,8 @@
     genjax.app.launch(genjax.load("runs/vae-mnist"), genjax.data.load("mnist", "test"))
 
 Works in a browser and in a notebook, without a network. Needs gradio, which nothing else in genjax
-does; the pictures come from `genjax.explorer`. What the page offers follows from the parts that the
-model has.
+does; the pictures come from `genjax.app.explorer`. What the page offers follows from the parts that
+the model has.
 """
 
 from genjax.app.page import build, launch

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from genjax.app.components import SOON, gr, key_of, picture
-from genjax.explorer import Explorer, large
+from genjax.app.explorer import Explorer, large
 
 SLIDERS = 32  # at most
 
@@ -69,7 +69,7 @@ def tab(explorer: Explorer) -> None:
 
     def go_to_real(across: int, up: int) -> list:
         image = explorer.real(_unforeseen())
-        return go(explorer.encode(image), across, up, image)
+        return go(explorer.clipped(explorer.encode(image)), across, up, image)
 
     def go_to_zero(across: int, up: int) -> list:
         return go(np.zeros_like(first), across, up)

@@ -4,8 +4,8 @@ import os
 
 from genjax.app import latents, samples, ways
 from genjax.app.components import STYLE, gr, theme
+from genjax.app.explorer import Explorer
 from genjax.data import Dataset
-from genjax.explorer import Explorer
 from genjax.files import enable_compilation_cache
 from genjax.types import Params, UserError, registered_name
 

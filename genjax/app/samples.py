@@ -2,7 +2,7 @@
 
 from genjax import plot
 from genjax.app.components import SOON, gr, key_of, picture
-from genjax.explorer import Explorer
+from genjax.app.explorer import Explorer
 
 
 def tab(explorers: list[Explorer], titles: list[str]) -> None:

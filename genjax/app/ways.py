@@ -6,7 +6,7 @@ import numpy as np
 
 from genjax import plot
 from genjax.app.components import SOON, gr, key_of, picture
-from genjax.explorer import Explorer, large
+from genjax.app.explorer import Explorer, large
 
 _REAL, _DRAWING, _RANDOM = "a real image", "a drawing", "a random draw"
 _SHEET = 280  # pixels a side, to draw on

@@ -57,7 +57,7 @@ def from_folder(
 
     labels, label_names = _labels(folder, paths)
     decoded = Decoded(images, labels, f"{len(images)} images in the folder {folder.absolute()}")
-    return on_device(folder.absolute().name, "all", decoded, label_names)
+    return on_device(f"{folder.absolute().name}/", "all", decoded, label_names)
 
 
 def _check_size(image_size: int | tuple[int, int]) -> tuple[int, int]:

@@ -72,6 +72,12 @@ def _measure_all(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _sharpness(images: jax.Array) -> np.ndarray:
+    """Of uint8 [N, H, W, C], a chunk at a time: [N]."""
+    parts = chunks(len(images), frechet.IMAGES_AT_ONCE)
+    return np.concatenate([sharpness(images[i] / np.float32(255))[:real] for i, real in parts])
+
+
 def _ratio(values: Any, others: Any) -> float:
     """Of the means; of images without any contrast, 0."""
     return float(np.mean(values) / max(np.mean(others), 1e-12))
@@ -112,7 +118,7 @@ def measure_samples(
         return frechet.frechet_distance(*gaussians[0], *gaussians[1])
 
     result: dict[str, Any] = {
-        "sharpness": _ratio(*(sharpness(x / np.float32(255)) for x in (some, real))),
+        "sharpness": _ratio(*(_sharpness(x) for x in (some, real))),
         "frechet_random_features": distance(frechet.random_features),
     }
     if judge and not judge.stacked:

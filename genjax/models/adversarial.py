@@ -94,8 +94,8 @@ class Judged(Model):
         params: Params,
         x: jax.Array,
         fake: jax.Array,
-        f: jax.Array,
         r: jax.Array,
+        f: jax.Array,
         u: jax.Array,
     ) -> Game:
         """(4), (5) and the terms worth watching, of the images [B, H, W, C] in [-1, 1] x and fake
@@ -213,7 +213,7 @@ class AdversarialModel(Judged):
         fake, generator_stats = self.apply_training(params, "generator", z)  # (2)
         r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
         f, _ = self.apply_training(params, "discriminator", fake)
-        game = self.game(params, x, fake, f, r, u)  # (4), (5)
+        game = self.game(params, x, fake, r, f, u)  # (4), (5)
         stats = {"generator": generator_stats, "discriminator": discriminator_stats}
         return (
             {"discriminator": game.discriminator, "generator": game.generator},

@@ -79,11 +79,11 @@ class VAE(Autoencoder):
                 "capacity holds the rate, and beta_weighs total_correlation a part of it: leave one"
                 " of them out."
             )
-        weighted = self.beta != 1 or self.capacity or self.warmup
+        weighted = self.beta != 1 or self.beta_weighs != "rate" or self.capacity or self.warmup
         if self.importance_samples > 1 and weighted:
             raise UserError(
-                "with importance_samples the loss has no rate to weigh: leave beta, capacity and"
-                " warmup out."
+                "with importance_samples the loss has no rate to weigh: leave beta, beta_weighs,"
+                " capacity and warmup out."
             )
 
     @property

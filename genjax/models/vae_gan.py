@@ -7,17 +7,18 @@
                                             discriminator's layer l, summed     equations 7, 8
 (5) L_GAN  = log D(x) + log(1 - D(x~)) + log(1 - D(x_p))                           equation 9
 (6) encoder        minimises  beta L_prior + L_rec
-(7) decoder        minimises  gamma L_rec - L_GAN                       algorithm 1; section 3.1
+(7) decoder        minimises  gamma L_rec - L_GAN             algorithm 1; section 2.3
 (8) discriminator  minimises  -L_GAN
 
 Each loss moves its own player alone: what (5) says of the images never reaches the encoder, and (4)
 never reaches the discriminator, which would otherwise make images alike by seeing nothing.
 
-Here L_GAN may be any of the pairs in `genjax.losses`; the halves of (5) that concern x~ and x_p
-weigh 1/2 each, so that real and generated images weigh the same. With `similarity` "pixels", L_rec
-is the VAE's distortion, and with `adversarial` 0 and `gamma` 1 the model is the VAE. Not taken over
-from the authors' code: skipping the update of a player who is far ahead; the penalty `r1` keeps the
-discriminator near.
+The encoder sees what the VAE's does, binary images where the likelihood is Bernoulli; x in (4) and
+(5) is the image as it is. L_GAN may be any of the pairs in `genjax.losses`; the halves of (5) that
+concern x~ and x_p weigh 1/2 each, so that real and generated images weigh the same. With
+`similarity` "pixels", L_rec is the VAE's distortion, and with `adversarial` 0 and `gamma` 1 the
+model is the VAE. Not taken over from the authors' code: skipping the update of a player who is far
+ahead; the penalty `r1` keeps the discriminator near.
 """
 
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ class VAEGAN(VAE, Judged):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}, but must be at least 0.")
         if self.importance_samples > 1:
-            raise UserError("a VAE-GAN has no bound on the likelihood: leave importance_samples 1.")
+            raise UserError("a VAE-GAN is trained on no bound: leave importance_samples at 1.")
         layers = len(doubled_widths(self.discriminator_width, self.image_shape))
         if self.feature_layer > layers:
             raise UserError(
@@ -127,7 +128,7 @@ class VAEGAN(VAE, Judged):
             rec = jnp.mean(self.distortion(params, drawn.x, z))
         fakes = {"reconstructions": (reconstructed, f), "samples": (sampled, f_p)}
         games = [  # (5); the terms shown are those of the last, the samples where there are any
-            self.game(params, real, *fakes[name], r=r, u=drawn.u)
+            self.game(params, real, fakes[name][0], r, fakes[name][1], drawn.u)
             for name in (fakes if self.fakes == "both" else [self.fakes])
         ]
         of_generator = jnp.mean(jnp.stack([game.generator for game in games]))
@@ -137,7 +138,9 @@ class VAEGAN(VAE, Judged):
             "decoder": self.gamma * rec + self.adversarial * of_generator,  # (7)
             "discriminator": of_discriminator,  # (8)
         }, (
-            {"distortion": rec} | terms | games[-1].terms,
+            {"feature_error" if self.similarity == "features" else "distortion": rec}
+            | terms
+            | games[-1].terms,
             {"discriminator": stats} if stats else {},
         )
 

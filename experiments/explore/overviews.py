@@ -6,7 +6,7 @@ from pathlib import Path
 import jax.numpy as jnp
 
 import genjax
-from experiments.explored import Explored, figure
+from experiments.explore.figures import Explored, figure
 from genjax import metrics, plot
 
 _PROJECTED = 1_500  # latents, by t-SNE
@@ -57,8 +57,9 @@ def _draw_samples(explored: Explored, path: Path, ways: Sequence[tuple[str, dict
         rows.append(genjax.sample(explored.params, explored.key_of("samples"), 12, **how))
     plot.save_strip(path, [*rows, explored.images[:12]], [*names, "test images"], 12)
     return (
-        "The distance is the Fréchet distance between 2,000 samples and as many test images in the"
-        " features of a random network; lower is nearer, and comparable only with itself."
+        "The distance is the Fréchet distance between 2,000 samples and"
+        f" {min(2_000, len(explored.test_set)):,} test images in the features of a random network;"
+        " lower is nearer, and comparable only with itself."
     )
 
 
@@ -138,9 +139,7 @@ def _coloured(explored: Explored) -> str:
 
 @figure(
     "Test images, and the nearest that the model can make",
-    """genjax.reconstruct(params, images)  # where there is an encoder
-z = genjax.invert(params, images, key)
-genjax.decode(params, z)""",
+    """genjax.decode(params, genjax.invert(params, images[:12], key))""",
     "decode",
 )
 def inversion(explored: Explored, path: Path) -> str:
@@ -155,14 +154,15 @@ def inversion(explored: Explored, path: Path) -> str:
     plot.save_strip(path, rows, names, 12)
     length, typical = float(jnp.mean(jnp.linalg.norm(z, axis=1))), explored.model.latent_dim**0.5
     encoded = (
-        " Above them the decoded latents that the encoder gives in one pass. Where inversion comes"
-        " nearer, the encoder could find better latents than it does."
+        " Above them the decoded latents that the encoder gives in one pass, which may have any"
+        " length."
         if explored.encodes
         else " What cannot be found again is what the generator cannot make."
     )
     return (
-        "Below the test images those of the latents that gradient descent on the squared error"
-        f" found, the best of four starts.{encoded}\nThe error is the mean square a pixel, of"
+        "Below the test images those of the latents that gradient descent found, the best of four"
+        " starts: on the squared error, and on a term that keeps latents as long as N(0, I)'s."
+        f"{encoded}\nThe error is the mean square a pixel, of"
         f" images in [0, 1]. The latents found have a mean length of {length:.1f}; those of N(0, I)"
         f" one of about {typical:.1f}."
     )

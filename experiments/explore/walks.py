@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
-from experiments.explored import Explored, figure
+from experiments.explore.figures import Explored, figure
 from genjax import plot
 
 _SHARES = np.linspace(0.0, 1.0, 8)  # of the way of an interpolation
@@ -44,8 +44,8 @@ genjax.traverse(params, z[0], 3 * use.scale, center=use.loc, dimensions=use.orde
 def traversal(explored: Explored, path: Path) -> str:
     use = explored.use
     order, active = np.asarray(use.order), np.asarray(use.active)
-    used, unused = order[active[order]][:16], order[~active[order]][:2]
-    chosen = np.concatenate([used, unused])
+    unused = order[active.sum() :][:2]
+    chosen = np.concatenate([order[: active.sum()][:16], unused])
     rows = genjax.traverse(
         explored.params,
         explored.z[0],
@@ -168,8 +168,9 @@ class Contrast:
 
 @figure(
     "Adding and taking away",
-    """a_to_b = genjax.attribute_vector(params, images[labels == b], images[labels == a])
-genjax.shift(params, genjax.encode(params, images), a_to_b, jnp.linspace(-1, 1.5, 6))""",
+    """a, b = jnp.unique(labels)[:2]  # or a data set's test.attributes in place of the labels
+a_to_b = genjax.attribute_vector(params, images[labels == b], images[labels == a])
+genjax.shift(params, z[:2], a_to_b, jnp.linspace(-1, 1.5, 6))""",
     "encode",
     "decode",
     when=lambda explored: bool(_contrasts(explored)),
@@ -205,7 +206,7 @@ def _contrasts(explored: Explored) -> list[Contrast]:
         if low < high:
             without, having = values[:count] <= low, values[:count] >= high
             ends = np.flatnonzero(without)[:_MEANT], np.flatnonzero(having)[:_MEANT]
-            found.append(Contrast(name, *ends))
+            found.append(Contrast(f"{name}: low → high", *ends))
     if found or not explored.label_names:
         return found[:_CONTRASTS]
     z, labels, label_names = np.asarray(explored.z), explored.labels, explored.label_names

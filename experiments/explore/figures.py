@@ -43,12 +43,12 @@ class Explored:
     def encodes(self) -> bool:
         return has(self.model, "encode")
 
-    @property
+    @cached_property
     def images(self) -> jax.Array:
         """Of the test set, float32 [N, H, W, C]."""
         return self.test_set.images[:_IMAGES] / 255.0
 
-    @property
+    @cached_property
     def known_images(self) -> jax.Array:
         """Of the training set, float32 [N, H, W, C]."""
         return self.train_set.images[:_IMAGES] / 255.0

@@ -1,6 +1,6 @@
 """What the app shows of a trained model, as pictures; nothing here knows the page.
 
-(1) extent_d = max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved, to either side
+(1) extent_d = ceil max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved either way
 (2) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
                of a latent 3/4 of its extent; every cell shows the image of its centre
 
@@ -76,7 +76,7 @@ class Explorer:
         z = np.asarray(latents.encode(self.params, images))
         self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
         use = jax.tree.map(np.asarray, latent_use(self.params, images, jax.random.key(0)))
-        self.use, self.order = use, np.lexsort((-use.amount, ~use.active)).tolist()
+        self.use, self.order = use, np.asarray(use.order).tolist()
 
     @property
     def reach(self) -> np.ndarray:
@@ -97,7 +97,7 @@ class Explorer:
 
     def encode(self, image: np.ndarray) -> np.ndarray:
         """An image [H, W, C] -> its z."""
-        return self.clipped(np.asarray(latents.encode(self.params, image[None]))[0])
+        return np.asarray(latents.encode(self.params, image[None]))[0]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """-> an image [H, W, C]."""
@@ -156,8 +156,8 @@ class Explorer:
         return plot.grid(latents.sample(self.params, key, _SAMPLES))
 
     def ways(self, key: jax.Array) -> np.ndarray:
-        """Ways between pairs of draws from the prior, a row each."""
-        start, end = jax.random.normal(key, (2, _WAYS, self.latent_dim))
+        """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
+        start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, _WAYS, self.latent_dim))
         images = latents.interpolate(self.params, start, end, _STEPS)
         return plot.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
 

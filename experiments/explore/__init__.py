@@ -1,0 +1,1 @@
+"""A page on the latent space of a trained run."""
