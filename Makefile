@@ -7,7 +7,7 @@ READY := .venv/.ready
 RUN := .venv/bin/python
 
 help: ## list what can be made
-	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options of a train-* or explore-*)'
+	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options)'
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 # The environment: made again only when what it is made from changes.
@@ -34,10 +34,10 @@ format: $(READY) ## put the code into shape
 bench: $(READY) ## measure the speed of training on this machine
 	$(RUN) -m experiments.bench $(ARGS)
 
-disentangle: $(READY) ## train the three VAEs of sprites with three seeds each, and compare
+disentangle: $(READY) ## three VAEs of sprites with three seeds each: what do latents stand for? (20 minutes)
 	$(RUN) -m experiments.disentangle $(ARGS)
 
-variants: $(READY) ## train every variant of the VAE on MNIST under one budget, and compare
+variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (30 minutes)
 	$(RUN) -m experiments.variants $(ARGS)
 
 clean: ## remove .venv and caches; runs/ stays

@@ -157,6 +157,22 @@ def traverse(
     return jax.vmap(partial(decode, params))(jax.vmap(moved)(dimensions))
 
 
+@jax.jit
+def plane(
+    params: Params, z: jax.Array, dimensions: jax.Array, across: jax.Array, up: jax.Array
+) -> jax.Array:
+    """One latent [D], two of its dimensions, int [2], moved over a grid: [B, A, H, W, C].
+
+    The first takes the values `across` [A] from left to right, the second `up` [B] from below.
+    """
+
+    def row(second: jax.Array) -> jax.Array:
+        moved = jax.vmap(lambda first: z.at[dimensions].set(jnp.stack([first, second])))
+        return decode(params, moved(across))
+
+    return jax.vmap(row)(up[::-1])
+
+
 @partial(jax.jit, static_argnames="num")
 def manifold(params: Params, num: int = 20) -> jax.Array:
     """The images of a two-dimensional latent space: [num, num, H, W, C].
@@ -172,5 +188,4 @@ def manifold(params: Params, num: int = 20) -> jax.Array:
     if latent_dim != 2:
         raise ValueError(f"a manifold needs a model with latent_dim 2; this one has {latent_dim}.")
     quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num) + 0.5) / num)
-    across, up = jnp.meshgrid(quantiles, quantiles[::-1])
-    return jax.vmap(partial(decode, params))(jnp.stack([across, up], axis=-1))
+    return plane(params, jnp.zeros(2), jnp.arange(2), quantiles, quantiles)

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import small
 from PIL import Image
 
 import genjax
 from experiments import bench, compare, disentangle, variants
-from experiments.experiment import EXPERIMENTS
-from experiments.train import main
+from experiments.named import EXPERIMENTS
+from experiments.train import main, train
 from genjax.configuration import Training
 from genjax.data import sprites
+from genjax.types import UserError
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -164,7 +166,7 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
     assert errors[0] != errors[1]
     assert (header[0], row[0]) == ("model", name)
     assert header[-1] == "squared error a pixel"
-    assert row[-1] == f"{np.mean(errors):.3g} ± {np.std(errors, ddof=1):.2g}"
+    assert row[-1] == f"{np.mean(errors):.4g} ± {np.std(errors, ddof=1):.2g}"
     capsys.readouterr()
 
     def main(arguments, module):
@@ -230,3 +232,33 @@ def test_importing_genjax_is_light():
 def test_the_benchmark_runs_its_contenders(case, contender, offline):
     figures = bench.measure(case, contender, bench.Options(epochs=1, steps=2))
     assert all(np.isfinite(value) and value > 0 for value in figures.values())
+
+
+def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):
+    """Of a model that has best weights too, whose figures stand beside the last's."""
+    monkeypatch.setattr("genjax.metrics.judge", lambda train_set, test_set: None)
+    tiny = replace(
+        EXPERIMENTS["vae-gan-mnist"],
+        dataset="sprites",
+        model=small("vae_gan", network="mlp"),
+        training=Training(epochs=1, batch_size=32),
+        num_samples=1,
+        num_images=20,
+        num_generated=20,
+    )
+    few = partial(sprites, scales=2, orientations=1, columns=6, rows=6, size=16)
+    monkeypatch.setattr("genjax.data.loading.sprites", few)
+    plain = train(tiny, tmp_path)
+    fitted = replace(tiny, num_components=2)
+    result = train(fitted, tmp_path)
+    added = {"fitted_sharpness", "fitted_frechet_random_features"}
+    assert result.keys() - plain.keys() == added
+    assert result["best"].keys() >= added
+    assert result["record"]["num_components"] == 2
+    capsys.readouterr()
+    assert train(fitted, tmp_path)["nll"] == result["nll"]
+    assert "finished already" in capsys.readouterr().out
+    with pytest.raises(UserError, match="density is fitted to"):
+        train(replace(tiny, num_components=5_000), tmp_path / "other")
+    with pytest.raises(UserError, match="--num-generated"):
+        replace(tiny, num_components=2, num_generated=0).check()

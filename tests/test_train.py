@@ -18,6 +18,7 @@ from genjax.configuration import Optimizer, Training
 from genjax.train import (
     averaged,
     batch_of,
+    batches_a_step,
     epoch,
     gradients,
     init_state,
@@ -307,3 +308,24 @@ def test_impossible_budgets_are_refused(training, name, dataset, key):
 def test_a_model_for_other_images_is_refused(key):
     with pytest.raises(genjax.UserError, match=r"\(8, 8, 1\), but the data set's are \(9, 9, 3\)"):
         genjax.fit(small("vae", image_shape=(8, 8, 1)), blobs(4, (9, 9, 3)), key)
+
+
+@pytest.mark.parametrize("name", ["vae", "gan"])
+def test_a_batch_knows_how_much_of_the_training_is_done(name, monkeypatch, key):
+    """The mean over each epoch's batches; of a game of two turns, over the last turns'."""
+
+    class Reporting(MODELS[name]):
+        def losses(self, params, batch, drawn):
+            values, (terms, stats) = super().losses(params, batch, drawn)
+            return values, (terms | {"progress": jnp.asarray(batch.progress)}, stats)
+
+    monkeypatch.setitem(MODELS, "reporting", Reporting)
+    fields = {"discriminator_steps": 2} if name == "gan" else {}
+    model = Reporting(**dataclasses.asdict(small(name, image_shape=(8, 8, 1), **fields)))
+    turns, training, data = batches_a_step(model), Training(epochs=2, batch_size=8), blobs(32)
+    state, found = init_state(model, key, training), []
+    for _ in range(2):
+        state, terms = epoch(state, data.images, data.labels, training=training, steps=4 // turns)
+        found.append(terms["progress"])
+    done = np.arange(8)[turns - 1 :: turns] / 8
+    np.testing.assert_allclose(found, done.reshape(2, -1).mean(axis=1), atol=1e-6)

@@ -170,3 +170,20 @@ def test_what_is_drawn_has_the_batchs_shapes(key):
     assert drawn.epsilon.shape == drawn.z_p.shape == (16, 3)
     assert set(np.unique(drawn.x)) == {0.0, 1.0}
     assert not np.allclose(drawn.epsilon, drawn.z_p)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_the_second_layers_features_by_hand(norm, key):  # (4): before normalisation and LeakyReLU
+    model = small("vae_gan", image_shape=(16, 16, 1), discriminator_norm=norm, feature_layer=2)
+    params = lively(model, key)
+    x = jax.random.normal(key, (5, 16, 16, 1))
+    weights = params.weights["discriminator"]
+
+    def layer(name, x):
+        kernel = weights[name]["kernel"]
+        conv = nn.Conv(kernel.shape[-1], (4, 4), 2, padding=((1, 1), (1, 1)), use_bias=False)
+        y = conv.apply({"params": {"kernel": kernel}}, x)
+        return y + weights[name].get("bias", 0.0)
+
+    expected = layer("Conv_1", nn.leaky_relu(layer("Conv_0", x), 0.2))
+    np.testing.assert_allclose(model.seen(params, x)[1], expected, rtol=1e-3, atol=1e-4)

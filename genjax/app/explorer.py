@@ -7,7 +7,6 @@
 Latents `z` are float32 [D], pictures uint8 [height, width, 3].
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,6 @@ _SIDE = 480  # pixels, about, of a picture
 _STEPS = 10  # of a way between two latents
 _SAMPLES, _WAYS = 36, 4
 _MARK = np.array([255, 120, 0], np.uint8)
-
-
-@partial(jax.jit, static_argnames=("rows", "columns"))
-def plane(
-    params: Params, z: jax.Array, axes: jax.Array, reach: jax.Array, rows: int, columns: int
-) -> jax.Array:
-    """(2): z [D], the numbers of two latents, across and up, and their reach, each [2]
-    -> images [rows columns, H, W, C], row by row."""
-    across, up = jnp.meshgrid(reach[0] * centres(columns), reach[1] * centres(rows)[::-1])
-    moved = jnp.broadcast_to(z, (rows * columns, len(z)))
-    moved = moved.at[:, axes[1]].set(up.ravel()).at[:, axes[0]].set(across.ravel())
-    return latents.decode(params, moved)
 
 
 def centres(num: int) -> jax.Array:
@@ -127,9 +114,10 @@ class Explorer:
         """(2), with a mark at `z`."""
         rows, columns = self.cells()
         axes = np.array([across, up])
-        images = plane(self.params, z, axes, self.reach[axes], rows, columns)
-        pixels = plot.to_rgb(images)
-        height, width = pixels.shape[1:3]
+        values = (self.reach[d] * centres(num) for d, num in ((across, columns), (up, rows)))
+        images = latents.plane(self.params, z, axes, *values)
+        height, width, _ = self.params.model.image_shape
+        pixels = plot.to_rgb(images.reshape(-1, *images.shape[2:]))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
         x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
