@@ -21,7 +21,8 @@ in T:
           the rank statistic of Meehan et al. 2020, arXiv:2004.05675, without the division of the
           space into cells
 (6) copies = 1/M sum_j 1[d_1(g_j) < d_2(g_j) / 3]
-          Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize"
+          Gu et al. 2023, arXiv:2310.02664, after Yoon et al. 2023, "Diffusion probabilistic models
+          generalize when they fail to memorize"
 
 (5) also rises where samples are more typical than data: blurred, or of fewer kinds. (6) does not,
 as the middle between training images is about as far from one as from another, but sees only
