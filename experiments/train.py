@@ -208,7 +208,10 @@ def main(arguments: list[str]) -> int:
         if not isinstance(value, float | int) or term.endswith(("_sem", "seconds")):
             continue
         plus_minus = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
-        print(f"{term:26} {value:12.4g}{plus_minus}" + (f" {best[term]:16.4g}" if best else ""))
+        print(
+            f"{term:26} {value:12.4g}{plus_minus}"
+            + (f" {best[term]:16.4g}" if term in best else "")
+        )
     print(f"expected by default        {result['expected']}")
     print(f"seconds                    {result['seconds']:.0f}")
     print(f"figures                    {out / 'figures'}")

@@ -135,6 +135,11 @@ def test_copies_are_found_and_typical_samples_are_none():  # (5), (6)
     assert typical["nearer_to_train"] > 0.9
 
 
+def test_the_test_set_itself_is_half_nearer():  # (5): ties count half
+    test, train = normal(10, 3), normal(200, 3, seed=1)
+    np.testing.assert_allclose(coverage.memorisation(test, test, train)["nearer_to_train"], 0.5)
+
+
 def test_pixels_need_no_scale():
     rng = np.random.default_rng(0)
     generated, test, train = (rng.integers(0, 256, (20, 12), np.uint8) for _ in range(3))

@@ -84,8 +84,8 @@ def memorisation(generated: jax.Array, test: jax.Array, train: jax.Array) -> dic
     """(5) and (6): features or pixels [M, D], [N, D] and, at least 2, [T, D] -> scalars by name."""
     middle = jnp.mean(train, axis=0)
     generated, test, train = generated - middle, test - middle, train - middle
-    ours, theirs = nearest(generated, train, 2), nearest(test, train, 1)[:, 0]
-    ordered = jnp.sort(theirs)
+    ours, theirs = nearest(generated, train, 2), nearest(test, train, 2)
+    ordered = jnp.sort(theirs[:, 0])
     below = jnp.searchsorted(ordered, ours[:, 0], side="left")
     not_above = jnp.searchsorted(ordered, ours[:, 0], side="right")
     return {

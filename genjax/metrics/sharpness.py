@@ -56,8 +56,9 @@ def power_spectrum(images: jax.Array) -> jax.Array:
     return jnp.mean(in_chunks(power, images), axis=0)
 
 
-def high_frequency_share(images: jax.Array) -> float:
-    """(5): images [N, H, W, C] in [0, 1] -> from 0 to 1; 0 of images without any contrast."""
-    power = np.asarray(power_spectrum(images), np.float64)
+@jax.jit
+def high_frequency_share(images: jax.Array) -> jax.Array:
+    """(5), a scalar: images [N, H, W, C] in [0, 1] -> 0 to 1; of images without contrast, 0."""
+    power = power_spectrum(images)
     high = np.arange(len(power)) > (len(power) - 1) / 2
-    return float(power[high].sum() / max(power[1:].sum(), 1e-12))
+    return jnp.sum(power[high]) / jnp.maximum(jnp.sum(power[1:]), 1e-12)
