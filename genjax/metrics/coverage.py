@@ -89,6 +89,6 @@ def memorisation(generated: jax.Array, test: jax.Array, train: jax.Array) -> dic
     below = jnp.searchsorted(ordered, ours[:, 0], side="left")
     not_above = jnp.searchsorted(ordered, ours[:, 0], side="right")
     return {
-        "nearer_to_train": 1.0 - jnp.mean(below + not_above) / (2.0 * len(theirs)),  # (5)
+        "nearer_to_train": jnp.mean(2 * len(test) - below - not_above) / (2 * len(test)),  # (5)
         "copies": jnp.mean(_RATIO * ours[:, 0] < ours[:, 1]),  # (6)
     }
