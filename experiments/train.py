@@ -88,6 +88,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             num_samples=experiment.num_samples,
             num_images=experiment.num_images or None,
             num_generated=experiment.num_generated,
+            train_set=train_set,
             judge=judge,
         )
         if experiment.num_components and has(model, "encode"):
@@ -140,7 +141,7 @@ def _fitted(
     density = genjax.fit_density(params, images, key_fit, experiment.num_components)
     num = experiment.num_generated
     samples = metrics.generated(params, key_samples, num, density=density)
-    figures = metrics.measure_samples(samples, test_set, judge)
+    figures = metrics.measure_samples(samples, test_set, judge, train_set)
     return {f"fitted_{name}": value for name, value in figures.items()}
 
 

@@ -92,6 +92,8 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
     for figures in (result, result["best"]):
         assert sum(figures["shares"]) == pytest.approx(1)
         assert figures["frechet_classifier"] > 0
+        assert 0 <= figures["copies"] <= figures["nearer_to_train"] < 1.001  # of the training set
+        assert 0 <= figures["label_agreement"] <= 1
     assert result["record"]["judge"]["accuracy"] > 0.5
     assert result["record"]["num_generated"] == 30
     assert re.search(r"last +best: epoch \d\n.*frechet_classifier +\S+ +\S+\n", printed, re.DOTALL)
@@ -251,8 +253,8 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
     plain = train(tiny, tmp_path)
     fitted = replace(tiny, num_components=2)
     result = train(fitted, tmp_path)
-    added = {"fitted_sharpness", "fitted_frechet_random_features"}
-    assert result.keys() - plain.keys() == added
+    added = {"fitted_sharpness", "fitted_frechet_random_features", "fitted_copies"}
+    assert result.keys() - plain.keys() >= added
     assert result["best"].keys() >= added
     assert result["record"]["num_components"] == 2
     capsys.readouterr()

@@ -13,7 +13,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax.data.stacked import one_digit, stacked
-from genjax.metrics import classifier, frechet, modes
+from genjax.metrics import classifier, frechet, modes, smoothness
 from genjax.metrics.sharpness import sharpness
 from genjax.types import MODELS, Batch, Model, UserError
 
@@ -170,13 +170,14 @@ def test_a_judge_is_trained_once_and_a_damaged_file_again(own_classifiers, train
     judge = classifier.judge(train_set, test_set, progress=False)
     assert judge.accuracy > 0.7
     images = test_set.images / np.float32(255)
-    labels, confidence = judge.classify(images)
-    assert judge.accuracy == np.mean(labels == test_set.labels)
+    verdict = judge.verdict(images)
+    assert judge.accuracy == np.mean(verdict.labels == test_set.labels)
     probabilities = judge.probabilities(images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(confidence, probabilities.max(axis=1))
-    np.testing.assert_array_equal(labels, probabilities.argmax(axis=1))
-    assert judge.features(images).shape == (100, 128)
+    np.testing.assert_allclose(verdict.confidence, probabilities.max(axis=1))
+    np.testing.assert_array_equal(verdict.labels, probabilities.argmax(axis=1))
+    assert verdict.features.shape == (100, 128)
+    np.testing.assert_array_equal(judge.features(images), verdict.features)
 
     (file,) = own_classifiers.iterdir()
     again = classifier.judge(train_set, test_set, progress=False)
@@ -198,9 +199,12 @@ def test_a_judge_of_many_images_takes_them_in_chunks(key, monkeypatch):
     params = classifier.Classifier((8, 8, 1), num_classes=2).init(key)
     judge = classifier.Judge(params, 0.0, "", ("top", "bottom"))
     images = blobs(7).images / np.float32(255)
-    whole = judge.features(images)
+    whole = judge.verdict(images)
     monkeypatch.setattr(classifier, "_IMAGES_AT_ONCE", 3)
-    np.testing.assert_allclose(judge.features(images), whole, atol=1e-5)
+    np.testing.assert_allclose(judge.features(images), whole.features, atol=1e-5)
+    np.testing.assert_array_equal(judge.verdict(images).labels, whole.labels)
+    _, together = jax.jit(lambda judge, images: judge.predict(images))(judge, images)
+    np.testing.assert_allclose(together, whole.features, atol=1e-5)
 
 
 def test_stacked_digits_are_judged_channel_by_channel(key):  # (4)
@@ -208,14 +212,15 @@ def test_stacked_digits_are_judged_channel_by_channel(key):  # (4)
     one = classifier.Judge(params, 0.9, "", tuple("0123456789"))
     three = dataclasses.replace(one, label_names=tuple(map(str, range(1000))), stacked=True)
     images = np.random.default_rng(0).random((5, 8, 8, 3), np.float32)
-    channels = [one.classify(images[..., c : c + 1]) for c in range(3)]
-    labels, confidence = three.classify(images)
-    (r, g, b), each = zip(*channels, strict=True)
-    np.testing.assert_array_equal(labels, 100 * r + 10 * g + b)
-    np.testing.assert_allclose(confidence, np.prod(each, axis=0), rtol=1e-5)
+    channels = [one.verdict(images[..., c : c + 1]) for c in range(3)]
+    verdict = three.verdict(images)
+    r, g, b = (channel.labels for channel in channels)
+    np.testing.assert_array_equal(verdict.labels, 100 * r + 10 * g + b)
+    product = np.prod([channel.confidence for channel in channels], axis=0)
+    np.testing.assert_allclose(verdict.confidence, product, rtol=1e-5)
     assert three.probabilities(images).shape == (5, 1000)
-    joined = np.concatenate([one.features(images[..., c : c + 1]) for c in range(3)], axis=1)
-    np.testing.assert_allclose(three.features(images), joined, atol=1e-5)
+    joined = np.concatenate([channel.features for channel in channels], axis=1)
+    np.testing.assert_allclose(verdict.features, joined, atol=1e-5)
 
 
 def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatch):
@@ -230,7 +235,7 @@ def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatc
     assert judge.stacked
     assert judge.image_shape == (28, 28, 3)
     assert len(judge.label_names) == 1000
-    labels, _ = judge.classify(test.images / np.float32(255))
+    labels = judge.verdict(test.images / np.float32(255)).labels
     assert judge.accuracy == np.mean(labels == np.asarray(test.labels))
     one = one_digit(train)
     np.testing.assert_array_equal(one.images[..., 0], train.images[..., 0])
@@ -261,22 +266,29 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     )
     params = spots(dataset.images)  # it has no parts but `sample`, as a GAN
     monkeypatch.setitem(MODELS, "spots", Spots)
-    options = {"judge": judge, "num_generated": 50, "progress": False}
-    result = genjax.evaluate(params, dataset, key, **options)
+    unseen = blobs(60, seed=1)
+    options = {"judge": judge, "num_generated": 50, "train_set": dataset, "progress": False}
+    result = genjax.evaluate(params, unseen, key, **options)
     json.dumps(result)
     record = result.pop("record")
     assert record["num_generated"] == 50
     assert record["judge"] == {"accuracy": 0.75, "digest": "abc"}
+    assert record["samples"]["neighbours"] == 5
+    assert record["smoothness"] is None  # there is no `decode`
+    assert record["train_set"]["checksum"] == dataset.checksum
     assert result.keys() == {
-        "sharpness", "frechet_random_features", "frechet_classifier",
-        "modes", "modes_kl", "least_share", "confidence", "shares",
+        "sharpness", "spectral_sharpness", "frechet_random_features", "frechet_classifier",
+        "kernel_distance", "kernel_distance_std", "precision", "recall", "density", "coverage",
+        "nearer_to_train", "copies", "modes", "modes_kl", "least_share", "confidence", "shares",
     }  # fmt: skip
+    assert result["copies"] == 1  # the samples are the training images
+    assert result["nearer_to_train"] == pytest.approx(1, abs=1e-6)
 
     samples = frechet.generated(params, jax.random.fold_in(key, 2**31 - 1), 50)
-    labels, confidence = judge.classify(samples / np.float32(255))
-    np.testing.assert_allclose(result["shares"], np.bincount(labels, minlength=2) / 50)
-    np.testing.assert_allclose(result["confidence"], confidence.mean(), rtol=1e-6)
-    features = [judge.features(x / np.float32(255)) for x in (samples, dataset.images)]
+    verdict = judge.verdict(samples / np.float32(255))
+    np.testing.assert_allclose(result["shares"], np.bincount(verdict.labels, minlength=2) / 50)
+    np.testing.assert_allclose(result["confidence"], verdict.confidence.mean(), rtol=1e-6)
+    features = [judge.features(x / np.float32(255)) for x in (samples, unseen.images)]
     expected = frechet.frechet_distance(*map_gaussians(features))
     np.testing.assert_allclose(result["frechet_classifier"], expected, rtol=1e-3, atol=1e-6)
 
@@ -284,6 +296,8 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     assert plain.keys() == {"record"}
     with pytest.raises(UserError, match="num_generated is 1"):
         genjax.evaluate(params, dataset, key, num_generated=1)
+    with pytest.raises(UserError, match=r"those of 'blobs' have \(9, 8, 1\)"):
+        genjax.evaluate(params, dataset, key, train_set=blobs(5, (9, 8, 1)))
 
 
 def map_gaussians(features):
@@ -295,7 +309,9 @@ def test_evaluation_of_a_vae_adds_its_samples_figures(key, dataset):
     options = {"num_samples": 2, "num_images": 5, "progress": False}
     before = genjax.evaluate(params, dataset, key, **options)
     after = genjax.evaluate(params, dataset, key, num_generated=12, **options)
-    assert after.keys() - before.keys() == {"sharpness", "frechet_random_features"}
+    assert after.keys() - before.keys() == {
+        "sharpness", "spectral_sharpness", "frechet_random_features", "jacobian_variation",
+    }  # fmt: skip
     assert after["frechet_random_features"] > 0
     assert all(after[name] == before[name] for name in before.keys() - {"record"})
 
@@ -315,3 +331,5 @@ def test_reconstructions_and_samples_are_compared_in_sharpness_and_features(key)
     error = np.mean((judge.features(images) - judge.features(reconstructions)) ** 2)
     np.testing.assert_allclose(result["reconstruction_feature_error"], error, rtol=1e-3)
     assert result["sharpness"] > 0
+    assert {"path_length", "label_agreement", "jacobian_variation", "coverage"} <= result.keys()
+    assert result["record"]["smoothness"]["epsilon"] == smoothness.EPSILON

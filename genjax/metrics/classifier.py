@@ -15,6 +15,7 @@ only where its `digest` is the same.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -123,8 +124,26 @@ def _predict_stacked(params: Params, images: jax.Array) -> tuple[jax.Array, jax.
 
 
 @dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a judge sees in N images: `labels` int [N], the most probable classes; `confidence` [N],
+    their probabilities; `features` [N, D], (1), of stacked digits [N, 3 D].
+    """
+
+    labels: np.ndarray
+    confidence: np.ndarray
+    features: np.ndarray
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params"],
+    meta_fields=["accuracy", "digest", "label_names", "stacked"],
+)
+@dataclass(frozen=True, eq=False)
 class Judge:
     """A trained classifier. Images are float32 [N, H, W, C] in [0, 1], any number of them.
+
+    A pytree, as `Params` are: `predict` works under `jit`. The others go over chunks of images.
 
     Attributes:
         params: of the `Classifier`.
@@ -146,31 +165,36 @@ class Judge:
         height, width, channels = self.params.model.image_shape
         return height, width, 3 if self.stacked else channels
 
+    def predict(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """(2) or (4), [N, classes], and (1), [N, D], of all images at once."""
+        return (_predict_stacked if self.stacked else _predict)(self.params, images)
+
+    def verdict(self, images: jax.Array) -> Verdict:
+        """All that it sees, in one pass."""
+        return Verdict(*self._each(images, _decide))
+
     def probabilities(self, images: jax.Array) -> np.ndarray:
         """(2) or (4): [N, classes]."""
-        return self._each(images, lambda probabilities, _: probabilities)
+        return self._each(images, lambda probabilities, _: (probabilities,))[0]
 
     def features(self, images: jax.Array) -> np.ndarray:
         """(1): [N, D]; of stacked digits [N, 3 D]."""
-        return self._each(images, lambda _, features: features)
-
-    def classify(self, images: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-        """The most probable class, int [N], and its probability, [N]."""
-        best = self._each(
-            images, lambda p, _: jnp.stack([jnp.argmax(p, axis=1), jnp.max(p, axis=1)], axis=1)
-        )
-        return best[:, 0].astype(np.int32), best[:, 1]
+        return self._each(images, lambda _, features: (features,))[0]
 
     def _each(
-        self, images: jax.Array, choose: Callable[[jax.Array, jax.Array], jax.Array]
-    ) -> np.ndarray:
+        self, images: jax.Array, choose: Callable[[jax.Array, jax.Array], tuple[jax.Array, ...]]
+    ) -> list[np.ndarray]:
         """What `choose` takes of the probabilities and features, a chunk of images at a time."""
-        predict = _predict_stacked if self.stacked else _predict
         parts = [
-            np.asarray(choose(*predict(self.params, images[index])))[:real]
+            [np.asarray(part)[:real] for part in choose(*self.predict(images[index]))]
             for index, real in chunks(len(images), _IMAGES_AT_ONCE)
         ]
-        return np.concatenate(parts)
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+@jax.jit
+def _decide(probabilities: jax.Array, features: jax.Array) -> tuple[jax.Array, ...]:
+    return jnp.argmax(probabilities, axis=1), jnp.max(probabilities, axis=1), features
 
 
 def judge(train_set: Dataset, test_set: Dataset, progress: bool = True) -> Judge:
@@ -247,7 +271,7 @@ def _judge(params: Params, dataset: Dataset, accuracy: float = 0.0) -> Judge:
 
 
 def _accuracy(judge: Judge, dataset: Dataset) -> float:
-    labels, _ = judge.classify(dataset.images / np.float32(255))
+    labels = judge.verdict(dataset.images / np.float32(255)).labels
     return float(np.mean(labels == np.asarray(dataset.labels)))
 
 

@@ -1,6 +1,6 @@
 """The figures of a trained model on a data set, with a record of how they were measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -11,17 +11,15 @@ import numpy as np
 from genjax import latents
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache, software
-from genjax.metrics import disentanglement, frechet, likelihood
+from genjax.metrics import disentanglement, frechet, likelihood, samples, smoothness
 from genjax.metrics.classifier import Judge
 from genjax.metrics.images import check_shape, chunks
-from genjax.metrics.modes import class_coverage
-from genjax.metrics.sharpness import sharpness
+from genjax.metrics.sharpness import relative, sharpness
 from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
 
 _IMAGES_AT_ONCE = 100
-_MOST_FOR_FRECHET = 10_000  # of either side: beyond, the distance hardly changes
-_SAMPLES = 2**31 - 1  # folded into the key; chunks of images fold in their small numbers
+_SAMPLES, _WALKS = 2**31 - 1, 2**31 - 2  # folded into the key; chunks of images fold in 0, 1, ...
 _RECONSTRUCTS = ("encode", "decode")
 _HAS_LIKELIHOOD = ("observe", "posterior", "distortion_and_rate", "log_weights")
 
@@ -72,17 +70,6 @@ def _measure_all(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _sharpness(images: jax.Array) -> np.ndarray:
-    """Of uint8 [N, H, W, C], a chunk at a time: [N]."""
-    parts = chunks(len(images), frechet.IMAGES_AT_ONCE)
-    return np.concatenate([sharpness(images[i] / np.float32(255))[:real] for i, real in parts])
-
-
-def _ratio(values: Any, others: Any) -> float:
-    """Of the means; of images without any contrast, 0."""
-    return float(np.mean(values) / max(np.mean(others), 1e-12))
-
-
 def _feature_error(params: Params, dataset: Dataset, judge: Judge, count: int) -> np.ndarray:
     """The mean squared error of the judge's features of the first `count` reconstructions."""
     parts = []
@@ -104,26 +91,22 @@ def _compare_with_factors(
     return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
 
 
-def measure_samples(
-    samples: jax.Array, dataset: Dataset, judge: Judge | None = None
+def _of_samples(
+    params: Params,
+    dataset: Dataset,
+    key: jax.Array,
+    num: int,
+    judge: Judge | None,
+    train_set: Dataset | None,
+    show: bool,
 ) -> dict[str, Any]:
-    """The figures of any samples, uint8 [N, H, W, C], beside `dataset`; `evaluate` explains them.
-
-    Such as those of `genjax.metrics.generated`, drawn at a temperature or from a fitted density.
-    """
-    some, real = samples[:_MOST_FOR_FRECHET], frechet.some_images(dataset, _MOST_FOR_FRECHET)
-
-    def distance(features: Callable[[jax.Array], np.ndarray]) -> float:
-        gaussians = frechet.gaussian(features(some)), frechet.gaussian(features(real))
-        return frechet.frechet_distance(*gaussians[0], *gaussians[1])
-
-    result: dict[str, Any] = {
-        "sharpness": _ratio(*(_sharpness(x) for x in (some, real))),
-        "frechet_random_features": distance(frechet.random_features),
-    }
-    if judge and not judge.stacked:
-        result["frechet_classifier"] = distance(lambda x: judge.features(x / np.float32(255)))
-    return result | (class_coverage(judge, samples / np.float32(255)) if judge else {})
+    """The figures of `num` samples, and those of the latent space that they come from."""
+    with progress_bar(total=num, desc="sampling", show=show) as bar:
+        drawn = frechet.generated(params, jax.random.fold_in(key, _SAMPLES), num, bar.update)
+    result = samples.measure_samples(drawn, dataset, judge, train_set)
+    if has(params.model, "decode"):
+        result |= smoothness.navigability(params, judge, jax.random.fold_in(key, _WALKS))
+    return result
 
 
 def evaluate(
@@ -135,6 +118,7 @@ def evaluate(
     num_images: int | None = None,
     judge: Judge | None = None,
     num_generated: int = 0,
+    train_set: Dataset | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Measures what the model's parts allow, on the images of `dataset`, in order.
@@ -147,6 +131,7 @@ def evaluate(
         num_images: only the first so many; all by default. Samples are compared with all.
         judge: the classifier of `genjax.metrics.classifier.judge`, for the classes of the samples.
         num_generated: how many samples to measure; with 0 none are drawn.
+        train_set: what the model was trained on, to look for copies of it among the samples.
         progress: show a bar.
 
     Returns:
@@ -163,19 +148,29 @@ def evaluate(
         at most 5,000 of the images, `dci_disentanglement`, `dci_completeness` and
         `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
         its own.
-        Of samples: `sharpness`, as above; `frechet_random_features` (genjax.metrics.frechet); with
-        a judge also `frechet_classifier`, the same distance in its features (FCD, which is no FID;
-        not of stacked digits), and the figures of genjax.metrics.modes, `modes`, `modes_kl`,
-        `least_share`, `confidence` and, of up to 20 classes, `shares`. The distances are between
-        at most 10,000 samples and as many images, drawn at random but always the same.
+        Of samples, compared with the images of `dataset`, at most 10,000 of either, drawn at random
+        but always the same: `sharpness` and `spectral_sharpness`, 1 being those of the images
+        (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet). With a
+        judge, in its features, but not of stacked digits: `frechet_classifier`, the same distance
+        (FCD, which is no FID); `kernel_distance`, with its standard deviation over subsets
+        `..._std` (genjax.metrics.kernel); and, of more than 5 samples and images, `precision`,
+        `recall`, `density` and `coverage` (genjax.metrics.coverage). By its classes, over all
+        samples: `modes`, `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`
+        (genjax.metrics.modes). With `train_set`: `nearer_to_train`, 0.5 where samples keep the
+        distance of unseen images, and `copies`, a share (genjax.metrics.coverage; by the pixels of
+        at most 2,000 samples and images).
+        Of the latent space of a model that decodes, where samples are measured:
+        `jacobian_variation`, and with a judge `path_length` and `label_agreement`, with their
+        standard errors (genjax.metrics.smoothness).
         `record` says how all this was measured.
 
     Raises:
-        UserError: if the images of `dataset` have another shape than the model's, or a number is
-            below 1 (`num_generated`: 1, or below 0).
+        UserError: if the images of `dataset` or `train_set` have another shape than the model's, or
+            a number is below 1 (`num_generated`: 1, or below 0).
     """
     model = params.model
-    check_shape(model, dataset)
+    for images in filter(None, (dataset, train_set)):
+        check_shape(model, images)
     if judge and judge.image_shape != model.image_shape:
         raise UserError(
             f"the model makes images of shape {model.image_shape}, but the judge knows those of"
@@ -195,7 +190,7 @@ def evaluate(
     )
     if "sharpness" in values:
         ours, real = (values.pop(name) for name in ("reconstruction_sharpness", "sharpness"))
-        result["reconstruction_sharpness"] = _ratio(ours, real)
+        result["reconstruction_sharpness"] = relative(ours, real)
     if judge and has(model, *_RECONSTRUCTS):
         values["reconstruction_feature_error"] = _feature_error(params, dataset, judge, count)
     for name, value in values.items():
@@ -209,15 +204,15 @@ def evaluate(
         factors = {name: values[:count] for name, values in dataset.attributes.items()}
         result |= _compare_with_factors(codes, factors, progress)
     if num_generated:
-        key_samples = jax.random.fold_in(key, _SAMPLES)
-        with progress_bar(total=num_generated, desc="sampling", show=progress) as bar:
-            samples = frechet.generated(params, key_samples, num_generated, bar.update)
-        result |= measure_samples(samples, dataset, judge)
+        result |= _of_samples(params, dataset, key, num_generated, judge, train_set, progress)
     result["record"] = {
         "model": to_json(model),
         "dataset": dataset.record() | {"num_images": count},
         "num_samples": num_samples,
         "num_generated": num_generated,
+        "samples": samples.record() if num_generated else None,
+        "smoothness": smoothness.record() if num_generated and has(model, "decode") else None,
+        "train_set": train_set.record() if num_generated and train_set else None,
         "judge": {"accuracy": judge.accuracy, "digest": judge.digest} if judge else None,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),

@@ -11,10 +11,9 @@ depend on N: data drawn uniformly give 1,000 modes and a KL of about (C-1) / 2N.
 
 from typing import Any
 
-import jax
 import numpy as np
 
-from genjax.metrics.classifier import Judge
+from genjax.metrics.classifier import Verdict
 
 _LISTED = 20  # shares of more classes than these say nothing to a reader
 
@@ -35,18 +34,17 @@ def kl_to_uniform(shares: np.ndarray) -> float:
     return float(np.sum(present * np.log(present * len(shares))))
 
 
-def class_coverage(judge: Judge, images: jax.Array) -> dict[str, Any]:
-    """What `judge` sees in images [N, H, W, C] in [0, 1], ready for JSON.
+def class_coverage(verdict: Verdict, num_classes: int) -> dict[str, Any]:
+    """What a judge of `num_classes` classes saw in samples, ready for JSON.
 
     `modes` (2) and `modes_kl` (3); `least_share`, the smallest of (1); `confidence`, the mean
     probability of the most probable class; for up to 20 classes `shares`, all of (1).
     """
-    labels, confidence = judge.classify(images)
-    share = shares(labels, len(judge.label_names))
+    share = shares(verdict.labels, num_classes)
     result = {
         "modes": modes(share),
         "modes_kl": kl_to_uniform(share),
         "least_share": float(share.min()),
-        "confidence": float(np.mean(confidence, dtype=np.float64)),
+        "confidence": float(np.mean(verdict.confidence, dtype=np.float64)),
     }
-    return result | ({"shares": share.tolist()} if len(share) <= _LISTED else {})
+    return result | ({"shares": share.tolist()} if num_classes <= _LISTED else {})
