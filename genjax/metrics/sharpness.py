@@ -26,6 +26,7 @@ import numpy as np
 from genjax.latents import in_chunks
 
 
+@jax.jit
 def sharpness(images: jax.Array) -> jax.Array:
     """(2): images [N, H, W, C] in [0, 1] of at least 3x3 pixels -> [N]."""
     inside = images[:, 1:-1, 1:-1]
