@@ -31,6 +31,14 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("GENJAX_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_compiled_programs():
+    """A process may map 65,530 pieces of memory on Linux, and every compiled program takes some:
+    the compiler aborts where there are no more."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def key():
     return jax.random.key(0)
