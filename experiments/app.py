@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 
 from experiments import trained
+from experiments.command import exit_code
 from experiments.named import EXPERIMENTS
 from genjax.data import Dataset
 from genjax.types import UserError, has
@@ -97,14 +98,7 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
     name, *rest = arguments
     options = tyro.cli(Options, args=rest, prog=f"make app-{name}")
-    try:
-        open_app(name, options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped.", file=sys.stderr)
-    return 0
+    return exit_code(lambda: open_app(name, options), if_stopped=0)
 
 
 if __name__ == "__main__":

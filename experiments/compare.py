@@ -1,7 +1,6 @@
 """Experiments side by side: each trained under several seeds, and a table of their test figures."""
 
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from experiments.command import exit_code
 from experiments.experiment import Experiment
 from experiments.train import train
 from genjax.files import replace_file
@@ -78,14 +78,10 @@ def main(
 ) -> int:
     """`make COMMAND`: compares, prints the table, and draws into the folder of the runs."""
     options = tyro.cli(Options, default=default, args=arguments, prog=f"make {command}")
-    try:
+
+    def work() -> None:
         text = compare(experiments, options, figures)
         draw(options.out, experiments)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped. The same command goes on where it was.", file=sys.stderr)
-        return 130
-    print(f"\n{text}\nmean ± standard deviation of {options.seeds}; pictures in {options.out}")
-    return 0
+        print(f"\n{text}\nmean ± standard deviation of {options.seeds}; pictures in {options.out}")
+
+    return exit_code(work, "stopped. The same command goes on where it was.")

@@ -26,10 +26,8 @@ def find(name: str, path: Path | None = None) -> Path:
             return place
     if wanted.name in EXPERIMENTS and places[-1] == _RUNS / wanted.name:
         raise UserError(f"there is no run in {places[-1]}. Train it: make train-{wanted.name}")
-    looked, runs = (
-        " or ".join(map(str, places)),
-        [f.parent.name for f in _RUNS.glob("*/config.json")],
-    )
+    looked = " or ".join(map(str, places))
+    runs = [file.parent.name for file in _RUNS.glob("*/config.json")]
     raise UserError(
         f"there is no run in {looked}. In {_RUNS}/ there are: {', '.join(sorted(runs)) or 'none'}."
         f" To train one: make train-NAME, NAME one of {', '.join(EXPERIMENTS)}."

@@ -15,6 +15,7 @@ import experiments.explore.overviews
 import experiments.explore.walks  # noqa: F401  (they add their figures to the table)
 import genjax
 from experiments import trained
+from experiments.command import exit_code
 from experiments.explore.figures import Explored, allowed
 from experiments.explore.html import Section, page
 from experiments.named import EXPERIMENTS
@@ -104,16 +105,12 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
     name, *rest = arguments
     options = tyro.cli(Options, args=rest, prog=f"make explore-{name}")
-    try:
+
+    def work() -> None:
         page = explore(trained.find(name, options.run), options.dataset)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped.", file=sys.stderr)
-        return 130
-    print(f"open in a browser: {page}")
-    return 0
+        print(f"open in a browser: {page}")
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":
