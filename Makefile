@@ -34,6 +34,15 @@ format: $(READY) ## put the code into shape
 bench: $(READY) ## measure the speed of training on this machine
 	$(RUN) -m experiments.bench $(ARGS)
 
+compare-mnist: ## six models on MNIST, three seeds each: a report (1 hour)
+compare-fashion: ## the same on Fashion-MNIST
+compare-cifar10: ## the same on CIFAR-10
+compare-%: $(READY)
+	$(RUN) -m experiments.compare $* $(ARGS)
+
+compare: $(READY) ## a report on runs that exist: ARGS="runs/a runs/b"
+	$(RUN) -m experiments.compare $(ARGS)
+
 disentangle: $(READY) ## three VAEs of sprites with three seeds each: what do latents stand for? (20 minutes)
 	$(RUN) -m experiments.disentangle $(ARGS)
 
@@ -73,4 +82,4 @@ explore-vae-mnist: ## a page on the latent space of that run, or of any other
 explore-%: $(READY)
 	$(RUN) -m experiments.explore $* $(ARGS)
 
-.PHONY: help setup test lint format bench disentangle variants clean
+.PHONY: help setup test lint format bench compare disentangle variants clean

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
-from experiments.compare import Options, main, run_of
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
+from experiments.series import Options, main, run_of
 from experiments.sprites import NAMES
 from genjax import plot
 from genjax.data import Dataset

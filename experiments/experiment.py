@@ -27,6 +27,8 @@ class Experiment:
     """The run's key is jax.random.key(seed)."""
     image_size: int = 64
     """Height and width to which the images of a folder are brought."""
+    num_train: int = 0
+    """Images of the training set, the first so many; 0 for all."""
     num_samples: int = 500
     """Draws of the importance-weighted bound that is measured at the end."""
     num_images: int = 0
@@ -41,8 +43,10 @@ class Experiment:
         self.training.check(self.model.players)
         if self.num_samples < 1:
             raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
-        if self.num_images < 0:
-            raise UserError(f"--num-images is {self.num_images}, but must be at least 0.")
+        for name in ("num_images", "num_train"):
+            if getattr(self, name) < 0:
+                option = name.replace("_", "-")
+                raise UserError(f"--{option} is {getattr(self, name)}, but must be at least 0.")
         if self.num_components < 0 or (self.num_components and not self.num_generated):
             raise UserError(
                 f"--num-components is {self.num_components}, but must be 0, or at least 1 with"
@@ -57,6 +61,10 @@ class Experiment:
 
     def load(self) -> tuple[Dataset, Dataset]:
         """The images to train on, and those to test on: of a folder, every tenth."""
+        train_set, test_set = self._whole()
+        return train_set.take(self.num_train or len(train_set)), test_set
+
+    def _whole(self) -> tuple[Dataset, Dataset]:
         if self.dataset in data.NAMES:
             return data.load(self.dataset, "train"), data.load(self.dataset, "test")
         if not Path(self.dataset).is_dir():

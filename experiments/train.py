@@ -42,11 +42,19 @@ class Options:
     """Throw away what the folder holds and start anew."""
 
 
-def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[str, Any]:
-    """Runs `experiment` in the folder `out`; the content of its `result.json`."""
+def train(
+    experiment: Experiment,
+    out: Path,
+    overwrite: bool = False,
+    sets: tuple[Dataset, Dataset] | None = None,
+) -> dict[str, Any]:
+    """Runs `experiment` in the folder `out`; the content of its `result.json`.
+
+    `sets` are its training and test set, where they are loaded already.
+    """
     began = time.monotonic()
     experiment.check()
-    train_set, test_set = experiment.load()
+    train_set, test_set = sets or experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
     training = experiment.training

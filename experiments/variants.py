@@ -13,9 +13,9 @@ import jax
 import numpy as np
 
 import genjax
-from experiments.compare import Options, main, run_of
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
+from experiments.series import Options, main, run_of
 from genjax import plot
 from genjax.models import VAE, Autoencoder
 from genjax.types import Model

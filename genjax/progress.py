@@ -1,14 +1,28 @@
 """Progress bars, all of one look: on a terminal and in a notebook, but not in a log file."""
 
+import contextlib
+import contextvars
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TextIO
 
 from tqdm.auto import tqdm
 
 _SECONDS_BETWEEN_MOVES = 0.5
+_prefix = contextvars.ContextVar("prefix", default="")
+
+
+@contextlib.contextmanager
+def within(text: str) -> Iterator[None]:
+    """The bars made here say `text` first: which of several runs it is that they are about."""
+    token = _prefix.set(text)
+    try:
+        yield
+    finally:
+        _prefix.reset(token)
 
 
 def progress(
@@ -25,6 +39,7 @@ def progress(
 def _bar(items: Any, terminal: TextIO, show: bool, **options: Any) -> Any:
     # position 0: not below the bars that TFDS believes to draw
     disable = not (show and _can_show(terminal))
+    options["desc"] = _prefix.get() + options.get("desc", "")
     return tqdm(items, file=terminal, disable=disable, position=0, dynamic_ncols=True, **options)
 
 
@@ -75,7 +90,7 @@ class TrainingProgress:
         """Shows what is being done now; the clock of the epochs starts here."""
         with self._lock:
             self._began = time.monotonic()
-            self._bar.set_description(text)
+            self._bar.set_description(_prefix.get() + text)
 
     def epoch_done(self, done: int, terms: dict[str, float]) -> None:
         """Shows that `done` epochs are over, and the terms of the last."""
@@ -84,7 +99,7 @@ class TrainingProgress:
         with self._lock:
             self._seconds, self._began, self._done = now - self._began, now, done
             self._bar.n = done * self._images
-            self._bar.set_description(f"epoch {done}/{self._epochs}", refresh=False)
+            self._bar.set_description(f"{_prefix.get()}epoch {done}/{self._epochs}", refresh=False)
             self._bar.set_postfix_str(shown, refresh=False)
             self._bar.refresh()
         if self._lines:

@@ -16,7 +16,7 @@ from conftest import small
 from PIL import Image
 
 import genjax
-from experiments import bench, compare, disentangle, variants
+from experiments import bench, disentangle, series, variants
 from experiments.named import EXPERIMENTS
 from experiments.train import main, train
 from genjax.configuration import Training
@@ -155,9 +155,8 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
         training=Training(epochs=2, batch_size=32),
         num_samples=2,
     )
-    options = compare.Options(tmp_path, seeds=2)
-    text = compare.compare({name: tiny}, options, disentangle.FIGURES)
-    assert (tmp_path / "table.md").read_text() == text
+    options = series.Options(tmp_path, seeds=2)
+    text = series.table(series.train_all({name: tiny}, options), disentangle.FIGURES)
     header, _, row = (line.strip("| ").split(" | ") for line in text.splitlines())
     errors = [
         json.loads((tmp_path / f"{name}-{seed}" / "result.json").read_text())[
@@ -173,14 +172,13 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
 
     def main(arguments, module):
         arguments = ["--out", str(tmp_path), *arguments]
-        return compare.main(
-            arguments, "it", {name: tiny}, options, disentangle.FIGURES, module.draw
-        )
+        return series.main(arguments, "it", {name: tiny}, options, disentangle.FIGURES, module.draw)
 
     assert main([], disentangle) == main([], variants) == 0
     printed = capsys.readouterr().out
     assert printed.count("finished already") == 4
     assert text in printed
+    assert (tmp_path / "table.md").read_text() == text
     for picture in ("traversals", "reconstructions", "samples"):
         with Image.open(tmp_path / f"{picture}.png") as image:
             assert np.asarray(image.convert("L")).std() > 5
@@ -196,7 +194,7 @@ def test_every_variant_can_be_trained():
 
 def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
     runs = [{"mig": 0.25, "latent_correlation": 0.5}, {"mig": 0.75}]
-    row = compare.table({"one": runs}, disentangle.FIGURES).splitlines()[-1]
+    row = series.table({"one": runs}, disentangle.FIGURES).splitlines()[-1]
     assert row == "| one | 0.5 ± 0.35 | - | - | - | 0.5 | - |"
 
 

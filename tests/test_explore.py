@@ -14,7 +14,7 @@ from PIL import Image
 import genjax
 from experiments import trained
 from experiments.explore import __main__ as explore
-from experiments.explore.html import Section, page
+from experiments.explore.page import Section, page
 from genjax.configuration import Training
 
 

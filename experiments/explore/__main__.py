@@ -17,7 +17,7 @@ import genjax
 from experiments import trained
 from experiments.command import exit_code
 from experiments.explore.figures import Explored, allowed
-from experiments.explore.html import Section, page
+from experiments.explore.page import Section, page
 from experiments.named import EXPERIMENTS
 from genjax import run
 from genjax.files import enable_compilation_cache, replace_file

@@ -1,5 +1,6 @@
 """The figures of a trained model on a data set, with a record of how they were measured."""
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -101,9 +102,19 @@ def _of_samples(
     show: bool,
 ) -> dict[str, Any]:
     """The figures of `num` samples, and those of the latent space that they come from."""
+    moments: list[tuple[float, int]] = []  # after every chunk: the time, the samples in it
+
     with progress_bar(total=num, desc="sampling", show=show) as bar:
-        drawn = frechet.generated(params, jax.random.fold_in(key, _SAMPLES), num, bar.update)
-    result = samples.measure_samples(drawn, dataset, judge, train_set)
+
+        def drawn(count: int) -> None:
+            bar.update(count)
+            moments.append((time.perf_counter(), count))
+
+        generated = frechet.generated(params, jax.random.fold_in(key, _SAMPLES), num, drawn)
+    result = samples.measure_samples(generated, dataset, judge, train_set)
+    if timed := sum(count for _, count in moments[1:]):  # the first chunk compiles
+        seconds = moments[-1][0] - moments[0][0]
+        result["sampling_seconds"] = 10_000 * seconds / timed
     if has(params.model, "decode"):
         result |= smoothness.navigability(params, judge, jax.random.fold_in(key, _WALKS))
     return result
@@ -135,13 +146,14 @@ def evaluate(
         progress: show a bar.
 
     Returns:
-        For a model that reconstructs: `reconstruction_error`, the mean squared error a pixel of
-        the images as they are, in units of [0, 1]; `reconstruction_sharpness`, 1 being that of the
-        images (genjax.metrics.sharpness); and, with a judge, `reconstruction_feature_error`, the
-        mean squared error of its features. For one with a likelihood also, in nats an
-        image, `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of
-        k = `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`,
-        0 where they are uncorrelated (genjax.metrics.disentanglement, (8)); these on what the
+        `parameters`: the number of weights of all networks. For a model that reconstructs:
+        `reconstruction_error`, the mean squared error a pixel of the images as they are, in units
+        of [0, 1]; `reconstruction_sharpness`, 1 being that of the images
+        (genjax.metrics.sharpness); and, with a judge, `reconstruction_feature_error`, the mean
+        squared error of its features. For one with a likelihood also, in nats an image,
+        `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of k =
+        `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`, 0
+        where they are uncorrelated (genjax.metrics.disentanglement, (8)); these on what the
         likelihood is defined on: a binary likelihood on one binary draw of every image, the same
         for all. Every mean over images has its standard error beside it, `..._sem`.
         For a model that encodes, on at least 20 images whose `attributes` are known: `mig`, and, of
@@ -150,12 +162,13 @@ def evaluate(
         its own.
         Of samples, compared with the images of `dataset`, at most 10,000 of either, drawn at random
         but always the same: `sharpness` and `spectral_sharpness`, 1 being those of the images
-        (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet). With a
-        judge, in its features, but not of stacked digits: `frechet_classifier`, the same distance
-        (FCD, which is no FID); `kernel_distance`, with its standard deviation over subsets
-        `..._std` (genjax.metrics.kernel); and, of more than 5 samples and images, `precision`,
-        `recall`, `density` and `coverage` (genjax.metrics.coverage). By its classes, over all
-        samples: `modes`, `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`
+        (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet); of more than
+        500 also `sampling_seconds`, what 10,000 take here, drawn 500 at a time. With a judge, in
+        its features, but not of stacked digits: `frechet_classifier`, the same distance (FCD, which
+        is no FID); `kernel_distance`, with its standard deviation over subsets `..._std`
+        (genjax.metrics.kernel); and, of more than 5 samples and images, `precision`, `recall`,
+        `density` and `coverage` (genjax.metrics.coverage). By its classes, over all samples:
+        `modes`, `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`
         (genjax.metrics.modes). With `train_set`: `nearer_to_train`, 0.5 where samples keep the
         distance of unseen images, and `copies`, a share (genjax.metrics.coverage; by the pixels of
         at most 2,000 samples and images).
@@ -182,7 +195,8 @@ def evaluate(
         raise UserError(f"num_generated is {num_generated}, but must be 0, or at least 2.")
     enable_compilation_cache()
     count = min(num_images or len(dataset), len(dataset))
-    result: dict[str, Any] = {}
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
+    result: dict[str, Any] = {"parameters": parameters}
     measured = has(model, "encode") or has(model, *_HAS_LIKELIHOOD)
     values = _measure_all(params, dataset, key, num_samples, count, progress) if measured else {}
     codes, means, scales = (

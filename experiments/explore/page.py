@@ -1,22 +1,11 @@
 """One HTML page of figures, with the pictures inside: a single file that can be mailed."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 960px; margin: 2em auto;
-  padding: 0 1em; }
-h1 { margin-bottom: 0.2em; }
-h2 { margin-top: 2.5em; border-top: 1px solid #ddd; padding-top: 1em; }
-img { max-width: 100%; display: block; margin: 1em auto; }
-pre { background: #f4f4f4; padding: 0.7em 1em; overflow-x: auto; font-size: 14px; }
-table { border-collapse: collapse; }
-th { text-align: left; font-weight: normal; color: #666; padding: 0.1em 1.5em 0.1em 0; }
-nav a { margin-right: 1.2em; white-space: nowrap; }
-"""
+from experiments import html
 
 
 @dataclass(frozen=True)
@@ -37,33 +26,21 @@ def page(title: str, facts: Mapping[str, str], code: str, sections: Sequence[Sec
     """The page as HTML: a table of facts, the code that all sections rely on, the sections."""
     rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in facts.items())
     links = "\n".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
+    body = f"""<h1>{escape(title)}</h1>
 <table>{rows}</table>
 <nav><p>{links}</p></nav>
 <p>The code below every picture goes on from these lines:</p>
 <pre>{escape(code)}</pre>
-{"".join(map(_section, sections))}
-</body>
-</html>
-"""
+{"".join(map(_section, sections))}"""
+    return html.page(title, body)
 
 
 def _section(section: Section) -> str:
-    picture = base64.b64encode(section.picture.read_bytes()).decode()
     paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in section.text.splitlines())
     return f"""
 <section id="{section.name}">
 <h2>{escape(section.title)}</h2>
 {paragraphs}
-<img src="data:image/png;base64,{picture}" alt="{escape(section.title)}">
+{html.picture(section.picture, section.title)}
 <pre>{escape(section.code)}</pre>
 </section>"""

@@ -1,4 +1,4 @@
-"""Experiments side by side: each trained under several seeds, and a table of their test figures."""
+"""A series: experiments side by side, each under several seeds, and a table of their figures."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,9 @@ import tyro
 from experiments.command import exit_code
 from experiments.experiment import Experiment
 from experiments.train import train
+from genjax.data import Dataset
 from genjax.files import replace_file
+from genjax.progress import within
 from genjax.types import UserError
 
 Figures = Mapping[str, str]  # of result.json, and what the table calls them
@@ -32,9 +34,11 @@ def run_of(out: Path, name: str, seed: int = 0) -> Path:
     return out / f"{name}-{seed}"
 
 
-def compare(experiments: Mapping[str, Experiment], options: Options, figures: Figures) -> str:
+def train_all(
+    experiments: Mapping[str, Experiment], options: Options
+) -> dict[str, list[dict[str, Any]]]:
     """Trains the experiments, each seed in a folder of its own; what is finished is skipped, and
-    what was stopped goes on. The table, as it is written to table.md.
+    what was stopped goes on. The `result.json` of every run.
 
     Raises:
         UserError: if `seeds` is below 1, or a folder holds a run of another configuration.
@@ -42,14 +46,21 @@ def compare(experiments: Mapping[str, Experiment], options: Options, figures: Fi
     if options.seeds < 1:
         raise UserError(f"--seeds is {options.seeds}, but must be at least 1.")
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in experiments}
-    for seed in range(options.seeds):
-        for name, experiment in experiments.items():
-            print(f"{name}, seed {seed}")
+    sets: dict[Any, tuple[Dataset, Dataset]] = {}  # those that experiments share are loaded once
+    runs = [(name, seed) for seed in range(options.seeds) for name in experiments]
+    for number, (name, seed) in enumerate(runs):
+        where = f"run {number + 1} of {len(runs)}"
+        known = [results[later][-1]["seconds"] for later, _ in runs[number:] if results[later]]
+        if len(known) == len(runs) - number:
+            where += f", about {sum(known) / 60:.0f} min left"
+        print(f"{where}: {name}, seed {seed}")
+        with within(f"{where}: "):
+            experiment = replace(experiments[name], seed=seed)
+            data = (experiment.dataset, experiment.image_size, experiment.num_train)
+            sets[data] = sets.get(data) or experiment.load()
             folder = run_of(options.out, name, seed)
-            results[name].append(train(replace(experiment, seed=seed), folder))
-    text = table(results, figures)
-    replace_file(options.out / "table.md", lambda file: file.write(text.encode()))
-    return text
+            results[name].append(train(experiment, folder, sets=sets[data]))
+    return results
 
 
 def table(results: Mapping[str, Sequence[Mapping[str, Any]]], figures: Figures) -> str:
@@ -80,7 +91,8 @@ def main(
     options = tyro.cli(Options, default=default, args=arguments, prog=f"make {command}")
 
     def work() -> None:
-        text = compare(experiments, options, figures)
+        text = table(train_all(experiments, options), figures)
+        replace_file(options.out / "table.md", lambda file: file.write(text.encode()))
         draw(options.out, experiments)
         print(f"\n{text}\nmean ± standard deviation of {options.seeds}; pictures in {options.out}")
 

@@ -1,0 +1,1 @@
+"""`make compare-mnist`, `make compare`: models side by side, as a report with measurements."""
