@@ -20,6 +20,7 @@ table { border-collapse: collapse; margin: 1em 0; font-size: 14px; line-height: 
 th { text-align: left; font-weight: normal; color: #666; vertical-align: bottom; }
 th, td { padding: 0.25em 0.9em 0.25em 0; }
 tbody tr { border-top: 1px solid #eee; break-inside: avoid; }
+table:has(img) { table-layout: fixed; width: 100%; }
 td img { margin: 0; }
 nav a { margin-right: 1.2em; white-space: nowrap; }
 @media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; } }

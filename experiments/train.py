@@ -67,9 +67,10 @@ def train(
     key_run, key_show, key_test, key_fit = jax.random.split(jax.random.key(experiment.seed), 4)
 
     run.start(out, model, training, train_set.record(), key_run, overwrite)
+    judge = _judge(train_set, test_set) if experiment.num_generated else None
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
-        if _measured(result, test_set) == _asked(experiment, test_set):
+        if _measured(result, test_set) == _asked(experiment, test_set, judge):
             print(f"{out} is finished already. To train it anew: --overwrite.")
             return result
 
@@ -82,7 +83,6 @@ def train(
             path.parent.mkdir(exist_ok=True)
             replace_file(path, lambda file: np.save(file, frame))
 
-    judge = _judge(train_set, test_set) if experiment.num_generated else None
     distance = metrics.distance_to(train_set) if has(model, "score") else None
     params = genjax.fit(
         model, train_set, key_run, training, out=out, on_epoch=keep_frame, distance=distance
@@ -121,18 +121,21 @@ def train(
     return result
 
 
-def _asked(experiment: Experiment, test_set: Dataset) -> tuple[int, ...]:
-    """What is to be measured: of the likelihood, of samples, of a fitted density."""
+def _asked(
+    experiment: Experiment, test_set: Dataset, judge: metrics.Judge | None
+) -> tuple[int | str | None, ...]:
+    """What is to be measured: of the likelihood, of samples, of a fitted density; and by whom."""
     count = min(experiment.num_images or len(test_set), len(test_set))
-    return experiment.num_samples, count, experiment.num_generated, experiment.num_components
+    numbers = experiment.num_samples, count, experiment.num_generated, experiment.num_components
+    return *numbers, judge.digest if judge else None
 
 
-def _measured(result: Mapping[str, Any], test_set: Dataset) -> tuple[int, ...]:
+def _measured(result: Mapping[str, Any], test_set: Dataset) -> tuple[int | str | None, ...]:
     """What `result` holds of that; where it does not say, it is older than the choice."""
     record = result.get("record", {})
     count = record.get("dataset", {}).get("num_images", len(test_set))
     later = (record.get(name, 0) for name in ("num_generated", "num_components"))
-    return record.get("num_samples", 0), count, *later
+    return record.get("num_samples", 0), count, *later, (record.get("judge") or {}).get("digest")
 
 
 def _fitted(

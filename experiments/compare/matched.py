@@ -39,9 +39,9 @@ class Setting:
 
 
 SETTINGS = {
-    "mnist": Setting("mnist", "bernoulli", latent_dim=32, width=16, epochs=8),
-    "fashion": Setting("fashion_mnist", "gaussian", latent_dim=32, width=16, epochs=8),
-    "cifar10": Setting("cifar10", "gaussian", latent_dim=64, width=32, epochs=8),
+    "mnist": Setting("mnist", "bernoulli", latent_dim=32, width=16, epochs=6),
+    "fashion": Setting("fashion_mnist", "gaussian", latent_dim=32, width=16, epochs=6),
+    "cifar10": Setting("cifar10", "gaussian", latent_dim=64, width=32, epochs=6),
 }
 
 
