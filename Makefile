@@ -74,6 +74,13 @@ train-vae-gan-cifar10: ## VAE-GAN on CIFAR-10
 train-%: $(READY)
 	$(RUN) -m experiments.train $* $(ARGS)
 
+train-classifier-mnist: ## a classifier that judges samples, anew; genjax ships those of these data sets
+train-classifier-stacked: ## the same, for Stacked MNIST
+train-classifier-fashion: ## the same, for Fashion-MNIST
+train-classifier-cifar10: ## the same, for CIFAR-10
+train-classifier-%: $(READY)
+	$(RUN) -m experiments.classifier $* $(ARGS)
+
 app-vae-mnist: ## play with a trained model in the browser; so with every train-*
 app-%: $(READY)
 	$(RUN) -m experiments.app $* $(ARGS)
