@@ -42,7 +42,7 @@ class Figure:
         if self.best is None:
             return ()
         if np.isinf(self.best):
-            return tuple(-np.sign(self.best) * value for value in values)
+            return tuple(-value if self.best > 0 else value for value in values)
         return tuple(abs(value - self.best) for value in values)
 
 
