@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +68,7 @@ def train(
     key_run, key_show, key_test, key_fit = jax.random.split(jax.random.key(experiment.seed), 4)
 
     run.start(out, model, training, train_set.record(), key_run, overwrite)
-    judge = _judge(train_set, test_set) if experiment.num_generated else None
+    judge = _judge(experiment, train_set, test_set) if experiment.num_generated else None
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
         if _measured(result, test_set) == _asked(experiment, test_set, judge):
@@ -156,11 +157,12 @@ def _fitted(
     return {f"fitted_{name}": value for name, value in figures.items()}
 
 
-def _judge(train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:
-    """The classifier that samples are shown to, where the data has classes."""
+def _judge(experiment: Experiment, train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:
+    """The classifier that samples are shown to, where the data has classes: of all its images."""
     if len(train_set.label_names) < 2:
         return None
-    return metrics.judge(train_set, test_set)
+    whole = replace(experiment, num_train=0).load()[0] if experiment.num_train else train_set
+    return metrics.judge(whole, test_set)
 
 
 def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:

@@ -60,6 +60,7 @@ def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
             " --dataset PATH."
         )
     model = genjax.types.from_json(config.get("model", {}))
-    found = Experiment("", name, model, image_size=model.image_shape[0]).load()
-    model.for_images(found[1].image_shape)
-    return found
+    train_set, test_set = Experiment("", name, model, image_size=model.image_shape[0]).load()
+    model.for_images(test_set.image_shape)
+    seen = config.get("dataset", {}).get("num_images", len(train_set))
+    return train_set.take(min(seen, len(train_set))), test_set

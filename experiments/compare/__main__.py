@@ -16,6 +16,7 @@ from experiments.command import exit_code
 from experiments.compare import budget, report, results
 from experiments.compare.matched import SETTINGS, matched
 from experiments.series import run_of, train_all
+from genjax import metrics
 from genjax.files import enable_compilation_cache
 from genjax.types import UserError
 
@@ -64,7 +65,9 @@ def compare(name: str, options: Options) -> Path:
         )
         for model in experiments
     ]
-    return report.write(options.out, contenders, *next(iter(experiments.values())).load())
+    first = next(iter(experiments.values()))
+    judge = metrics.judge(*replace(first, num_train=0).load())
+    return report.write(options.out, contenders, *first.load(), judge)
 
 
 def compare_runs(options: OfRuns) -> Path:

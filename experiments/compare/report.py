@@ -23,20 +23,26 @@ _FLOOR = "data"
 
 
 def write(
-    out: Path, contenders: Sequence[Contender], train_set: Dataset, test_set: Dataset
+    out: Path,
+    contenders: Sequence[Contender],
+    train_set: Dataset,
+    test_set: Dataset,
+    judge: metrics.Judge | None,
 ) -> Path:
     """Draws the pictures and writes the report into the folder `out`; the path of its page.
 
+    `judge` is the classifier that the contenders were measured with.
+
     Raises:
-        UserError: where two contenders have one name, or they were judged by different classifiers.
+        UserError: where two contenders have one name.
     """
     _check(contenders)
     names = [c.name for c in contenders]
     pictures.draw(out / "pictures", contenders, test_set)
-    floor = _floor(train_set, test_set)
+    floor = _floor(train_set, test_set, judge)
     parts = [
         f"# {', '.join(names)}: compared on {test_set.name}",
-        _introduction(contenders, train_set, test_set),
+        _introduction(contenders, train_set, test_set, judge),
         "## In short",
         *_bullets(_in_short(contenders)),
         "## Samples",
@@ -74,23 +80,17 @@ def _check(contenders: Sequence[Contender]) -> None:
     names = [c.name for c in contenders]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"several runs are named {twice[0]}: rename the folder of one of them.")
-    judges = {str(_record(result).get("judge")) for c in contenders for result in c.results}
-    if len(judges) > 1:
-        raise UserError(
-            f"the runs were judged by different classifiers, {' and '.join(sorted(judges))}: their"
-            " figures cannot be compared. Measure them anew: make compare-NAME again, or"
-            ' make compare ARGS="RUN RUN ...".'
-        )
 
 
 def _record(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return result.get("record", {})
 
 
-def _floor(train_set: Dataset, test_set: Dataset) -> dict[str, dict[str, Any]]:
+def _floor(
+    train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
+) -> dict[str, dict[str, Any]]:
     """The figures of real images: "data" of as many training images as there are samples, "half" of
     one half of the test set beside the other."""
-    judge = metrics.judge(train_set, test_set) if len(train_set.label_names) > 1 else None
     order = np.random.default_rng(0).permutation(len(test_set))
     half, other = np.array_split(order, 2)
     return {
@@ -101,9 +101,13 @@ def _floor(train_set: Dataset, test_set: Dataset) -> dict[str, dict[str, Any]]:
     }
 
 
-def _introduction(contenders: Sequence[Contender], train_set: Dataset, test_set: Dataset) -> str:
+def _introduction(
+    contenders: Sequence[Contender],
+    train_set: Dataset,
+    test_set: Dataset,
+    judge: metrics.Judge | None,
+) -> str:
     seeds = sorted({len(c.results) for c in contenders})
-    judge = _record(contenders[0].results[0]).get("judge")
     lines = [
         f"{len(contenders)} models, {' or '.join(map(str, seeds))} seed{'s' * (seeds != [1])} each,"
         f" trained on {len(train_set):,} images of {train_set.name} and measured on"
@@ -113,7 +117,7 @@ def _introduction(contenders: Sequence[Contender], train_set: Dataset, test_set:
     if judge:
         lines.append(
             f"FCD, KID, precision and the like are measured in the features of a classifier with"
-            f" {100 * judge['accuracy']:.1f}% test accuracy (its hash: {judge['digest']}). FCD is"
+            f" {100 * judge.accuracy:.1f}% test accuracy (its hash: {judge.digest}). FCD is"
             " no FID."
         )
     return " ".join(lines)

@@ -41,8 +41,9 @@ def _with_more(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def existing(
     folders: Iterable[Path], dataset: str | None = None
-) -> tuple[list[Contender], Dataset, Dataset]:
-    """The contenders of runs that exist, measured in one way; and their training and test set.
+) -> tuple[list[Contender], Dataset, Dataset, metrics.Judge | None]:
+    """The contenders of runs that exist, measured in one way; their training and test set, and the
+    judge of their samples.
 
     `dataset` is the folder of images that they were trained on, if they were.
 
@@ -66,7 +67,7 @@ def existing(
         )
         for group in groups.values()
     ]
-    return contenders, train_set, test_set
+    return contenders, train_set, test_set, judge
 
 
 def _finished_config(place: Path) -> dict[str, Any]:
