@@ -20,7 +20,7 @@ $(READY): pyproject.toml .constraints.txt
 setup: $(READY) ## make .venv and install genjax into it
 
 test: $(READY) ## run the tests
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(READY) ## check format, style and types
 	$(RUN) -m ruff format --check .
