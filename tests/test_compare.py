@@ -191,7 +191,7 @@ def test_the_report_shows_real_numbers_and_pictures(compared, capsys):
     for name in ("frechet_classifier", "reconstruction_error", "nll"):
         assert f"{shown([r[name] for r in runs])}" in text
     pictures = re.findall(r"\]\((.+?)\)", text)
-    assert {"pictures/data.png", "pictures/samples-gan.png"} < set(pictures)
+    assert {"pictures/samples.png", "pictures/data.png", "pictures/samples-gan.png"} < set(pictures)
     assert {"pictures/reconstructions.png", "pictures/ways.png"} < set(pictures)
     assert all((out / picture).stat().st_size > 500 for picture in pictures)
     assert page.count('src="data:image/png;base64,') == len(pictures)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 import genjax
 from experiments import trained
@@ -33,30 +34,32 @@ _CHARTED = (
 
 
 def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> None:
-    """Draws into `folder`: data.png, samples-NAME.png, progression-NAME.png, reconstructions.png,
+    """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png, reconstructions.png,
     ways.png, figures.png; of each what the contenders have."""
     real = test_set.images[:_SHOWN] / np.float32(255)
     plot.save_grid(folder / "data.png", real)
     params = {c.name: trained.load(c.folders[0]) for c in contenders}
     key_samples, key_ways = jax.random.split(jax.random.key(0))
-    for name, one in params.items():
-        plot.save_grid(folder / f"samples-{name}.png", genjax.sample(one, key_samples, _SHOWN))
+    samples = {n: genjax.sample(one, key_samples, _SHOWN) for n, one in params.items()}
+    _strip(folder / "samples.png", {"data": real, **samples})
+    for name, images in samples.items():
+        plot.save_grid(folder / f"samples-{name}.png", images)
     for c in contenders:
         progression = c.folders[0] / "figures" / "progression.png"
         if progression.exists():
             shutil.copyfile(progression, folder / f"progression-{c.name}.png")
     originals = real[:_IN_A_ROW]
-    rows = _rows(params, ("encode", "decode"), lambda one: genjax.reconstruct(one, originals))
-    if rows:
-        names = ["data", *rows]
-        plot.save_strip(
-            folder / "reconstructions.png", [originals, *rows.values()], names, _IN_A_ROW
-        )
+    if rows := _rows(params, ("encode", "decode"), lambda one: genjax.reconstruct(one, originals)):
+        _strip(folder / "reconstructions.png", {"data": originals, **rows})
     if rows := _rows(params, ("decode",), lambda one: _ways(one, key_ways)):
         every = [way for ways in rows.values() for way in ways]
         names = [name if not n else "" for name in rows for n in range(_WAYS)]
         plot.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
     chart(folder / "figures.png", contenders)
+
+
+def _strip(path: Path, rows: Mapping[str, ArrayLike]) -> None:
+    plot.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
 
 
 def _rows(

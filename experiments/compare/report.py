@@ -47,6 +47,7 @@ def write(
         *_bullets(_in_short(contenders)),
         "## Samples",
         "Drawn with one key, not chosen; of a GAN with the weights that were nearest to the data.",
+        _picture(out, "samples", "A row of test images, and one of the samples of every model"),
         _gallery(out, [("test images", "data"), *((n, f"samples-{n}") for n in names)]),
         "## Measured",
         _picture(out, "figures", "The main figures: a dot for every seed"),
