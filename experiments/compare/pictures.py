@@ -34,8 +34,8 @@ _CHARTED = (
 
 
 def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> None:
-    """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png, reconstructions.png,
-    ways.png, figures.png; of each what the contenders have."""
+    """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png,
+    reconstructions.png, ways.png, figures.png; of each what the contenders have."""
     real = test_set.images[:_SHOWN] / np.float32(255)
     plot.save_grid(folder / "data.png", real)
     params = {c.name: trained.load(c.folders[0]) for c in contenders}
