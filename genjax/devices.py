@@ -3,8 +3,8 @@
 A run of one seed shares out every batch: each device has all weights and all data, and works on its
 rows of the batch (data parallel). What is summed over the batch, such as the loss and the
 statistics of batch normalisation, the compiler sums over all devices, and random numbers do not
-depend on the number of devices, so the run is that of one device up to rounding. A run of many
-seeds shares out the seeds, which need nothing from each other.
+depend on the number of devices (JAX's `jax_threefry_partitionable`), so the run is that of one
+device up to rounding. A run of many seeds shares out the seeds, which need nothing from each other.
 """
 
 import warnings
@@ -52,5 +52,6 @@ def gathered(tree: Any) -> Any:
     """`tree` with every leaf whole on the first device, where it is on several."""
     first = jax.local_devices()[0]
     return jax.tree.map(
-        lambda leaf: jax.device_put(leaf, first) if len(leaf.devices()) > 1 else leaf, tree
+        lambda leaf: jax.device_put(leaf, first) if len(leaf.sharding.device_set) > 1 else leaf,
+        tree,
     )

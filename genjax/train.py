@@ -282,7 +282,7 @@ def fit(
     with run.locked(folder) if folder else contextlib.nullcontext():
         run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
         state = run_on(state, dataset, training, steps, folder)
-        return devices.gathered(seeds.averaged_params(state))
+        return seeds.averaged_params(devices.gathered(state.replace(opt_state={})))
 
 
 def _checked(key: jax.Array, training: Training) -> jax.Array:
@@ -302,8 +302,8 @@ def _checked(key: jax.Array, training: Training) -> jax.Array:
 
 def _compiled(
     state: TrainState, dataset: Dataset, training: Training, steps: int
-) -> tuple[TrainState, Callable[[TrainState], tuple[TrainState, Terms]]]:
-    """The state on its devices, and an epoch from there on, compiled."""
+) -> tuple[TrainState, tuple[jax.Array, jax.Array], Any]:
+    """The state and the data on their devices, and an epoch of both, compiled."""
     many = state.key.ndim == 1
     if many:
         mesh = devices.mesh_of(len(state.key), "seeds")
@@ -313,7 +313,7 @@ def _compiled(
     data = devices.placed((dataset.images, dataset.labels), mesh)
     of_runs = epochs if many else epoch
     compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
-    return state, lambda state: compiled(state, *data)
+    return state, data, compiled
 
 
 def _fit(
@@ -344,11 +344,11 @@ def _fit(
     saved_at = time.monotonic()
     with TrainingProgress(training.epochs, images_an_epoch, done, show=progress) as bar:
         bar.note("compiling")
-        state, run_epoch = _compiled(state, dataset, training, steps)
+        state, data, run_epoch = _compiled(state, dataset, training, steps)
         bar.note("training")
         while done < training.epochs:
             began = time.perf_counter()
-            state, device_terms = run_epoch(state)
+            state, device_terms = run_epoch(state, *data)
             terms = {n: np.asarray(v, np.float64) for n, v in _losses_first(device_terms)}
             seconds = time.perf_counter() - began
             done += 1
@@ -361,9 +361,10 @@ def _fit(
             _warn_of_lasting(found, lasting, done)
             params = state.params
             if on_epoch or distance:
-                params = devices.gathered(seeds.averaged_params(state))
+                here = devices.gathered(state.replace(opt_state={}))
+                params = seeds.averaged_params(here)
             if distance and (last or done % measured_every == 0):
-                terms["distance"] = seeds.measured(distance, params, state, alive)
+                terms["distance"] = seeds.measured(distance, params, here, alive)
             line = {"epoch": done, **seeds.summary(terms, alive)}
             if alive.ndim:
                 line["collapse_rate"] = seeds.collapse_rate(found, len(alive))

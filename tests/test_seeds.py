@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import blobs, small
@@ -20,16 +19,16 @@ from genjax.configuration import Optimizer, Training
 from genjax.train import epochs, init_state
 
 KEYS = jax.random.split(jax.random.key(0), 3)
-QUICK = Training(2, 16)
+GAME = Training(4, 16, ema_decay=0.9)
 
 
-def mean_pixel(params, key):
-    """That of no samples from the data, but different for every seed and epoch."""
-    return float(jnp.mean(genjax.sample(params, key, 8)))
+def distance(params, key):
+    """That of nothing, but another one for every seed and epoch."""
+    return float(jax.tree.leaves(params)[0].mean() + 1e-3 * jax.random.uniform(key))
 
 
-def fit(model, key, training=QUICK, data=None, **options):
-    return genjax.fit(model, data or blobs(32), key, training, progress=False, **options)
+def fit(model, key, training, **options):
+    return genjax.fit(model, blobs(32), key, training, progress=False, **options)
 
 
 def assert_same(left, right):
@@ -39,19 +38,26 @@ def assert_same(left, right):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=str(path))
 
 
-def test_many_seeds_are_the_single_runs(tmp_path):
-    """A game with an average, standing statistics, and best weights of an epoch of each's own."""
-    model, training = small("dcgan"), Training(4, 16, ema_decay=0.9)
-    together, alone = tmp_path / "together", tmp_path / "alone"
-    many = fit(model, KEYS, training, out=together, distance=mean_pixel)
-    single = fit(model, KEYS[1], training, out=alone, distance=mean_pixel)
+@pytest.fixture(scope="module")
+def game(tmp_path_factory):
+    """A game of many seeds with an average, standing statistics and best weights."""
+    folder = tmp_path_factory.mktemp("game")
+    return folder, fit(small("dcgan"), KEYS, GAME, out=folder, distance=distance)
+
+
+@pytest.mark.filterwarnings("ignore:since epoch")
+def test_many_seeds_are_the_single_runs(game, tmp_path):
+    folder, many = game
+    single = fit(small("dcgan"), KEYS[1], GAME, out=tmp_path, distance=distance)
     assert_same(seeds.nth(many, 1), single)
     assert not np.allclose(*(jax.tree.leaves(seeds.nth(many, i))[-1] for i in (0, 1)))
-    assert_same(genjax.load(together), many)
-    assert_same(seeds.nth(genjax.load(together / "best.npz"), 1), genjax.load(alone / "best.npz"))
-    assert run.best_epoch(together)[1] == run.best_epoch(alone)
+    assert_same(genjax.load(folder), many)
+    best = genjax.load(folder / "best.npz")
+    assert_same(seeds.nth(best, 1), genjax.load(tmp_path / "best.npz"))
+    assert run.best_epoch(folder)[1] == run.best_epoch(tmp_path)
+    assert genjax.sample(seeds.first(best), KEYS[0], 2).shape == (2, 8, 8, 1)
 
-    line, other = (run.read_metrics(folder)[-1] for folder in (together, alone))
+    line, other = (run.read_metrics(path)[-1] for path in (folder, tmp_path))
     for name in other.keys() - {"epoch", "seconds", "images_per_second", "warnings"}:
         each = line["seeds"][name]
         assert each[1] == pytest.approx(other[name], rel=1e-3, abs=1e-4)
@@ -59,9 +65,45 @@ def test_many_seeds_are_the_single_runs(tmp_path):
         assert line["spread"][name] == pytest.approx(np.std(each, ddof=1))
 
 
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore:since epoch")
+def test_many_stopped_runs_go_on_to_the_same_bits(game, tmp_path, monkeypatch):
+    """And to the same best weights: stopped after some were written that no checkpoint reached."""
+    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    seen = []
+
+    def stop_in_third(epoch, _):
+        seen.append(epoch)
+        if seen == [0, 1, 2, 3]:
+            raise Stop
+
+    def go():
+        options = {"out": tmp_path, "distance": distance, "on_epoch": stop_in_third}
+        return fit(small("dcgan"), KEYS, GAME, **options)
+
+    with pytest.raises(Stop):
+        go()
+    again, (folder, whole) = go(), game
+    assert seen == [0, 1, 2, 3, 3, 4]
+    best = [genjax.load(path / "best.npz") for path in (tmp_path, folder)]
+    for left, right in zip(
+        *map(jax.tree.leaves, ((again, best[0]), (whole, best[1]))), strict=True
+    ):
+        assert np.array_equal(left, right)
+    timings = ("seconds", "images_per_second")
+    mine, wholes = (
+        [{k: v for k, v in line.items() if k not in timings} for line in run.read_metrics(path)]
+        for path in (tmp_path, folder)
+    )
+    assert mine == wholes
+
+
 def test_a_loop_over_seeds_is_their_vmap(monkeypatch):
     """The one on a CPU, the other elsewhere."""
-    model, training, data = small("dcgan", image_shape=(8, 8, 1)), Training(1, 8), blobs(16)
+    model, training, data = small("vae", image_shape=(8, 8, 1)), Training(1, 8), blobs(16)
     found = []
     for over in (seeds.over, lambda function, batch: jax.vmap(function)(batch)):
         monkeypatch.setattr(seeds, "over", over)
@@ -74,37 +116,6 @@ def test_a_loop_over_seeds_is_their_vmap(monkeypatch):
     assert_same(terms, vmapped_terms)
 
 
-class Stop(Exception):
-    pass
-
-
-def test_many_stopped_runs_go_on_to_the_same_bits(tmp_path, monkeypatch):
-    """And to the same best weights: stopped after some were written that no checkpoint reached."""
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
-
-    def go(folder, on_epoch=None):
-        params = fit(
-            small("gan"), KEYS, Training(5, 16, ema_decay=0.9), out=tmp_path / folder,
-            on_epoch=on_epoch, distance=mean_pixel,
-        )  # fmt: skip
-        lines = run.read_metrics(tmp_path / folder)
-        timings = ("seconds", "images_per_second")
-        lines = [{k: v for k, v in line.items() if k not in timings} for line in lines]
-        return params, genjax.load(tmp_path / folder / "best.npz"), lines
-
-    def stop_in_fourth(epoch, _):
-        if epoch == 4:
-            raise Stop
-
-    with pytest.raises(Stop):
-        go("stopped", stop_in_fourth)
-    resumed, whole = [], go("whole")
-    again = go("stopped", lambda epoch, _: resumed.append(epoch))
-    assert resumed == [4, 5]
-    for left, right in zip(*map(jax.tree.leaves, (again, whole)), strict=True):
-        assert np.array_equal(left, right)
-
-
 def test_a_seed_that_diverges_leaves_the_others_alone(tmp_path):
     """Each with a learning rate of its own, of which one is far too large."""
     sgd = Optimizer("sgd", (1e-3, 1e12, 2e-3))
@@ -112,9 +123,8 @@ def test_a_seed_that_diverges_leaves_the_others_alone(tmp_path):
     with pytest.warns(UserWarning, match=r"since epoch \d \(seed 1\) .* not a finite number"):
         many = fit(model, KEYS, Training(3, 16, sgd), out=tmp_path)
     assert not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(seeds.nth(many, 1)))
-    for index in (0, 2):
-        alone = Optimizer("sgd", sgd.learning_rate[index])
-        assert_same(seeds.nth(many, index), fit(model, KEYS[index], Training(3, 16, alone)))
+    alone = Optimizer("sgd", sgd.learning_rate[2])
+    assert_same(seeds.nth(many, 2), fit(model, KEYS[2], Training(3, 16, alone)))
     line = run.read_metrics(tmp_path)[-1]
     assert line["collapse_rate"] == pytest.approx(1 / 3)
     assert line["warnings"] == ["seed 1: diverged"]
@@ -154,7 +164,9 @@ def test_keys_and_rates_that_do_not_fit_are_refused(keys, rate, message):
 
 def test_a_key_of_the_old_kind_is_one_key():
     model = small("vae", network="mlp")
-    old, new = (fit(model, kind(3)) for kind in (jax.random.PRNGKey, jax.random.key))
+    old, new = (
+        fit(model, kind(3), Training(1, 16)) for kind in (jax.random.PRNGKey, jax.random.key)
+    )
     assert_same(old, new)
 
 
@@ -163,28 +175,33 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
     """As it measures each seed alone, the last weights and the best."""
     few = partial(genjax.data.sprites, scales=2, orientations=1, columns=6, rows=6, size=16)
     monkeypatch.setattr("genjax.data.loading.sprites", few)
-    monkeypatch.setattr("genjax.metrics.judge", lambda train_set, test_set: None)
+
+    def evaluate(params, test_set, key, **options):
+        return {"figure": distance(params, key), "record": {}}
+
+    monkeypatch.setattr("genjax.evaluate", evaluate)
     one = replace(
         EXPERIMENTS["gan-mnist"],
         dataset="sprites",
         model=small("gan"),
         training=Training(epochs=2, batch_size=32, ema_decay=0.9),
-        num_generated=20,
+        num_generated=0,
         seed=4,
     )
     result = train(replace(one, seed=3, seeds=2), tmp_path / "two")
+    monkeypatch.setattr("experiments.train.draw", lambda *arguments: None)
     alone = train(one, tmp_path / "one")
-    both = [own["sharpness"] for own in result["seeds"]]
-    assert both[1] == pytest.approx(alone["sharpness"], rel=1e-3)
-    assert result["sharpness"] == pytest.approx(np.mean(both))
-    assert result["sharpness_sd"] == pytest.approx(np.std(both, ddof=1))
+    both = [own["figure"] for own in result["seeds"]]
+    assert both[1] == pytest.approx(alone["figure"], rel=1e-3)
+    assert result["figure"] == pytest.approx(np.mean(both))
+    assert result["figure_sd"] == pytest.approx(np.std(both, ddof=1))
     assert result["best"]["epoch"][1] == alone["best"]["epoch"]
-    assert result["best"]["seeds"][1]["sharpness"] == pytest.approx(
-        alone["best"]["sharpness"], rel=1e-3
-    )
+    best = result["best"]["seeds"][1]["figure"]
+    assert best == pytest.approx(alone["best"]["figure"], rel=1e-3)
     assert result["collapse_rate"] in (0, 0.5, 1)
-    with Image.open(tmp_path / "two" / "figures" / "samples-seeds.png") as image:
-        assert np.asarray(image.convert("L")).std() > 5
+    for name in ("samples-seeds", "curves"):
+        with Image.open(tmp_path / "two" / "figures" / f"{name}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5
     shown = trained.load(tmp_path / "two")  # the first seed, for the app and the page
     assert genjax.sample(shown, KEYS[0], 2).shape == (2, 16, 16, 1)
 
