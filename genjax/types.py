@@ -319,7 +319,7 @@ def check_fields(spec: Any, name: str) -> None:
         elif kind in (float, float | tuple[float, ...]):
             several = value if isinstance(value, tuple) and kind is not float else (value,)
             good = all(isinstance(n, int | float) and math.isfinite(n) for n in several)
-            must = "a finite number"
+            must = "a finite number" + ("" if kind is float else ", or a tuple of them")
         else:
             continue
         if not good:
