@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Options:
     """Timed epochs a process, after a first one."""
     steps: int = 60
     """Steps an epoch."""
+    seeds: int = 1
+    """Seeds that genjax trains at once; the images a second are those of all."""
     only: str = ""
     """Only the models whose name contains this."""
     out: Path = Path("runs/bench.json")
@@ -100,8 +103,8 @@ def measure(name: str, contender: str, options: Options) -> dict[str, float]:
     case = cases()[name]
     dataset = data.load(case.dataset)
     steps = min(options.steps, len(dataset) // case.batch)
-    prepare = {
-        "genjax": _genjax_epochs,
+    prepare: Any = {
+        "genjax": partial(_genjax_epochs, seeds=options.seeds),
         "flax": programs.flax_gan if case.is_game else programs.flax_vae,
         "pytorch": programs.pytorch_gan,
     }[contender]
@@ -113,29 +116,36 @@ def measure(name: str, contender: str, options: Options) -> dict[str, float]:
     for _ in range(options.epochs):
         began = time.perf_counter()
         loss = run_epoch()
-        speeds.append(steps * case.batch / (time.perf_counter() - began))
+        images = steps * case.batch * (options.seeds if contender == "genjax" else 1)
+        speeds.append(images / (time.perf_counter() - began))
     return {"images_per_second": statistics.median(speeds), "start_seconds": first, "loss": loss}
 
 
-def _genjax_epochs(case: Case, dataset: Any, key: Any, steps: int) -> Any:
+def _genjax_epochs(case: Case, dataset: Any, key: Any, steps: int, seeds: int) -> Any:
+    import jax
+    import jax.numpy as jnp
+
     from genjax.configuration import Training
-    from genjax.train import epoch, init_state
+    from genjax.train import epoch, epochs, init_state
 
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
-    state = init_state(case.model, key, training)
+    start, of_runs = partial(init_state, case.model, training=training), epoch
+    if seeds > 1:
+        start, of_runs, key = jax.vmap(start), epochs, jax.random.split(key, seeds)
+    state = start(key)
     arrays = (dataset.images, dataset.labels)
-    compiled = epoch.lower(state, *arrays, training=training, steps=steps).compile()
+    compiled = of_runs.lower(state, *arrays, training=training, steps=steps).compile()
 
     def run() -> float:
         nonlocal state
         state, terms = compiled(state, *arrays)
-        return float(terms["loss" if "loss" in terms else "discriminator_loss"])
+        return float(jnp.mean(terms["loss" if "loss" in terms else "discriminator_loss"]))
 
     return run
 
 
 def run_in_process(model: str, contender: str, options: Options, cache: str) -> dict[str, float]:
-    spec = json.dumps([model, contender, options.rounds, options.epochs, options.steps])
+    spec = json.dumps([model, contender, options.epochs, options.steps, options.seeds])
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
     command = [sys.executable, "-m", "experiments.bench", "--measure", spec]
     out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -144,8 +154,9 @@ def run_in_process(model: str, contender: str, options: Options, cache: str) -> 
 
 def main() -> None:
     if sys.argv[1:2] == ["--measure"]:
-        model, contender, rounds, epochs, steps = json.loads(sys.argv[2])
-        print(json.dumps(measure(model, contender, Options(rounds, epochs, steps))))
+        model, contender, epochs, steps, seeds = json.loads(sys.argv[2])
+        options = Options(epochs=epochs, steps=steps, seeds=seeds)
+        print(json.dumps(measure(model, contender, options)))
         return
     options = tyro.cli(Options, prog="make bench")
     results: dict[str, list[dict[str, float]]] = {}

@@ -25,6 +25,8 @@ class Experiment:
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0
     """The run's key is jax.random.key(seed)."""
+    seeds: int = 1
+    """Runs at once, with the seeds from `seed` on: each is the one that its seed gives alone."""
     image_size: int = 64
     """Height and width to which the images of a folder are brought."""
     num_train: int = 0
@@ -56,7 +58,9 @@ class Experiment:
             raise UserError(
                 f"--num-generated is {self.num_generated}, but must be 0, or 2 or more."
             )
-        if not 0 <= self.seed < 2**32:
+        if self.seeds < 1:
+            raise UserError(f"--seeds is {self.seeds}, but must be at least 1.")
+        if not 0 <= self.seed <= 2**32 - self.seeds:
             raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
 
     def load(self) -> tuple[Dataset, Dataset]:

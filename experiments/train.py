@@ -13,22 +13,25 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
 import genjax
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
-from genjax import metrics, plot, run
+from experiments.seeds import together
+from genjax import metrics, plot, run, seeds
 from genjax.data import Dataset
 from genjax.files import read_json, replace_file, write_json
 from genjax.types import Params, UserError, has, registered_name
 
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
+_SHOWN_OF_EACH = 16  # samples of each of many seeds
 _FITTED = 10_000  # training images whose codes a density is fitted to
 
 
@@ -41,6 +44,15 @@ class Options:
     """The run's folder; runs/NAME by default."""
     overwrite: bool = False
     """Throw away what the folder holds and start anew."""
+
+
+class Keys(NamedTuple):
+    """Those of one seed."""
+
+    run: jax.Array
+    show: jax.Array
+    test: jax.Array
+    fit: jax.Array
 
 
 def train(
@@ -65,7 +77,12 @@ def train(
             f" {min(_FITTED, len(train_set)):,} images."
         )
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
-    key_run, key_show, key_test, key_fit = jax.random.split(jax.random.key(experiment.seed), 4)
+    keys = [_keys(experiment.seed + number) for number in range(experiment.seeds)]
+    many, key_show = len(keys) > 1, keys[0].show
+    key_run = jnp.stack([own.run for own in keys]) if many else keys[0].run
+
+    def each(params: Params) -> list[Params]:
+        return [seeds.nth(params, i) for i in range(len(keys))] if many else [params]
 
     run.start(out, model, training, train_set.record(), key_run, overwrite)
     judge = _judge(experiment, train_set, test_set) if experiment.num_generated else None
@@ -79,7 +96,7 @@ def train(
 
     def keep_frame(epoch: int, params: Params) -> None:
         if epoch % every == 0 or epoch == training.epochs:
-            frame = plot.to_uint8(genjax.sample(params, key_show, _SHOWN))
+            frame = plot.to_uint8(genjax.sample(each(params)[0], key_show, _SHOWN))
             path = out / "progress" / f"{epoch:06d}.npy"
             path.parent.mkdir(exist_ok=True)
             replace_file(path, lambda file: np.save(file, frame))
@@ -89,11 +106,13 @@ def train(
         model, train_set, key_run, training, out=out, on_epoch=keep_frame, distance=distance
     )
 
-    def measure(params: Params) -> dict[str, Any]:
+    def measure(params: Params, own: Keys) -> dict[str, Any] | None:
+        if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
+            return None  # this seed diverged
         figures = genjax.evaluate(
             params,
             test_set,
-            key_test,
+            own.test,
             num_samples=experiment.num_samples,
             num_images=experiment.num_images or None,
             num_generated=experiment.num_generated,
@@ -101,17 +120,32 @@ def train(
             judge=judge,
         )
         if experiment.num_components and has(model, "encode"):
-            figures |= _fitted(experiment, params, train_set, test_set, judge, key_fit)
+            figures |= _fitted(experiment, params, train_set, test_set, judge, own.fit)
         return figures
 
-    result = measure(params)
-    draw(out / "figures", params, test_set, key_show)
+    results = [measure(one, own) for one, own in zip(each(params), keys, strict=True)]
+    result = together(results)
+    draw(out / "figures", each(params)[0], test_set, key_show)
+    if many:
+        last = run.read_metrics(out)[-1]
+        result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
+        rows = [genjax.sample(one, key_show, _SHOWN_OF_EACH) for one in each(params)]
+        path = out / "figures" / "samples-seeds.png"
+        plot.save_grid(path, np.concatenate(rows), _SHOWN_OF_EACH)
     if (out / run.BEST).exists():
-        best = genjax.load(out / run.BEST)
-        plot.save_grid(out / "figures" / "samples-best.png", genjax.sample(best, key_show, _SHOWN))
-        epoch = run.best_epoch(out)
-        figures = result if epoch == training.epochs else measure(best)
-        result["best"] = {"epoch": epoch} | {n: v for n, v in figures.items() if n != "record"}
+        best = each(genjax.load(out / run.BEST))
+        samples = genjax.sample(best[0], key_show, _SHOWN)
+        plot.save_grid(out / "figures" / "samples-best.png", samples)
+        epochs = run.best_epoch(out).tolist()
+        figures = together(
+            [
+                result if epoch == training.epochs else measure(one, own)
+                for result, epoch, one, own in zip(
+                    results, epochs if many else [epochs], best, keys, strict=True
+                )
+            ]
+        )
+        result["best"] = {"epoch": epochs} | {n: v for n, v in figures.items() if n != "record"}
     seconds = {
         "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
@@ -120,6 +154,10 @@ def train(
     result["record"]["num_components"] = experiment.num_components
     write_json(out / "result.json", result)
     return result
+
+
+def _keys(seed: int) -> Keys:
+    return Keys(*jax.random.split(jax.random.key(seed), 4))
 
 
 def _asked(
@@ -221,9 +259,10 @@ def main(arguments: list[str]) -> int:
     if best:
         print(f"{'':26} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
     for term, value in result.items():
-        if not isinstance(value, float | int) or term.endswith(("_sem", "seconds")):
+        if not isinstance(value, float | int) or term.endswith(("_sem", "_sd", "seconds")):
             continue
-        plus_minus = f" ± {result[term + '_sem']:.2g}" if term + "_sem" in result else ""
+        width = result.get(term + "_sd", result.get(term + "_sem"))
+        plus_minus = "" if width is None else f" ± {width:.2g}"
         print(
             f"{term:26} {value:12.4g}{plus_minus}"
             + (f" {best[term]:16.4g}" if term in best else "")

@@ -5,7 +5,7 @@ from pathlib import Path
 import genjax
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
-from genjax import data, run
+from genjax import data, run, seeds
 from genjax.data import Dataset
 from genjax.files import read_json
 from genjax.types import Params, UserError
@@ -41,8 +41,11 @@ def weights(place: Path) -> Path:
 
 
 def load(place: Path) -> Params:
-    """The best weights of the run. Raises `UserError` where they are damaged or not there yet."""
-    return genjax.load(weights(place))
+    """The best weights of the run, of many seeds those of the first.
+
+    Raises `UserError` where they are damaged or not there yet.
+    """
+    return seeds.first(genjax.load(weights(place)))
 
 
 def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:

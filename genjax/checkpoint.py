@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import run
+from genjax import run, seeds
 from genjax.files import replace_file, write_json
 from genjax.types import Model, Params, TrainState, UserError, from_json, to_json
 
@@ -85,7 +85,7 @@ def save(folder: Path, state: TrainState) -> None:
     """Adds the checkpoint of `state` to the run in `folder`; the two newest are kept."""
     import orbax.checkpoint as ocp
 
-    path = folder / "checkpoints" / str(int(state.epoch))
+    path = folder / "checkpoints" / str(state.epochs_done)
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
         checkpointer.save(path, args=ocp.args.StandardSave(named_arrays(state)), force=True)
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -163,8 +163,25 @@ def save_params(path: str | Path, params: Params) -> None:
         raise UserError(f"{path} cannot be written: {error}") from None
 
 
+def save_best(folder: Path, params: Params, is_best: np.ndarray) -> None:
+    """Puts `params` into the run's file of the best weights: of many seeds, those that `is_best`,
+    [S], says, beside those that are best of the others."""
+    if not np.any(is_best):
+        return
+    if not np.all(is_best):
+        chosen = jnp.asarray(is_best)
+        params = jax.tree.map(
+            lambda new, old: jnp.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old),
+            params,
+            load_params(folder / run.BEST),
+        )
+    save_params(folder / run.BEST, params)
+
+
 def load_params(path: str | Path) -> Params:
     """What `save_params` wrote, or the newest parameters of a run's folder.
+
+    Of many seeds, those of all: every array has a first axis [S].
 
     Raises `UserError` where there is neither, `CheckpointError` where it is damaged.
     """
@@ -174,9 +191,9 @@ def load_params(path: str | Path) -> Params:
         found = _newest_arrays(path)
         if found is None:
             raise CheckpointError(f"{path} holds no finished checkpoint yet.")
-        return _state(model, *found).averaged_params()
+        return seeds.averaged_params(_state(model, *found))
     model, arrays = _read_npz(path)
-    return filled(jax.eval_shape(model.init, jax.random.key(0)), arrays, path)
+    return filled(_like(jax.eval_shape(model.init, jax.random.key(0)), arrays), arrays, path)
 
 
 def _state(model: Model, where: Path, arrays: dict[str, np.ndarray]) -> TrainState:
@@ -185,7 +202,15 @@ def _state(model: Model, where: Path, arrays: dict[str, np.ndarray]) -> TrainSta
     is_kept = any(name.startswith("ema.") for name in arrays)
     ema = {name: params.weights[name] for name in model.averaged} if is_kept else {}
     key, epoch = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0)))
-    return filled(TrainState(params, {}, ema, key, epoch), arrays, where)
+    return filled(_like(TrainState(params, {}, ema, key, epoch), arrays), arrays, where)
+
+
+def _like(target: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The shapes `target` with the first axis that the first of `arrays` has of many seeds."""
+    path, leaf = jax.tree_util.tree_leaves_with_path(target)[0]
+    first = arrays.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
+    many = first.shape[: first.ndim - leaf.ndim] if first.ndim > leaf.ndim else ()
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(many + leaf.shape, leaf.dtype), target)
 
 
 def _read_npz(path: Path) -> tuple[Any, dict[str, np.ndarray]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ class Optimizer:
 
     Attributes:
         name: of the optax optimizer; "adamw" is "adam" with decoupled `weight_decay`.
-        learning_rate: its largest value.
+        learning_rate: its largest value; of many runs at once also one for each.
         schedule: constant, or falling as half a cosine to zero at the run's end.
         warmup_steps: over which the learning rate rises from zero; at most a fifth of the run.
         b1, b2: decay of the first and second moments.
@@ -27,7 +27,7 @@ class Optimizer:
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float | tuple[float, ...] = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = field(default=0, metadata={"least": 0})
     b1: float = 0.9
@@ -37,9 +37,9 @@ class Optimizer:
 
     def transform(self, steps: int) -> optax.GradientTransformation:
         """The optax transformation for a run of so many steps."""
-        rate: Callable | float = self.learning_rate
+        rate: Any = self.learning_rate
         if self.schedule == "cosine":
-            rate = optax.cosine_decay_schedule(self.learning_rate, max(1, steps))
+            rate = optax.cosine_decay_schedule(rate, max(1, steps))
         if self.warmup_steps:
             rate = _warmed_up(rate, max(1, min(self.warmup_steps, steps // 5)))
         descend = {
@@ -91,17 +91,26 @@ class Training:
     def optimizer_of(self, player: str, steps: int) -> optax.GradientTransformation:
         """The optax transformation for the player's `steps` updates."""
         factor = dict(self.learning_rate_factors).get(player, 1.0)
-        rate = factor * self.optimizer.learning_rate
-        return replace(self.optimizer, learning_rate=rate).transform(steps)
+        rate: Any = self.optimizer.learning_rate
+        return replace(self.optimizer, learning_rate=factor * rate).transform(steps)
+
+    def of_run(self, learning_rate: Any) -> "Training":
+        """That of one of many runs: with `learning_rate`, where each has one of its own."""
+        if not isinstance(self.optimizer.learning_rate, tuple):
+            return self
+        return replace(self, optimizer=replace(self.optimizer, learning_rate=learning_rate))
 
     def check(self, players: Collection[str]) -> None:
         """Raises `UserError` on a value that a model of these players cannot be trained with."""
-        optimizer = self.optimizer
+        optimizer, rates = self.optimizer, self.optimizer.learning_rate
         check_fields(self, "training")
         check_fields(optimizer, "optimizer")
         for name, value, low, high in [
             ("ema_decay", self.ema_decay, 0, 1),
-            ("optimizer.learning_rate", optimizer.learning_rate, 0, math.inf),
+            *(
+                ("optimizer.learning_rate", rate, 0, math.inf)
+                for rate in (rates if isinstance(rates, tuple) else (rates,))
+            ),
             ("optimizer.b1", optimizer.b1, 0, 1),
             ("optimizer.b2", optimizer.b2, 0, 1),
             ("optimizer.weight_decay", optimizer.weight_decay, 0, math.inf),

@@ -164,7 +164,8 @@ def save_panels(
 
 
 def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
-    """Every term of the lines of `metrics.jsonl` over the epochs, a panel each.
+    """Every term of the lines of `metrics.jsonl` over the epochs, a panel each; of many seeds the
+    mean, in a band of one standard deviation.
 
     Of longer runs the first epoch is left out: next to it, the others would look like a flat line.
     """
@@ -175,7 +176,8 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
         return
     metrics = metrics[1:] if len(metrics) > 5 else metrics
     known = dict.fromkeys(name for line in metrics for name in line)
-    names = [n for n in known if n not in ("epoch", "seconds", "images_per_second", "warnings")]
+    no_terms = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds")
+    names = [name for name in known if name not in no_terms]
     rows, columns = -(-len(names) // 4), min(4, len(names))
     figure, axes = plt.subplots(
         rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained"
@@ -184,9 +186,13 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
         axis.axis("off")
     for axis, name in zip(axes.flat, names, strict=False):
         measured = [line for line in metrics if name in line]
+        epochs = [line["epoch"] for line in measured]
+        means = np.array([line[name] for line in measured], float)
+        spread = np.array([line.get("spread", {}).get(name) for line in measured], float)
+        axis.fill_between(epochs, means - spread, means + spread, alpha=0.3)
         axis.plot(
-            [line["epoch"] for line in measured],
-            [line[name] for line in measured],
+            epochs,
+            means,
             marker="o" if len(measured) < 30 else None,
             markersize=3,
         )

@@ -1,7 +1,7 @@
 """A run's folder: what lies in it, and how it gets there without ever being half written.
 
 config.json     the specification: model, training, data set, key, and the software that ran it
-metrics.jsonl   one object an epoch
+metrics.jsonl   one object an epoch; of many seeds, means, with "spread" and "seeds" beside them
 checkpoints/    see `checkpoint`
 best.npz        the weights whose samples were nearest to the data, where that was measured
 result.json     the final figures; written last, so that its presence means "finished"
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from genjax.files import read_json, replace_file, software, write_json
 from genjax.types import Model, UserError, from_json, to_json
@@ -167,10 +168,15 @@ def keep_metrics(folder: Path, epochs: int) -> None:
         replace_file(path, lambda file: file.write(content))
 
 
-def best_epoch(folder: Path) -> int:
-    """The epoch of the weights nearest to the data. Raises `ValueError` if none was measured."""
+def best_epoch(folder: Path) -> Any:
+    """The epoch of the weights nearest to the data, of many runs that of each, an array [S].
+
+    Raises `ValueError` if none was measured.
+    """
     measured = [line for line in read_metrics(folder) if "distance" in line]
-    return min(measured, key=lambda line: line["distance"])["epoch"]
+    distances = np.array([line.get("seeds", line)["distance"] for line in measured], np.float64)
+    nearest = np.argmin(np.nan_to_num(distances, nan=np.inf), axis=0)
+    return np.array([line["epoch"] for line in measured])[nearest]
 
 
 def lasting_warnings(folder: Path) -> dict[str, int]:

@@ -13,10 +13,13 @@ takes a batch of its own.
 
 Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and batch i of it
 fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
+
+Many keys give many runs at once (`genjax.seeds`), and many devices share the work out
+(`genjax.devices`); an epoch of one run knows nothing of the first, and of the second only where its
+batches lie.
 """
 
 import contextlib
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -26,9 +29,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
-from genjax import checkpoint, run
+from genjax import checkpoint, devices, run, seeds
 from genjax.configuration import Training
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache
@@ -129,18 +135,19 @@ def batch_of(
     return Batch(images[index].astype(jnp.float32) / 255.0, labels[index], progress)
 
 
-@partial(jax.jit, static_argnames=("training", "steps"), donate_argnames="state")
-def epoch(
+def _epoch(
     state: TrainState,
     images: jax.Array,
     labels: jax.Array,
     *,
     training: Training,
     steps: int,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
     """`steps` steps over the data in a new order, as one scan; with the mean of every term.
 
-    The term "finite" is 1 if all weights are finite numbers at the end.
+    The term "finite" is 1 if all weights are finite numbers at the end. Every batch is shared out
+    over the devices of `mesh`.
     """
     model = state.params.model
     key = jax.random.fold_in(state.key, state.epoch)
@@ -159,6 +166,7 @@ def epoch(
         i, index = numbered
         movers = {player: optimizers[player] for player in players}
         progress = (state.epoch + i / (steps * batches)) / training.epochs
+        index = devices.constrained(index, mesh, split=True)  # and what follows from it
         batch = batch_of(images, labels, index, progress)
         return update(state, batch, jax.random.fold_in(key_steps, i), movers)
 
@@ -183,7 +191,36 @@ def epoch(
     )
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
-    return state.replace(epoch=state.epoch + 1), terms
+    return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
+
+
+epoch = jax.jit(_epoch, static_argnames=("training", "steps", "mesh"), donate_argnames="state")
+
+
+@partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="states")
+def epochs(
+    states: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None = None,
+) -> tuple[TrainState, Terms]:
+    """`epoch` of many runs, shared out over the devices of `mesh`; terms [S]."""
+    rates = jnp.broadcast_to(jnp.asarray(training.optimizer.learning_rate), states.key.shape)
+
+    def one(run: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array):
+        state, rate = run
+        return _epoch(state, images, labels, training=training.of_run(rate), steps=steps)
+
+    def local(runs: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array):
+        return seeds.over(lambda run: one(run, images, labels), runs)
+
+    if mesh:
+        specs = (P(devices.AXIS), P(), P())
+        local = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[0], check_vma=False)
+    return local((states, rates), images, labels)
 
 
 def fit(
@@ -200,9 +237,21 @@ def fit(
 ) -> Params:
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
 
+    With more than one device, every batch is shared out over all that divide it evenly; the run is
+    that of one device up to rounding.
+
+    With many keys, many runs at once, each that of its key up to rounding: every array of the
+    parameters, here and in `on_epoch`, has a first axis [S], and `jax.tree.map(lambda leaf:
+    leaf[i], params)` are those of run i. The runs are shared out over the devices. A run that
+    diverges is warned of, and the others go on. The metrics hold means, their `spread` and, in
+    `seeds`, those of each run, and the `collapse_rate`: the share of runs that diverged or whose
+    samples collapse.
+
     Args:
-        key: the run's only source of randomness: the same key gives the same weights.
-        training: the budget and the optimizer; `Training()` by default.
+        key: the run's only source of randomness: the same key gives the same weights. Or many, [S],
+            such as `jax.random.split(key, S)`.
+        training: the budget and the optimizer; `Training()` by default. Of many runs, each may have
+            a learning rate of its own, in a tuple of S.
         out: the run's folder, made where it does not exist. It receives `config.json`,
             `metrics.jsonl` and `checkpoints/`. If it holds an unfinished run of the same
             configuration, that run goes on, to the bits it would have ended in; a finished one is
@@ -218,19 +267,53 @@ def fit(
     Raises:
         UserError: on a bad configuration, a data set that does not fit the model, or a folder that
             holds something else.
-        TrainingDiverged: if a loss or a weight is not a finite number.
+        TrainingDiverged: if a loss or a weight is not a finite number, in all of many runs.
         CheckpointError: if `out` holds checkpoints and not one of them is whole.
     """
     enable_compilation_cache()
     training = training or Training()
     training.check(model.players)
+    key = _checked(key, training)
     model = model.for_images(dataset.image_shape)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
-    state = init_state(model, key, training)
+    start = partial(init_state, model, training=training.of_run(0.0))
+    state = jax.vmap(start)(key) if key.ndim else start(key)
     folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
     with run.locked(folder) if folder else contextlib.nullcontext():
         run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
-        return run_on(state, dataset, training, steps, folder).averaged_params()
+        state = run_on(state, dataset, training, steps, folder)
+        return seeds.averaged_params(devices.gathered(state.replace(opt_state={})))
+
+
+def _checked(key: jax.Array, training: Training) -> jax.Array:
+    """The key or keys, if `fit` can train with them; those of the old kind as those of the new."""
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.wrap_key_data(key)
+    rates = training.optimizer.learning_rate
+    if key.ndim > 1 or key.size == 0:
+        raise UserError(f"key has the shape {key.shape}, but must be one key, or many in a row.")
+    if isinstance(rates, tuple) and key.shape != (len(rates),):
+        raise UserError(
+            f"optimizer.learning_rate holds {len(rates)} numbers, one for each of as many runs, but"
+            f" key has the shape {key.shape}: give jax.random.split(key, {len(rates)})."
+        )
+    return key
+
+
+def _compiled(
+    state: TrainState, dataset: Dataset, training: Training, steps: int
+) -> tuple[TrainState, tuple[jax.Array, jax.Array], Any]:
+    """The state and the data on their devices, and an epoch of both, compiled."""
+    many = state.key.ndim == 1
+    if many:
+        mesh = devices.mesh_of(len(state.key), "seeds")
+    else:
+        mesh = devices.mesh_of(min(training.batch_size, len(dataset)), "images of a batch")
+    state = devices.placed(state, mesh, split=many)
+    data = devices.placed((dataset.images, dataset.labels), mesh)
+    of_runs = epochs if many else epoch
+    compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
+    return state, data, compiled
 
 
 def _fit(
@@ -246,47 +329,53 @@ def _fit(
     """The epochs that are still to be done, from the newest checkpoint on."""
     if folder:
         state = checkpoint.restore(folder, state)
-        run.keep_metrics(folder, int(state.epoch))
-    if on_epoch and state.epoch == 0:
-        on_epoch(0, _copied(state.averaged_params()))
-    if state.epoch == training.epochs:
+        run.keep_metrics(folder, state.epochs_done)
+    done = state.epochs_done
+    if on_epoch and done == 0:
+        on_epoch(0, _copied(seeds.averaged_params(state)))
+    if done == training.epochs:
         return state
 
-    images_an_epoch = steps * batches_a_step(state.params.model) * training.batch_size
-    images_an_epoch = min(images_an_epoch, len(dataset))
+    model = state.params.model
+    images_an_epoch = min(steps * batches_a_step(model) * training.batch_size, len(dataset))
+    images_an_epoch *= state.key.size
     measured_every = max(1, training.epochs // _DISTANCES)
     lasting = run.lasting_warnings(folder) if folder else {}
     saved_at = time.monotonic()
-    with TrainingProgress(training.epochs, images_an_epoch, int(state.epoch), show=progress) as bar:
+    with TrainingProgress(training.epochs, images_an_epoch, done, show=progress) as bar:
         bar.note("compiling")
-        arguments = (state, dataset.images, dataset.labels)
-        run_epoch = epoch.lower(*arguments, training=training, steps=steps).compile()
-        del arguments
+        state, data, run_epoch = _compiled(state, dataset, training, steps)
         bar.note("training")
-        while state.epoch < training.epochs:
+        while done < training.epochs:
             began = time.perf_counter()
-            state, device_terms = run_epoch(state, dataset.images, dataset.labels)
-            terms = {name: float(value) for name, value in _losses_first(device_terms)}
+            state, device_terms = run_epoch(state, *data)
+            terms = {n: np.asarray(v, np.float64) for n, v in _losses_first(device_terms)}
             seconds = time.perf_counter() - began
-            done = int(state.epoch)
-            _check_finite(terms, done, folder)
+            done += 1
+            alive = seeds.finite(terms)
+            _check_alive(terms, alive, done, folder)
             del terms["finite"]
             last = done == training.epochs
-            found = state.params.model.warnings(terms)
+            found = seeds.found(model, terms, alive)
             lasting = run.an_epoch_longer(lasting, found)
             _warn_of_lasting(found, lasting, done)
-            params = state.averaged_params() if on_epoch or distance else state.params
+            params = state.params
+            if on_epoch or distance:
+                here = devices.gathered(state.replace(opt_state={}))
+                params = seeds.averaged_params(here)
             if distance and (last or done % measured_every == 0):
-                terms["distance"] = distance(params, state.key_of("distance"))
-            bar.epoch_done(done, terms)
+                terms["distance"] = seeds.measured(distance, params, here, alive)
+            line = {"epoch": done, **seeds.summary(terms, alive)}
+            if alive.ndim:
+                line["collapse_rate"] = seeds.collapse_rate(found, len(alive))
+            bar.epoch_done(done, {name: line[name] for name in terms if line[name] is not None})
             if on_epoch:
                 on_epoch(done, _copied(params))
             if folder:
-                speed = {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
-                line = {"epoch": done, **terms, **speed}
+                line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
                 run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
-                if "distance" in line and run.best_epoch(folder) == done:
-                    checkpoint.save_params(folder / run.BEST, params)
+                if "distance" in terms:
+                    checkpoint.save_best(folder, params, run.best_epoch(folder) == done)
                 if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
                     checkpoint.save(folder, state)
                     saved_at = time.monotonic()
@@ -295,8 +384,9 @@ def _fit(
 
 def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done: int) -> None:
     for name, text in found.items():
-        if lasting[name] == _PATIENCE:
-            warnings.warn(f"since epoch {done + 1 - _PATIENCE} {text}", stacklevel=4)
+        patience = 1 if name.endswith(seeds.DIVERGED) else _PATIENCE
+        if lasting[name] == patience:
+            warnings.warn(f"since epoch {done + 1 - patience} {text}", stacklevel=4)
 
 
 def _copied(params: Params) -> Params:
@@ -308,15 +398,18 @@ def _losses_first(terms: Terms) -> list[tuple[str, jax.Array]]:
     return sorted(terms.items(), key=lambda item: not item[0].endswith("loss"))
 
 
-def _check_finite(terms: dict[str, float], done: int, folder: Path | None) -> None:
-    bad = [name for name, value in terms.items() if not math.isfinite(value)]
-    if not bad and terms["finite"]:
+def _check_alive(terms: seeds.Values, alive: np.ndarray, done: int, folder: Path | None) -> None:
+    """Raises `TrainingDiverged` where no run is alive; of many, the first says why."""
+    if alive.any():
         return
+    first = {name: value.flat[0] for name, value in terms.items()}
+    bad = [name for name, value in first.items() if not np.isfinite(value)]
     bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
-    what = f"the term {bad[0]!r} is {terms[bad[0]]}" if bad else "a weight is not finite"
+    what = f"the term {bad[0]!r} is {first[bad[0]]}" if bad else "a weight is not finite"
+    every = f" of seed 0, and the others of {alive.size} have diverged too" if alive.ndim else ""
     kept = checkpoint.newest(folder) if folder else None
     raise TrainingDiverged(
-        f"training stopped in epoch {done}: {what}. "
+        f"training stopped in epoch {done}: {what}{every}. "
         + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")
         + "A smaller optimizer.learning_rate, optimizer.clip_norm 1, or warm-up steps may help."
     )

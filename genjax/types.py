@@ -69,6 +69,9 @@ class Params:
 class TrainState:
     """All that training carries from one epoch to the next, and all that a checkpoint holds.
 
+    Of many runs at once (`genjax.seeds`) every array has a first axis [S], and the methods are to
+    be mapped over it.
+
     `opt_state` maps a player to its optimizer's state. `ema` is the moving average of the weights
     of the model's `averaged` networks, or `{}` where none is kept. `key` is the run's key, never
     consumed: every epoch folds its number `epoch` (int32, epochs done) into it.
@@ -82,6 +85,11 @@ class TrainState:
 
     def replace(self, **changes: Any) -> "TrainState":
         return dataclasses.replace(self, **changes)
+
+    @property
+    def epochs_done(self) -> int:
+        """Of one run or of many, which go at the same pace."""
+        return int(self.epoch.max())
 
     def key_of(self, purpose: Purpose) -> jax.Array:
         """A key that is the same in every epoch, and none of theirs."""
@@ -308,8 +316,10 @@ def check_fields(spec: Any, name: str) -> None:
             whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
             good = whole and all(n >= least for n in numbers)
             must = f"a whole number of at least {least}" + ("" if kind is int else ", or several")
-        elif kind is float:
-            good, must = isinstance(value, int | float) and math.isfinite(value), "a finite number"
+        elif kind in (float, float | tuple[float, ...]):
+            several = value if isinstance(value, tuple) and kind is not float else (value,)
+            good = all(isinstance(n, int | float) and math.isfinite(n) for n in several)
+            must = "a finite number" + ("" if kind is float else ", or a tuple of them")
         else:
             continue
         if not good:

@@ -130,6 +130,7 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
         (["--num-samples", "0"], r"--num-samples"),
         (["--num-generated", "1"], r"--num-generated"),
         (["--seed", "99999999999999999999"], r"--seed"),
+        (["--seeds", "0"], r"--seeds is 0"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")

@@ -13,7 +13,6 @@ import tyro
 
 import experiments.explore.overviews
 import experiments.explore.walks  # noqa: F401  (they add their figures to the table)
-import genjax
 from experiments import trained
 from experiments.command import exit_code
 from experiments.explore.figures import Explored, allowed
@@ -35,7 +34,7 @@ def explore(folder: Path, dataset: str | None = None) -> Path:
     """
     enable_compilation_cache()
     weights = trained.weights(folder)
-    params = genjax.load(weights)
+    params = trained.load(folder)
     train_set, test_set = trained.sets(folder, dataset)
     explored = Explored(params, train_set, test_set, jax.random.key(0))
     sections = []
