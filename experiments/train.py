@@ -10,10 +10,9 @@ import io
 import re
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +21,8 @@ import tyro
 
 import genjax
 from experiments.experiment import Experiment
+from experiments.measure import Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
-from experiments.seeds import together
 from genjax import metrics, plot, run, seeds
 from genjax.data import Dataset
 from genjax.files import read_json, replace_file, write_json
@@ -32,7 +31,6 @@ from genjax.types import Params, UserError, has, registered_name
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
 _SHOWN_OF_EACH = 16  # samples of each of many seeds
-_FITTED = 10_000  # training images whose codes a density is fitted to
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +42,6 @@ class Options:
     """The run's folder; runs/NAME by default."""
     overwrite: bool = False
     """Throw away what the folder holds and start anew."""
-
-
-class Keys(NamedTuple):
-    """Those of one seed."""
-
-    run: jax.Array
-    show: jax.Array
-    test: jax.Array
-    fit: jax.Array
 
 
 def train(
@@ -70,144 +59,69 @@ def train(
     train_set, test_set = sets or experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
-    training = experiment.training
-    if experiment.num_components > min(_FITTED, len(train_set)):
-        raise UserError(
-            f"--num-components is {experiment.num_components}, but a density is fitted to"
-            f" {min(_FITTED, len(train_set)):,} images."
-        )
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
-    keys = [_keys(experiment.seed + number) for number in range(experiment.seeds)]
-    many, key_show = len(keys) > 1, keys[0].show
-    key_run = jnp.stack([own.run for own in keys]) if many else keys[0].run
+    judge = judge_of(experiment, train_set, test_set)
+    measurement = Measurement(experiment, train_set, test_set, judge)
+    keys = keys_of(experiment)
+    key_run = jnp.stack([own.run for own in keys]) if len(keys) > 1 else keys[0].run
 
-    def each(params: Params) -> list[Params]:
-        return [seeds.nth(params, i) for i in range(len(keys))] if many else [params]
-
-    run.start(out, model, training, train_set.record(), key_run, overwrite)
-    judge = _judge(experiment, train_set, test_set) if experiment.num_generated else None
+    run.start(out, model, experiment.training, train_set.record(), key_run, overwrite)
     if (out / "result.json").exists():
         result = read_json(out / "result.json")
-        if _measured(result, test_set) == _asked(experiment, test_set, judge):
+        if measurement.is_done(result):
             print(f"{out} is finished already. To train it anew: --overwrite.")
             return result
 
-    every = max(1, training.epochs // _FRAMES)
-
-    def keep_frame(epoch: int, params: Params) -> None:
-        if epoch % every == 0 or epoch == training.epochs:
-            frame = plot.to_uint8(genjax.sample(each(params)[0], key_show, _SHOWN))
-            path = out / "progress" / f"{epoch:06d}.npy"
-            path.parent.mkdir(exist_ok=True)
-            replace_file(path, lambda file: np.save(file, frame))
-
-    distance = metrics.distance_to(train_set) if has(model, "score") else None
     params = genjax.fit(
-        model, train_set, key_run, training, out=out, on_epoch=keep_frame, distance=distance
+        model,
+        train_set,
+        key_run,
+        experiment.training,
+        out=out,
+        on_epoch=partial(_keep_frame, out, experiment.training.epochs, keys[0].show),
+        distance=metrics.distance_to(train_set) if has(model, "score") else None,
     )
-
-    def measure(params: Params, own: Keys) -> dict[str, Any] | None:
-        if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
-            return None  # this seed diverged
-        figures = genjax.evaluate(
-            params,
-            test_set,
-            own.test,
-            num_samples=experiment.num_samples,
-            num_images=experiment.num_images or None,
-            num_generated=experiment.num_generated,
-            train_set=train_set,
-            judge=judge,
-        )
-        if experiment.num_components and has(model, "encode"):
-            figures |= _fitted(experiment, params, train_set, test_set, judge, own.fit)
-        return figures
-
-    results = [measure(one, own) for one, own in zip(each(params), keys, strict=True)]
-    result = together(results)
-    draw(out / "figures", each(params)[0], test_set, key_show)
-    if many:
+    figures = measurement.of_each(params, keys)
+    result = together(figures)
+    if len(keys) > 1:
         last = run.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
-        rows = [genjax.sample(one, key_show, _SHOWN_OF_EACH) for one in each(params)]
-        path = out / "figures" / "samples-seeds.png"
-        plot.save_grid(path, np.concatenate(rows), _SHOWN_OF_EACH)
     if (out / run.BEST).exists():
-        best = each(genjax.load(out / run.BEST))
-        samples = genjax.sample(best[0], key_show, _SHOWN)
-        plot.save_grid(out / "figures" / "samples-best.png", samples)
-        epochs = run.best_epoch(out).tolist()
-        figures = together(
-            [
-                result if epoch == training.epochs else measure(one, own)
-                for result, epoch, one, own in zip(
-                    results, epochs if many else [epochs], best, keys, strict=True
-                )
-            ]
-        )
-        result["best"] = {"epoch": epochs} | {n: v for n, v in figures.items() if n != "record"}
-    seconds = {
+        result["best"] = measurement.of_best(out, keys, figures)
+    draw(out / "figures", params, test_set, keys[0].show)
+    result |= {
         "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
+        "expected": experiment.expected,
     }
-    result |= seconds | {"expected": experiment.expected}
-    result["record"]["num_components"] = experiment.num_components
     write_json(out / "result.json", result)
     return result
 
 
-def _keys(seed: int) -> Keys:
-    return Keys(*jax.random.split(jax.random.key(seed), 4))
-
-
-def _asked(
-    experiment: Experiment, test_set: Dataset, judge: metrics.Judge | None
-) -> tuple[int | str | None, ...]:
-    """What is to be measured: of the likelihood, of samples, of a fitted density; and by whom."""
-    count = min(experiment.num_images or len(test_set), len(test_set))
-    numbers = experiment.num_samples, count, experiment.num_generated, experiment.num_components
-    return *numbers, judge.digest if judge else None
-
-
-def _measured(result: Mapping[str, Any], test_set: Dataset) -> tuple[int | str | None, ...]:
-    """What `result` holds of that; where it does not say, it is older than the choice."""
-    record = result.get("record", {})
-    count = record.get("dataset", {}).get("num_images", len(test_set))
-    later = (record.get(name, 0) for name in ("num_generated", "num_components"))
-    return record.get("num_samples", 0), count, *later, (record.get("judge") or {}).get("digest")
-
-
-def _fitted(
-    experiment: Experiment,
-    params: Params,
-    train_set: Dataset,
-    test_set: Dataset,
-    judge: metrics.Judge | None,
-    key: jax.Array,
-) -> dict[str, Any]:
-    """The figures of samples of a mixture fitted to the codes: `fitted_...`."""
-    key_fit, key_samples = jax.random.split(key)
-    images = train_set.images[:_FITTED] / np.float32(255)
-    density = genjax.fit_density(params, images, key_fit, experiment.num_components)
-    num = experiment.num_generated
-    samples = metrics.generated(params, key_samples, num, density=density)
-    figures = metrics.measure_samples(samples, test_set, judge, train_set)
-    return {f"fitted_{name}": value for name, value in figures.items()}
-
-
-def _judge(experiment: Experiment, train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:
-    """The classifier that samples are shown to, where the data has classes: of all its images."""
-    if len(train_set.label_names) < 2:
-        return None
-    whole = replace(experiment, num_train=0).load()[0] if experiment.num_train else train_set
-    return metrics.judge(whole, test_set)
+def _keep_frame(out: Path, epochs: int, key: jax.Array, epoch: int, params: Params) -> None:
+    """Samples of the same latents after some of the epochs, for the progression."""
+    if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
+        frame = plot.to_uint8(genjax.sample(seeds.each(params)[0], key, _SHOWN))
+        path = out / "progress" / f"{epoch:06d}.npy"
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, lambda file: np.save(file, frame))
 
 
 def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
-    """Every picture that the model's parts allow, into the folder `figures`."""
+    """Every picture that the model's parts allow, into the folder `figures` of a run.
+
+    Of many seeds, those of the first, and samples of each.
+    """
     model: Any = params.model
+    params, *others = seeds.each(params)
     real = test_set.images[:_SHOWN] / 255.0
     plot.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
+    if others:
+        rows = [genjax.sample(one, key, _SHOWN_OF_EACH) for one in (params, *others)]
+        plot.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
+    if (figures.parent / run.BEST).exists():
+        best = seeds.each(genjax.load(figures.parent / run.BEST))[0]
+        plot.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
     plot.save_grid(figures / "real.png", real)
     plot.save_curves(figures / "curves.png", run.read_metrics(figures.parent))
     paths = sorted((figures.parent / "progress").glob("*.npy"))

@@ -30,11 +30,13 @@ def nth(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def first(params: Params) -> Params:
-    """Of the parameters of many runs those of the first; those of one as they are."""
+def each(params: Params) -> list[Params]:
+    """Of the parameters of many runs those of every one; of one, itself."""
     single = jax.eval_shape(params.model.init, jax.random.key(0))
-    many = jax.tree.leaves(params)[0].ndim > jax.tree.leaves(single)[0].ndim
-    return nth(params, 0) if many else params
+    leaf, of_one = jax.tree.leaves(params)[0], jax.tree.leaves(single)[0]
+    if leaf.ndim == of_one.ndim:
+        return [params]
+    return [nth(params, index) for index in range(len(leaf))]
 
 
 def over(function: Callable[[Any], Any], batch: Any) -> Any:

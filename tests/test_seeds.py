@@ -11,8 +11,8 @@ from PIL import Image
 
 import genjax
 from experiments import trained
+from experiments.measure import together
 from experiments.named import EXPERIMENTS
-from experiments.seeds import together
 from experiments.train import train
 from genjax import run, seeds
 from genjax.configuration import Optimizer, Training
@@ -55,7 +55,7 @@ def test_many_seeds_are_the_single_runs(game, tmp_path):
     best = genjax.load(folder / "best.npz")
     assert_same(seeds.nth(best, 1), genjax.load(tmp_path / "best.npz"))
     assert run.best_epoch(folder)[1] == run.best_epoch(tmp_path)
-    assert genjax.sample(seeds.first(best), KEYS[0], 2).shape == (2, 8, 8, 1)
+    assert genjax.sample(seeds.each(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
 
     line, other = (run.read_metrics(path)[-1] for path in (folder, tmp_path))
     for name in other.keys() - {"epoch", "seconds", "images_per_second", "warnings"}:

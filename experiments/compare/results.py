@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 import genjax
 from experiments import trained
 from experiments.compare.figures import Contender
-from genjax import checkpoint, metrics, run
+from genjax import checkpoint, metrics, run, seeds
 from genjax.data import Dataset
 from genjax.files import read_json, write_json
 from genjax.types import Model, UserError, from_json, registered_name
@@ -98,7 +99,10 @@ def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
 def _measured(
     place: Path, train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
 ) -> dict[str, Any]:
-    """The figures of the run's last weights, and, of a game's, of the best; kept in its folder."""
+    """The figures of the run's last weights, and, of a game's, of the best; kept in its folder.
+
+    Of a run of many seeds, those of the first.
+    """
     epochs = len(run.read_metrics(place))
     how = {**MEASURED, "judge": judge.digest if judge else None, "epochs": epochs}
     kept = place / _KEPT
@@ -107,7 +111,7 @@ def _measured(
 
     def measure(weights: Path) -> dict[str, Any]:
         return genjax.evaluate(
-            genjax.load(weights),
+            seeds.each(genjax.load(weights))[0],
             test_set,
             jax.random.key(0),
             judge=judge,
@@ -118,7 +122,8 @@ def _measured(
     print(f"measuring {place}")
     result = measure(place)
     if (place / run.BEST).exists():
-        result["best"] = measure(place / run.BEST) | {"epoch": run.best_epoch(place)}
+        epoch = np.ravel(run.best_epoch(place)).tolist()[0]
+        result["best"] = measure(place / run.BEST) | {"epoch": epoch}
     seconds = sum(line["seconds"] for line in run.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}
     write_json(kept, result)
