@@ -49,6 +49,9 @@ disentangle: $(READY) ## three VAEs of sprites with three seeds each: what do la
 variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (30 minutes)
 	$(RUN) -m experiments.variants $(ARGS)
 
+fid: $(READY) ## the published FID of a run's samples: ARGS="runs/dcgan-cifar10" (needs the extra fid)
+	$(RUN) -m experiments.fid $(ARGS)
+
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
@@ -89,4 +92,4 @@ explore-vae-mnist: ## a page on the latent space of that run, or of any other
 explore-%: $(READY)
 	$(RUN) -m experiments.explore $* $(ARGS)
 
-.PHONY: help setup test lint format bench compare disentangle variants clean
+.PHONY: help setup test lint format bench compare disentangle variants fid clean

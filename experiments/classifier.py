@@ -12,7 +12,6 @@ import tyro
 
 from experiments.command import exit_code
 from genjax import data
-from genjax.configuration import Training
 from genjax.data.stacked import one_digit
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifier import measured
@@ -29,16 +28,13 @@ class Recipe:
     model: Classifier
     images_shown: int = 360_000
 
-    def training(self, num_images: int) -> Training:
-        return training_for(num_images, self.images_shown)
-
 
 _PLAIN = Classifier()
 _DEEP = Classifier(channels=(32, 64, 64, 128, 256), deep=True, mirrored=True)
 RECIPES = {
     "mnist": Recipe("mnist", _PLAIN),
     "stacked": Recipe("stacked_mnist", _PLAIN),
-    "fashion": Recipe("fashion_mnist", _DEEP),
+    "fashion": Recipe("fashion_mnist", _DEEP, 300_000),
     "cifar10": Recipe("cifar10", _DEEP, 500_000),
 }
 
@@ -61,7 +57,7 @@ def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
     if recipe.dataset == data.stacked.NAME:
         train_set, test_set = one_digit(train_set), one_digit(test_set)
     model = replace(recipe.model, num_classes=len(train_set.label_names))
-    training = recipe.training(len(train_set))
+    training = training_for(len(train_set), recipe.images_shown)
     params = fit(model, train_set, jax.random.key(options.seed), training)
     stored = files.of_training_set(measured(params, test_set), train_set)
     try:

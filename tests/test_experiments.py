@@ -17,6 +17,7 @@ from PIL import Image
 
 import genjax
 from experiments import bench, disentangle, series, variants
+from experiments.classifier import RECIPES
 from experiments.named import EXPERIMENTS
 from experiments.train import main, train
 from genjax.configuration import Training
@@ -206,7 +207,8 @@ def test_an_unknown_experiment_lists_the_known(capsys):
 
 def test_make_lists_every_experiment():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == set(EXPERIMENTS)
+    classifiers = {f"classifier-{name}" for name in RECIPES}
+    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*EXPERIMENTS, *classifiers}
 
 
 def test_every_experiment_says_what_to_expect():
