@@ -145,7 +145,8 @@ def epoch(
     model = state.params.model
     key = jax.random.fold_in(state.key, state.epoch)
     key_order, key_steps = jax.random.split(key)
-    order = model.epoch_order(state.params, images, labels, key_order)
+    began = state.epoch / training.epochs
+    order, ordered = model.epoch_order(state.params, images, labels, key_order, began)
     batches, batch_size = batches_a_step(model), min(training.batch_size, images.shape[0])
     # of a data set smaller than one step, images are visited twice
     order = jnp.resize(order, (steps, batches, batch_size))
@@ -178,9 +179,8 @@ def epoch(
         return averaged(state, decay), terms
 
     state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms) | model.diagnose(
-        state.params, images, state.key_of("diagnose")
-    )
+    terms = jax.tree.map(jnp.mean, terms) | ordered
+    terms |= model.diagnose(state.params, images, state.key_of("diagnose"))
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
     return state.replace(epoch=state.epoch + 1), terms
@@ -225,6 +225,7 @@ def fit(
     training = training or Training()
     training.check(model.players)
     model = model.for_images(dataset.image_shape)
+    model.check_labels(dataset.labels)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     state = init_state(model, key, training)
     folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
