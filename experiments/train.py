@@ -19,6 +19,7 @@ import numpy as np
 import tyro
 
 import genjax
+from experiments import resampled
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
 from genjax import metrics, plot, run
@@ -49,6 +50,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
     train_set, test_set = experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
+    model.check_labels(train_set.labels)
     training = experiment.training
     if experiment.num_components > min(_FITTED, len(train_set)):
         raise UserError(
@@ -73,6 +75,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             path = out / "progress" / f"{epoch:06d}.npy"
             path.parent.mkdir(exist_ok=True)
             replace_file(path, lambda file: np.save(file, frame))
+        resampled.keep(out, epoch / training.epochs, params, train_set)
 
     judge = _judge(train_set, test_set) if experiment.num_generated else None
     distance = metrics.distance_to(train_set) if has(model, "score") else None
@@ -95,7 +98,7 @@ def train(experiment: Experiment, out: Path, overwrite: bool = False) -> dict[st
             figures |= _fitted(experiment, params, train_set, test_set, judge, key_fit)
         return figures
 
-    result = measure(params)
+    result = measure(params) | resampled.shares(out, params, train_set, key_show)
     draw(out / "figures", params, test_set, key_show)
     if (out / run.BEST).exists():
         best = genjax.load(out / run.BEST)

@@ -137,7 +137,7 @@ def save_strip(
     axis.set_frame_on(False)
     for label, dim in zip(axis.get_yticklabels(), faint, strict=True):
         label.set_color("0.6" if dim else "black")
-    _finish(figure, path)
+    finish(figure, path)
 
 
 def save_panels(
@@ -160,7 +160,18 @@ def save_panels(
         axis.imshow(canvas, interpolation="nearest")
         axis.set_title(name)
         axis.axis("off")
-    _finish(figure, path)
+    finish(figure, path)
+
+
+def save_by_density(path: Path, images: ArrayLike, weights: ArrayLike, num: int = 64) -> None:
+    """Of images [N, H, W, C] the `num` commonest, and the `num` rarest beside them.
+
+    The rarer, the larger its weight [N] (`genjax.resampling_weights`).
+    """
+    order = np.argsort(np.asarray(weights), kind="stable")
+    shown, columns = np.asarray(images), int(np.ceil(np.sqrt(num)))
+    names = ("the commonest: homogeneous", "the rarest: diverse")
+    save_panels(path, [shown[order[:num]], shown[order[::-1][:num]]], names, columns)
 
 
 def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
@@ -193,7 +204,7 @@ def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
         axis.set(title=name, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
-    _finish(figure, path)
+    finish(figure, path)
 
 
 def save_latent_scatter(
@@ -231,7 +242,7 @@ def save_latent_scatter(
     axis.set(xlabel=axis_names[0], ylabel=axis_names[1], aspect="equal")
     if not any(axis_names):
         axis.set(xticks=[], yticks=[])
-    _finish(figure, path)
+    finish(figure, path)
 
 
 def save_latent_use(path: Path, use: Any) -> None:
@@ -251,10 +262,11 @@ def save_latent_use(path: Path, use: Any) -> None:
     axis.set(xlabel="latent", ylabel=use.measure, title=f"{active.sum()} of {len(order)} active")
     axis.margins(x=0.01)
     axis.grid(alpha=0.3, axis="y")
-    _finish(figure, path)
+    finish(figure, path)
 
 
-def _finish(figure: Any, path: Path) -> None:
+def finish(figure: Any, path: Path) -> None:
+    """Writes a chart of matplotlib as a PNG, and forgets it."""
     import matplotlib.pyplot as plt
 
     figure.savefig(path, dpi=120, bbox_inches="tight")

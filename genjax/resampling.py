@@ -147,9 +147,10 @@ def resampling_weights(
             " none is rarer than another: train it longer, or with a smaller weight of the rate."
         )
     names, numbers = np.unique(classes, return_inverse=True)
-    numbers = jnp.asarray(numbers, jnp.int32)
-    options = {"num_classes": len(names), "form": form, "alpha": alpha, "bins": bins}
-    return np.asarray(probabilities(z, numbers, **options))
+    p = probabilities(
+        z, jnp.asarray(numbers), num_classes=len(names), form=form, alpha=alpha, bins=bins
+    )
+    return np.asarray(p)
 
 
 def balanced_subset(
@@ -172,7 +173,9 @@ def balanced_subset(
         TypeError, UserError: as `resampling_weights`, and unless 1 <= `num` <= len(dataset).
     """
     if not 1 <= num <= len(dataset):
-        raise UserError(f"num is {num}, but must be from 1 to {len(dataset)}, the images there are.")
+        raise UserError(
+            f"num is {num}, but must be from 1 to {len(dataset)}, the images there are."
+        )
     labels = np.asarray(dataset.labels)
     images = dataset.images / np.float32(255)
     p = resampling_weights(params, images, labels, form=form, alpha=alpha, bins=bins)

@@ -15,6 +15,9 @@ img { max-width: 100%; display: block; margin: 1em auto; }
 pre { background: #f4f4f4; padding: 0.7em 1em; overflow-x: auto; font-size: 14px; }
 table { border-collapse: collapse; }
 th { text-align: left; font-weight: normal; color: #666; padding: 0.1em 1.5em 0.1em 0; }
+.figures { font-size: 14px; }
+.figures td { padding: 0.2em 1em 0.2em 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+.figures tr:first-child { color: #666; }
 nav a { margin-right: 1.2em; white-space: nowrap; }
 """
 
@@ -23,7 +26,8 @@ nav a { margin-right: 1.2em; white-space: nowrap; }
 class Section:
     """A figure of the page: the picture's file, what is to be seen in it, the code that makes it.
 
-    `text` is split into paragraphs at its line breaks.
+    `text` is split into paragraphs at its line breaks. `table` are rows that stand below it, the
+    first of them names.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Section:
     picture: Path
     text: str
     code: str
+    table: Sequence[Sequence[str]] = ()
 
 
 def page(title: str, facts: Mapping[str, str], code: str, sections: Sequence[Section]) -> str:
@@ -64,6 +69,13 @@ def _section(section: Section) -> str:
 <section id="{section.name}">
 <h2>{escape(section.title)}</h2>
 {paragraphs}
-<img src="data:image/png;base64,{picture}" alt="{escape(section.title)}">
+{_table(section.table)}<img src="data:image/png;base64,{picture}" alt="{escape(section.title)}">
 <pre>{escape(section.code)}</pre>
 </section>"""
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows
+    )
+    return f'<table class="figures">\n{cells}</table>\n' if rows else ""

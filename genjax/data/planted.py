@@ -1,16 +1,16 @@
 """Data sets with a planted bias: in training some groups of images are rare, in testing none is.
 
-| name           | made from            | groups: share in training, in testing, %                  |
-|----------------|----------------------|-----------------------------------------------------------|
-| mnist_rotated  | 10,000 of MNIST      | upright 95, 50; rotated by a quarter turn 5, 50           |
-| mnist_coloured | 10,000 of MNIST      | in the colour of the digit 98, 50; in another 2, 50       |
-| fashion_rare   | 10,000 of            | as it is 94, 25; upside down 2, 25; negative 2, 25;       |
-|                | Fashion-MNIST        | half the size 2, 25                                       |
+| name           | made from            | groups: share in training, in testing, %                 |
+|----------------|----------------------|----------------------------------------------------------|
+| mnist_rotated  | 10,000 of MNIST      | upright 95, 50; rotated by a quarter turn 5, 50          |
+| mnist_coloured | 10,000 of MNIST      | in the colour of the digit 98, 50; in another 2, 50      |
+| fashion_rare   | 10,000 of            | as it is 94, 25; upside down 2, 25; negative 2, 25;      |
+|                | Fashion-MNIST        | half the size 2, 25                                      |
 
-In every class a group has the same share, to within one image. Few images are taken (the first of
-either split), since of 60,000 even a rare group would have thousands. A quarter turn moves pixels
-without blurring them, by which a group could be told, and makes no digit another (a half turn would
-make a 6 a 9).
+In every class a group has the same share, to within an image or two. Few images are taken (the
+first of either split), since of 60,000 even a rare group would have thousands. A quarter turn moves
+pixels without blurring them, by which a group could be told, and makes no digit another (a half
+turn would make a 6 a 9).
 
 The group of an image, `attributes["group"]`, is known to measurements only: training sees images
 and labels.
@@ -118,4 +118,6 @@ def _halved(images: jax.Array) -> jax.Array:
     blocks = images.reshape(count, height // 2, 2, width // 2, 2, channels)
     small = jnp.mean(blocks.astype(jnp.float32), axis=(2, 4)).round().astype(jnp.uint8)
     top, left = height // 4, width // 4
-    return jnp.zeros_like(images).at[:, top : top + height // 2, left : left + width // 2].set(small)
+    return (
+        jnp.zeros_like(images).at[:, top : top + height // 2, left : left + width // 2].set(small)
+    )

@@ -107,9 +107,7 @@ class DebiasingVAE(VAE):
     def posterior_and_logits(self, params: Params, x: jax.Array) -> tuple[Normal, jax.Array]:
         """(1): x [N, H, W, C] -> q(z|x) over z [N, latent_dim], and l [N, num_classes]."""
         features = self.apply(params, "encoder", x)
-        loc, log_scale, logits = jnp.split(
-            features, [self.latent_dim, 2 * self.latent_dim], axis=1
-        )
+        loc, log_scale, logits = jnp.split(features, [self.latent_dim, 2 * self.latent_dim], axis=1)
         if self.num_classes == 2:
             logits = jnp.pad(logits, [(0, 0), (1, 0)])  # (2)
         return Normal(loc, jnp.exp(log_scale)), logits
