@@ -20,13 +20,20 @@ def keep(out: Path, progress: float, params: Params, train_set: Dataset) -> None
 
     `progress` is the share of the training that is done.
     """
-    model = params.model
-    if progress == 1 or not has(model, "probabilities"):
+    if progress == 1 or not has(params.model, "probabilities"):
         return
-    p = model.probabilities(params, train_set.images, train_set.labels, progress)  # type: ignore[attr-defined]
+    p = _probabilities(params, train_set.images, train_set.labels, progress)
     path = out / "resampling" / f"{round(progress * 10**6):06d}.npy"
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda file: np.save(file, np.asarray(p)))
+
+
+@jax.jit
+def _probabilities(
+    params: Params, images: jax.Array, labels: jax.Array, progress: jax.Array
+) -> jax.Array:
+    model: genjax.DebiasingVAE = params.model  # type: ignore[assignment]
+    return model.probabilities(params, images, labels, progress)
 
 
 def weighing(params: Params) -> dict:

@@ -13,6 +13,7 @@ from genjax.configuration import Optimizer, Training
 from genjax.density import Density
 from genjax.inversion import invert
 from genjax.latents import (
+    classify,
     decode,
     encode,
     interpolate,
@@ -49,6 +50,7 @@ __all__ = [
     "UserError",
     "attribute_vector",
     "balanced_subset",
+    "classify",
     "data",
     "decode",
     "encode",

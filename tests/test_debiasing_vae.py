@@ -61,6 +61,9 @@ def test_of_two_classes_the_classifier_is_a_single_logit(key):  # (2)
         m.classify(params, data.images)[:, 1], jax.nn.sigmoid(features[:, -1]), rtol=1e-5
     )
     expected = optax.sigmoid_binary_cross_entropy(features[:, -1], data.labels).mean()
+    np.testing.assert_allclose(
+        genjax.classify(params, data.images), m.classify(params, data.images), rtol=1e-5
+    )
     _, terms = loss_of(m, params, data, key)
     assert float(terms["cross_entropy"]) == pytest.approx(float(expected), rel=1e-5)
 
