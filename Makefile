@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 
 help: ## list what can be made
 	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" lists the options)'
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-34s %s\n", $$1, $$2}'
 
 # The environment: made again only when what it is made from changes.
 $(READY): pyproject.toml .constraints.txt
@@ -46,6 +46,9 @@ compare: $(READY) ## a report on runs that exist: ARGS="runs/a runs/b"
 disentangle: $(READY) ## three VAEs of sprites with three seeds each: what do latents stand for? (20 minutes)
 	$(RUN) -m experiments.disentangle $(ARGS)
 
+debias: $(READY) ## planted bias against resampling by latent density, five seeds (15 minutes)
+	$(RUN) -m experiments.debias $(ARGS)
+
 variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (30 minutes)
 	$(RUN) -m experiments.variants $(ARGS)
 
@@ -71,6 +74,9 @@ train-dcgan-cifar10: ## DCGAN on CIFAR-10
 train-dcgan-cifar10-full: ## the same, 200,000 steps: for an accelerator
 train-dcgan-stacked: ## DCGAN on Stacked MNIST: how many of 1,000 modes?
 train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
+train-debiasing-vae-mnist-rotated: ## debiasing VAE: 5% of the training digits are rotated
+train-debiasing-vae-mnist-coloured: ## debiasing VAE: colour goes with the digit in 98%
+train-debiasing-vae-fashion-rare: ## debiasing VAE: three groups of 2% on Fashion-MNIST
 train-vae-gan-mnist: ## VAE-GAN on MNIST
 train-vae-gan-fashion: ## VAE-GAN on Fashion-MNIST
 train-vae-gan-cifar10: ## VAE-GAN on CIFAR-10
@@ -92,4 +98,4 @@ explore-vae-mnist: ## a page on the latent space of that run, or of any other
 explore-%: $(READY)
 	$(RUN) -m experiments.explore $* $(ARGS)
 
-.PHONY: help setup test lint format bench compare disentangle variants fid clean
+.PHONY: help setup test lint format bench compare debias disentangle variants fid clean

@@ -20,7 +20,8 @@ class Experiment:
     expected: Annotated[str, tyro.conf.Suppress]
     """The result to expect, and the time it takes on 2 CPU cores."""
     dataset: str
-    """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, or the path of a folder of images."""
+    """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, mnist_rotated, mnist_coloured,
+    fashion_rare, or the path of a folder of images."""
     model: Model
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0

@@ -1,6 +1,7 @@
 """All named experiments: importing this adds them to the table."""
 
 import experiments.gan
+import experiments.planted
 import experiments.sprites
 import experiments.vae
 import experiments.vae_gan  # noqa: F401

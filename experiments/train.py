@@ -20,6 +20,7 @@ import numpy as np
 import tyro
 
 import genjax
+from experiments import resampled
 from experiments.experiment import Experiment
 from experiments.measure import Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
@@ -59,6 +60,7 @@ def train(
     train_set, test_set = sets or experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
+    model.check_labels(train_set.labels)
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
     judge = judge_of(experiment, train_set, test_set)
     measurement = Measurement(experiment, train_set, test_set, judge)
@@ -78,11 +80,12 @@ def train(
         key_run,
         experiment.training,
         out=out,
-        on_epoch=partial(_keep_frame, out, experiment.training.epochs, keys[0].show),
+        on_epoch=partial(_keep, out, experiment.training.epochs, train_set, keys[0].show),
         distance=metrics.distance_to(train_set) if has(model, "score") else None,
     )
     figures = measurement.of_each(params, keys)
     result = together(figures)
+    result |= resampled.shares(out, seeds.each(params)[0], train_set, keys[0].show)
     if len(keys) > 1:
         last = run.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
@@ -98,13 +101,18 @@ def train(
     return result
 
 
-def _keep_frame(out: Path, epochs: int, key: jax.Array, epoch: int, params: Params) -> None:
-    """Samples of the same latents after some of the epochs, for the progression."""
+def _keep(
+    out: Path, epochs: int, train_set: Dataset, key: jax.Array, epoch: int, params: Params
+) -> None:
+    """Of the first seed: samples of the same latents after some of the epochs, for the progression,
+    and what the next epoch draws by, where the model resamples."""
+    first = seeds.each(params)[0]
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
-        frame = plot.to_uint8(genjax.sample(seeds.each(params)[0], key, _SHOWN))
+        frame = plot.to_uint8(genjax.sample(first, key, _SHOWN))
         path = out / "progress" / f"{epoch:06d}.npy"
         path.parent.mkdir(exist_ok=True)
         replace_file(path, lambda file: np.save(file, frame))
+    resampled.keep(out, epoch / epochs, first, train_set)
 
 
 def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:

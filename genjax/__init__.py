@@ -13,6 +13,7 @@ from genjax.configuration import Optimizer, Training
 from genjax.density import Density
 from genjax.inversion import invert
 from genjax.latents import (
+    classify,
     decode,
     encode,
     interpolate,
@@ -25,7 +26,8 @@ from genjax.latents import (
     traverse,
 )
 from genjax.metrics import evaluate
-from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder
+from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
+from genjax.resampling import balanced_subset, resampling_weights
 from genjax.train import TrainingDiverged, fit
 from genjax.types import Batch, Model, Params, UserError, init, register
 
@@ -38,6 +40,7 @@ __all__ = [
     "Autoencoder",
     "Batch",
     "CheckpointError",
+    "DebiasingVAE",
     "Density",
     "Model",
     "Optimizer",
@@ -46,6 +49,8 @@ __all__ = [
     "TrainingDiverged",
     "UserError",
     "attribute_vector",
+    "balanced_subset",
+    "classify",
     "data",
     "decode",
     "encode",
@@ -64,6 +69,7 @@ __all__ = [
     "plot",
     "reconstruct",
     "register",
+    "resampling_weights",
     "sample",
     "save",
     "score",

@@ -80,6 +80,13 @@ def reconstruct(params: Params, images: jax.Array) -> jax.Array:
 
 
 @jax.jit
+def classify(params: Params, images: jax.Array) -> jax.Array:
+    """Images [N, H, W, C] -> the probabilities of their classes [N, num_classes]."""
+    model = with_parts(params.model, "classify")
+    return in_chunks(partial(model.classify, params), images)
+
+
+@jax.jit
 def score(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> the discriminator's score of each [N], higher for what looks real."""
     return with_parts(params.model, "score").score(params, images)

@@ -163,6 +163,17 @@ def save_panels(
     finish(figure, path)
 
 
+def save_by_density(path: Path, images: ArrayLike, weights: ArrayLike, num: int = 64) -> None:
+    """Of images [N, H, W, C] the `num` commonest, and the `num` rarest beside them.
+
+    The rarer, the larger its weight [N] (`genjax.resampling_weights`).
+    """
+    order = np.argsort(np.asarray(weights), kind="stable")
+    shown, columns = np.asarray(images), int(np.ceil(np.sqrt(num)))
+    names = ("the commonest: homogeneous", "the rarest: diverse")
+    save_panels(path, [shown[order[:num]], shown[order[::-1][:num]]], names, columns)
+
+
 def save_curves(path: Path, metrics: Sequence[dict[str, Any]]) -> None:
     """Every term of the lines of `metrics.jsonl` over the epochs, a panel each; of many seeds the
     mean, in a band of one standard deviation.
@@ -261,6 +272,7 @@ def save_latent_use(path: Path, use: Any) -> None:
 
 
 def finish(figure: Any, path: Path) -> None:
+    """Writes a chart of matplotlib as a PNG, and forgets it."""
     import matplotlib.pyplot as plt
 
     figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -8,6 +8,7 @@ result.json     the final figures; written last, so that its presence means "fin
 figures/        the pictures
 explore/        the page of `make explore-...`
 progress/       samples of the same latents after chosen epochs
+resampling/     of a debiasing VAE, the probabilities of all training images in every epoch
 """
 
 import contextlib
@@ -73,7 +74,7 @@ def clear(folder: Path) -> None:
         raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
     for name in ("result.json", "metrics.jsonl", BEST):
         (folder / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "explore", "figures", "progress"):
+    for name in ("checkpoints", "explore", "figures", "progress", "resampling"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
 

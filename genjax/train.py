@@ -152,7 +152,8 @@ def _epoch(
     model = state.params.model
     key = jax.random.fold_in(state.key, state.epoch)
     key_order, key_steps = jax.random.split(key)
-    order = model.epoch_order(state.params, images, labels, key_order)
+    began = state.epoch / training.epochs
+    order, ordered = model.epoch_order(state.params, images, labels, key_order, began)
     batches, batch_size = batches_a_step(model), min(training.batch_size, images.shape[0])
     # of a data set smaller than one step, images are visited twice
     order = jnp.resize(order, (steps, batches, batch_size))
@@ -186,9 +187,8 @@ def _epoch(
         return averaged(state, decay), terms
 
     state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms) | model.diagnose(
-        state.params, images, state.key_of("diagnose")
-    )
+    terms = jax.tree.map(jnp.mean, terms) | ordered
+    terms |= model.diagnose(state.params, images, state.key_of("diagnose"))
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
     return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
@@ -275,6 +275,7 @@ def fit(
     training.check(model.players)
     key = _checked(key, training)
     model = model.for_images(dataset.image_shape)
+    model.check_labels(dataset.labels)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)

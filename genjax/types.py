@@ -164,10 +164,21 @@ class Model:
         """`num` images drawn from the model, float32 [num, H, W, C] in [0, 1]."""
         raise NotImplementedError
 
-    def epoch_order(self, params: Params, images: jax.Array, labels: jax.Array, key: jax.Array):
-        """The order, int32 [N], in which an epoch visits the data: here a random permutation."""
-        del params, labels
-        return jax.random.permutation(key, images.shape[0])
+    def epoch_order(
+        self,
+        params: Params,
+        images: jax.Array,
+        labels: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+    ) -> tuple[jax.Array, Terms]:
+        """The order, int32 [N], in which an epoch visits the data: here a random permutation.
+
+        With the terms of it that are worth watching. `images` are uint8 [N, H, W, C], `labels`
+        int32 [N]; `progress` is the share of the training that is done.
+        """
+        del params, labels, progress
+        return jax.random.permutation(key, images.shape[0]), {}
 
     def settled(self, params: Params, key: jax.Array) -> Params:
         """`params` with what has to be computed anew where weights were averaged: here nothing."""
@@ -228,6 +239,10 @@ class Model:
                 f" {smallest}x{smallest} with one channel."
             )
         check_fields(self, name)
+
+    def check_labels(self, labels: jax.Array) -> None:
+        """Raises `UserError` where a data set of these labels, int [N], cannot be trained on."""
+        del labels
 
     def for_images(self, image_shape: tuple[int, ...]) -> "Model":
         """This model for images of that shape. Raises `UserError` if it has another one."""

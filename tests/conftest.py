@@ -67,6 +67,7 @@ def small(name: str, **fields) -> Model:
         "discriminator_width": 4,
         "feature_layer": 1,
         "latent_dim": 3,
+        "bins": 2,
     } | fields
     known = {field.name for field in dataclasses.fields(cls)}
     return cls(**{name: value for name, value in tiny.items() if name in known})

@@ -41,7 +41,7 @@ def pictures(index) -> list[Image.Image]:
 
 
 WITH_ENCODER = {
-    "densities", "latent_use", "inversion", "traversal", "interpolation", "attributes",
+    "densities", "latent_use", "inversion", "traversal", "interpolation", "attributes", "density",
 }  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from experiments.explore.figures import Explored, figure
 from genjax import metrics, plot
 
 _PROJECTED = 1_500  # latents, by t-SNE
+_BINS = 10  # of a latent's histogram
+_BY_DENSITY = 49  # images
 
 
 @figure(
@@ -165,4 +167,22 @@ def inversion(explored: Explored, path: Path) -> str:
         f"{encoded}\nThe error is the mean square a pixel, of"
         f" images in [0, 1]. The latents found have a mean length of {length:.1f}; those of N(0, I)"
         f" one of about {typical:.1f}."
+    )
+
+
+@figure(
+    "Rare and common images",
+    """weights = genjax.resampling_weights(params, known_images)
+genjax.plot.save_by_density("density.png", known_images, weights)""",
+    "encode",
+    when=lambda explored: bool(explored.use.active.any()) and len(explored.known_images) >= _BINS,
+)
+def density(explored: Explored, path: Path) -> str:
+    images = explored.known_images
+    weights = genjax.resampling_weights(explored.params, images, bins=_BINS)
+    plot.save_by_density(path, images, weights, _BY_DENSITY)
+    return (
+        f"Of {len(images):,} training images the {_BY_DENSITY} with the commonest latents, and the"
+        f" {_BY_DENSITY} with the rarest: in some latent few others lie near them. A model sees"
+        " little of what is rare; genjax.balanced_subset draws a subset that has more of it."
     )

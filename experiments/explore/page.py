@@ -12,7 +12,8 @@ from experiments import html
 class Section:
     """A figure of the page: the picture's file, what is to be seen in it, the code that makes it.
 
-    `text` is split into paragraphs at its line breaks.
+    `text` is split into paragraphs at its line breaks. `table` are rows that stand below it, the
+    first of them names.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Section:
     picture: Path
     text: str
     code: str
+    table: Sequence[Sequence[str]] = ()
 
 
 def page(title: str, facts: Mapping[str, str], code: str, sections: Sequence[Section]) -> str:
@@ -41,6 +43,13 @@ def _section(section: Section) -> str:
 <section id="{section.name}">
 <h2>{escape(section.title)}</h2>
 {paragraphs}
-{html.picture(section.picture, section.title)}
+{_table(section.table)}{html.picture(section.picture, section.title)}
 <pre>{escape(section.code)}</pre>
 </section>"""
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows
+    )
+    return f'<table class="figures">\n{cells}</table>\n' if rows else ""

@@ -10,13 +10,14 @@ from genjax.data import originals, prepared, stacked
 from genjax.data.cache import cached, identity
 from genjax.data.dataset import Dataset, Decoded, on_device
 from genjax.data.download import manual_folder, original_files
+from genjax.data.planted import PLANTED, planted
 from genjax.data.prepare import prepare
 from genjax.data.sample import digits
 from genjax.data.sprites import NAME as SPRITES
 from genjax.data.sprites import sprites
 from genjax.types import UserError
 
-NAMES = (*originals.LABEL_NAMES, stacked.NAME, SPRITES)
+NAMES = (*originals.LABEL_NAMES, stacked.NAME, SPRITES, *PLANTED)
 SPLITS = ("train", "test")
 
 
@@ -24,8 +25,9 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
     """The `split` ("train" or "test") of a data set by one of the `NAMES`.
 
     "sprites" are drawn (`genjax.data.sprites` with its defaults), "stacked_mnist" is put together
-    from what "mnist" gives (`genjax.data.stacked`). For "mnist", "fashion_mnist" and "cifar10"
-    looks, in this order, for
+    from what "mnist" gives (`genjax.data.stacked`), "mnist_rotated", "mnist_coloured" and
+    "fashion_rare" are made from "mnist" and "fashion_mnist" (`genjax.data.planted`). For "mnist",
+    "fashion_mnist" and "cifar10" looks, in this order, for
 
     1. data prepared by TFDS, array_record or TFRecord, in `data_dir` (or the environment variable
        TFDS_DATA_DIR, or TFDS's own default, ~/tensorflow_datasets); decoded once, then cached in
@@ -54,6 +56,8 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
         return sprites(split=split)
     if name == stacked.NAME:
         return stacked.stacked(load("mnist", split, data_dir))
+    if name in PLANTED:
+        return planted(name, load(PLANTED[name].source, split, data_dir))
     folder = _data_folder(data_dir)
 
     if not (version := prepared.find(name, folder)):

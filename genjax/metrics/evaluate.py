@@ -11,9 +11,11 @@ import numpy as np
 
 from genjax import latents
 from genjax.data import Dataset
+from genjax.data.planted import GROUP
 from genjax.files import enable_compilation_cache, software
 from genjax.metrics import disentanglement, frechet, likelihood, samples, smoothness
 from genjax.metrics.classifier import Judge
+from genjax.metrics.groups import group_accuracies
 from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.sharpness import relative, sharpness
 from genjax.progress import progress as progress_bar
@@ -27,12 +29,14 @@ _HAS_LIKELIHOOD = ("observe", "posterior", "distortion_and_rate", "log_weights")
 
 @partial(jax.jit, static_argnames="num_samples")
 def _measure(
-    params: Params, images: jax.Array, key: jax.Array, *, num_samples: int
+    params: Params, images: jax.Array, labels: jax.Array, key: jax.Array, *, num_samples: int
 ) -> dict[str, jax.Array]:
     """Every quantity of each of the images, uint8 [N, H, W, C]: name -> [N, ...]."""
     model: Any = params.model
     images = images.astype(jnp.float32) / 255.0
     values = {}
+    if has(model, "classify"):
+        values["accuracy"] = 1.0 * (jnp.argmax(model.classify(params, images), axis=1) == labels)
     if has(model, "encode"):
         values["codes"] = model.encode(params, images)
     if has(model, *_RECONSTRUCTS):
@@ -63,6 +67,7 @@ def _measure_all(
             values = _measure(
                 params,
                 dataset.images[index],
+                dataset.labels[index],
                 jax.random.fold_in(key, number),
                 num_samples=num_samples,
             )
@@ -160,6 +165,8 @@ def evaluate(
         at most 5,000 of the images, `dci_disentanglement`, `dci_completeness` and
         `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
         its own.
+        For a model that classifies: `accuracy`; and where the images have the attribute "group",
+        `accuracy_group_0`, ..., `worst_group_accuracy` and `group_gap` (genjax.metrics.groups).
         Of samples, compared with the images of `dataset`, at most 10,000 of either, drawn at random
         but always the same: `sharpness` and `spectral_sharpness`, 1 being those of the images
         (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet); of more than
@@ -179,7 +186,7 @@ def evaluate(
 
     Raises:
         UserError: if the images of `dataset` or `train_set` have another shape than the model's, or
-            a number is below 1 (`num_generated`: 1, or below 0).
+            a number is below 1 (`num_generated`: 1, or below 0), or a group has no images.
     """
     model = params.model
     for images in filter(None, (dataset, train_set)):
@@ -214,9 +221,12 @@ def evaluate(
         result["active_units"] = likelihood.active_units(means)
         correlation = disentanglement.latent_correlation(means, scales)
         result |= {} if correlation is None else {"latent_correlation": correlation}
+    known = {name: values[:count] for name, values in dataset.attributes.items()}
+    groups = known.pop(GROUP, None)
+    if groups is not None and "accuracy" in values:
+        result |= group_accuracies(values["accuracy"], groups)
     if codes is not None:
-        factors = {name: values[:count] for name, values in dataset.attributes.items()}
-        result |= _compare_with_factors(codes, factors, progress)
+        result |= _compare_with_factors(codes, known, progress)
     if num_generated:
         result |= _of_samples(params, dataset, key, num_generated, judge, train_set, progress)
     result["record"] = {

@@ -2,9 +2,10 @@
 
 from genjax.models.autoencoder import Autoencoder
 from genjax.models.dcgan import DCGAN
+from genjax.models.debiasing_vae import DebiasingVAE
 from genjax.models.gan import GAN
 from genjax.models.r3gan import R3GAN
 from genjax.models.vae import VAE
 from genjax.models.vae_gan import VAEGAN
 
-__all__ = ["DCGAN", "GAN", "R3GAN", "VAE", "VAEGAN", "Autoencoder"]
+__all__ = ["DCGAN", "GAN", "R3GAN", "VAE", "VAEGAN", "Autoencoder", "DebiasingVAE"]

@@ -107,14 +107,19 @@ class VAE(Autoencoder):
         return {"vae": loss}, ({"distortion": distortion} | terms, params.stats)
 
     def weighted_rate(
-        self, q: Normal, z: jax.Array, progress: jax.Array | float
+        self,
+        q: Normal,
+        z: jax.Array,
+        progress: jax.Array | float,
+        counted: jax.Array | float = 1.0,
     ) -> tuple[jax.Array, Terms]:
         """What the loss adds to the distortion, for q(z|x) over z [N, latent_dim]; and its terms.
 
-        `progress` is the share of the training that is done.
+        `progress` is the share of the training that is done; the rate of image n counts `counted`
+        [N] times.
         """
         grown = jnp.minimum(1.0, progress / self.warmup) if self.warmup else 1.0
-        rate = jnp.mean(self.rate(q))
+        rate = jnp.mean(counted * self.rate(q))
         if self.capacity:
             return self.beta * jnp.abs(rate - grown * self.capacity), {"rate": rate}  # (8)
         if self.beta_weighs == "total_correlation":

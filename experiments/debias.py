@@ -1,0 +1,98 @@
+"""What does resampling by latent density do against a planted bias? `make debias` trains and
+compares, with and without resampling, and sweeps alpha; a page shows it.
+
+Uniform sampling is the same network with `resampling` "none". Groups are known to the measurements
+alone.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+
+from experiments import debias_page
+from experiments.command import exit_code
+from experiments.experiment import Experiment
+from experiments.named import EXPERIMENTS
+from experiments.planted import NAMES
+from experiments.series import Options as Runs
+from experiments.series import table, train_all
+from genjax.data.planted import PLANTED
+
+_ALPHAS = (0.5, 1.0, 4.0, 8.0)  # beside the experiment's own, 2
+_SWEPT = "mnist_rotated"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How often, and where to."""
+
+    out: Path = Path("runs/debias")
+    """The folder of the runs, of the tables and of the page."""
+    seeds: int = 5
+    """Runs of everything, with the seeds from 0 on."""
+    sweep_seeds: int = 2
+    """Runs of every other alpha, with the seeds from 0 on."""
+
+
+def pair(dataset: str) -> dict[str, Experiment]:
+    """The experiment on a data set with planted bias, and its baseline of uniform sampling."""
+    debiased = EXPERIMENTS[NAMES[dataset]]
+    uniform = replace(debiased, model=replace(debiased.model, resampling="none"))  # type: ignore[call-arg]
+    return {f"uniform-{dataset}": uniform, f"debiased-{dataset}": debiased}
+
+
+def sweep(dataset: str) -> dict[float, tuple[str, Experiment]]:
+    """alpha -> the run's name and the experiment, the smallest alpha first; infinity: uniform."""
+    uniform, debiased = pair(dataset).items()
+    others = {
+        alpha: (
+            f"alpha-{alpha:g}-{dataset}",
+            replace(debiased[1], model=replace(debiased[1].model, alpha=alpha)),  # type: ignore[call-arg]
+        )
+        for alpha in _ALPHAS
+    }
+    own: float = debiased[1].model.alpha  # type: ignore[attr-defined]
+    return dict(sorted((others | {own: debiased, float("inf"): uniform}).items()))
+
+
+def figures(dataset: str) -> dict[str, str]:
+    """What a table shows of the runs on a data set."""
+    groups = PLANTED[dataset].groups
+    return {
+        **{f"accuracy_group_{g}": name for g, name in enumerate(groups)},
+        "accuracy": "test set",
+        "group_gap": "gap",
+        "data_rare": "rare: in the data",
+        "seen_rare": "in what the model saw",
+        "subset_rare": "in a balanced subset",
+    }
+
+
+def debias(options: Options) -> str:
+    """Trains what is not yet trained, and writes the page; its tables as Markdown."""
+    runs = Runs(options.out, options.seeds)
+    tables = {d: table(train_all(pair(d), runs), figures(d)) for d in NAMES}
+    swept = sweep(_SWEPT)
+    found = train_all(dict(swept.values()), replace(runs, seeds=options.sweep_seeds))
+    by_alpha = {alpha: found[name] for alpha, (name, _) in swept.items()}
+    text = "\n".join(f"{dataset}\n\n{found}" for dataset, found in tables.items())
+    (options.out / "table.md").write_text(text)
+    debias_page.write(options.out, {d: pair(d) for d in NAMES}, tables, by_alpha)
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    options = tyro.cli(Options, args=arguments, prog="make debias")
+
+    def work() -> None:
+        text = debias(options)
+        print(f"\n{text}\nmean ± standard deviation of {options.seeds}")
+        print(f"open in a browser: {options.out / 'index.html'}")
+
+    return exit_code(work, "stopped. The same command goes on where it was.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""What a debiasing VAE's resampling did to a run: what it saw, and what it would choose."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import genjax
+from genjax.data import Dataset
+from genjax.data.planted import GROUP
+from genjax.files import replace_file
+from genjax.metrics.groups import group_shares
+from genjax.types import Params, has
+
+_SUBSET = 0.1  # of the training images, the size of a balanced subset
+
+
+def keep(out: Path, progress: float, params: Params, train_set: Dataset) -> None:
+    """Records the probabilities of the epoch that begins, float32 [N], in the folder of the run.
+
+    `progress` is the share of the training that is done.
+    """
+    if progress == 1 or not has(params.model, "probabilities"):
+        return
+    p = _probabilities(params, train_set.images, train_set.labels, progress)
+    path = out / "resampling" / f"{round(progress * 10**6):06d}.npy"
+    path.parent.mkdir(exist_ok=True)
+    replace_file(path, lambda file: np.save(file, np.asarray(p)))
+
+
+@jax.jit
+def _probabilities(
+    params: Params, images: jax.Array, labels: jax.Array, progress: jax.Array
+) -> jax.Array:
+    model: genjax.DebiasingVAE = params.model  # type: ignore[assignment]
+    return model.probabilities(params, images, labels, progress)
+
+
+def weighing(params: Params) -> dict:
+    """How `genjax.resampling_weights` weighs as the model does; without resampling, by "max"."""
+    model: genjax.DebiasingVAE = params.model  # type: ignore[assignment]
+    form = "max" if model.resampling == "none" else model.resampling
+    return {"form": form, "alpha": model.alpha, "bins": model.bins}
+
+
+def shares(out: Path, params: Params, train_set: Dataset, key: jax.Array) -> dict[str, float]:
+    """Of every group, and of all but the largest ("rare"), the share in the training data, in what
+    the model saw over all epochs, and in a balanced subset; {} where groups are not known."""
+    groups = train_set.attributes.get(GROUP)
+    if groups is None or not has(params.model, "probabilities"):
+        return {}
+    num = round(_SUBSET * len(train_set))
+    subset = genjax.balanced_subset(params, train_set, num, key, **weighing(params))
+    seen = [np.load(path) for path in sorted((out / "resampling").glob("*.npy"))]
+    chosen = np.bincount(subset.attributes[GROUP], minlength=groups.max() + 1)
+    found = {
+        "data": np.bincount(groups) / len(groups),
+        "seen": group_shares(np.mean(seen, axis=0), groups),
+        "subset": chosen / num,
+    }
+    common = int(np.argmax(found["data"]))
+    each = {f"{k}_group_{g}": float(s) for k, part in found.items() for g, s in enumerate(part)}
+    return each | {f"{k}_rare": float(1 - part[common]) for k, part in found.items()}
