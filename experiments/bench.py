@@ -126,7 +126,7 @@ def _genjax_epochs(case: Case, dataset: Any, key: Any, steps: int, seeds: int) -
     import jax.numpy as jnp
 
     from genjax.configuration import Training
-    from genjax.train import epoch, epochs, init_state
+    from genjax.step import epoch, epochs, init_state
 
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
     start, of_runs = partial(init_state, case.model, training=training), epoch

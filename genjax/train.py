@@ -1,28 +1,13 @@
-"""Training: the update of the players, an epoch as one compiled scan, and `fit`.
+"""`fit`: a training run, from the first epoch or the newest checkpoint to the last.
 
-One trainer serves any number of players. A model states all their losses in one function, from one
-shared forward pass; each player's gradient is that of its own loss alone, in the weights of its own
-networks alone:
-
-(1) g_p = d loss_p / d weights_p     for every player p whose turn it is, at the same weights
-(2) weights_p <- weights_p - optimizer_p(g_p)
-(3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
-
-A step is what `Model.turns` says: for most models one turn, in which every player moves. Each turn
-takes a batch of its own.
-
-Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and batch i of it
-fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
-
-Many keys give many runs at once (`genjax.seeds`), and many devices share the work out
-(`genjax.devices`); an epoch of one run knows nothing of the first, and of the second only where its
-batches lie.
+An epoch is one compiled call of `genjax.step`; between two of them the host measures, draws, writes
+metrics and checkpoints, and warns of what goes wrong.
 """
 
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,197 +15,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
 
 from genjax import checkpoint, devices, run, seeds
 from genjax.configuration import Training
 from genjax.data import Dataset
 from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
-from genjax.types import Batch, Model, Params, Terms, TrainState, UserError, Weights
+from genjax.step import batches_a_step, epoch, epochs, init_state
+from genjax.types import Model, Params, Terms, TrainState, UserError
 
 _DISTANCES = 20  # measured in a run, about
 _PATIENCE = 3  # epochs that something goes wrong before the user is warned
 Distance = Callable[[Params, jax.Array], float]
-Optimizers = Mapping[str, optax.GradientTransformation]  # of players
 
 
 class TrainingDiverged(UserError):
     """A loss or a weight is no longer a finite number."""
-
-
-def player_weights(model: Model, weights: Weights, player: str) -> Weights:
-    return {name: weights[name] for name in model.players[player]}
-
-
-def gradients(
-    params: Params, batch: Batch, key: jax.Array, players: Iterable[str] | None = None
-) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
-    """(1): the gradient of every one of `players` (all, if left out); with the losses of all, the
-    terms, and the new `stats`.
-
-    Every player differentiates the same function, and the compiler merges the forward passes that
-    they have in common. (One pull-back with zeros for the others' losses would do the work of all
-    for each, and turn an infinite derivative of another's loss into 0 times infinity.)
-    """
-    model = params.model
-    drawn = model.draw(batch, key)
-    own, values, terms, stats = {}, {}, {}, params.stats
-    for player in players or model.players:
-
-        def loss(mine: Weights, player: str = player) -> tuple[jax.Array, Any]:
-            weights = params.weights | mine
-            losses, aux = model.losses(params.replace(weights=weights), batch, drawn)
-            return losses[player], (losses, aux)
-
-        mine = player_weights(model, params.weights, player)
-        own[player], (values, (terms, stats)) = jax.grad(loss, has_aux=True)(mine)
-    return own, values, terms, stats
-
-
-def update(
-    state: TrainState, batch: Batch, key: jax.Array, optimizers: Optimizers
-) -> tuple[TrainState, Terms]:
-    """A turn: one update, (1) and (2), of every player that has an optimizer here."""
-    model, weights = state.params.model, dict(state.params.weights)
-    own, values, terms, stats = gradients(state.params, batch, key, tuple(optimizers))
-    opt_state = dict(state.opt_state)
-    alone = len(model.players) == 1
-    terms = {"loss" if alone else f"{p}_loss": value for p, value in values.items()} | terms
-    for player, gradient in own.items():
-        mine = player_weights(model, weights, player)
-        change, opt_state[player] = optimizers[player].update(gradient, opt_state[player], mine)
-        weights |= optax.apply_updates(mine, change)  # (2)
-        if not alone:
-            squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
-            terms[f"{player}_gradient_norm"] = jnp.sqrt(sum(squares))
-    params = state.params.replace(weights=weights, stats=stats)
-    return state.replace(params=params, opt_state=opt_state), terms
-
-
-def averaged(state: TrainState, decay: jax.Array | float) -> TrainState:
-    """(3), of the networks of which an average is kept."""
-    weights = {name: state.params.weights[name] for name in state.ema}
-    return state.replace(
-        ema=jax.tree.map(lambda e, w: e + (1 - decay) * (w - e), state.ema, weights)
-    )
-
-
-def init_state(model: Model, key: jax.Array, training: Training) -> TrainState:
-    """The state before the first epoch."""
-    params = model.init(jax.random.fold_in(key, 0))
-    opt_state = {  # the number of steps, for the schedule, is no part of it
-        player: training.optimizer_of(player, 1).init(player_weights(model, params.weights, player))
-        for player in model.players
-    }
-    averages = model.averaged if training.ema_decay else ()
-    ema = {name: jax.tree.map(jnp.copy, params.weights[name]) for name in averages}
-    return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
-
-
-def batches_a_step(model: Model) -> int:
-    return sum(times for _, times in model.turns)
-
-
-def updates_a_step(model: Model) -> dict[str, int]:
-    return {p: sum(times for movers, times in model.turns if p in movers) for p in model.players}
-
-
-def batch_of(
-    images: jax.Array, labels: jax.Array, index: jax.Array, progress: jax.Array | float = 1.0
-) -> Batch:
-    """Gathered on the device: uint8 [N, H, W, C] -> float32 [B, H, W, C] in [0, 1]."""
-    return Batch(images[index].astype(jnp.float32) / 255.0, labels[index], progress)
-
-
-def _epoch(
-    state: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
-    *,
-    training: Training,
-    steps: int,
-    mesh: Mesh | None = None,
-) -> tuple[TrainState, Terms]:
-    """`steps` steps over the data in a new order, as one scan; with the mean of every term.
-
-    The term "finite" is 1 if all weights are finite numbers at the end. Every batch is shared out
-    over the devices of `mesh`.
-    """
-    model = state.params.model
-    key = jax.random.fold_in(state.key, state.epoch)
-    key_order, key_steps = jax.random.split(key)
-    began = state.epoch / training.epochs
-    order, ordered = model.epoch_order(state.params, images, labels, key_order, began)
-    batches, batch_size = batches_a_step(model), min(training.batch_size, images.shape[0])
-    # of a data set smaller than one step, images are visited twice
-    order = jnp.resize(order, (steps, batches, batch_size))
-
-    optimizers = {
-        player: training.optimizer_of(player, steps * training.epochs * times)
-        for player, times in updates_a_step(model).items()
-    }
-
-    def turn(state: TrainState, numbered: tuple[jax.Array, jax.Array], players: tuple[str, ...]):
-        i, index = numbered
-        movers = {player: optimizers[player] for player in players}
-        progress = (state.epoch + i / (steps * batches)) / training.epochs
-        index = devices.constrained(index, mesh, split=True)  # and what follows from it
-        batch = batch_of(images, labels, index, progress)
-        return update(state, batch, jax.random.fold_in(key_steps, i), movers)
-
-    def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):
-        i, index = numbered
-        numbers, first = i * batches + jnp.arange(batches), 0
-        terms: Terms = {}
-        for players, times in model.turns:
-            take, last = partial(turn, players=players), first + times - 1
-            if times > 1:
-                before = (numbers[first:last], index[first:last])
-                state, _ = jax.lax.scan(take, state, before)
-            state, terms = take(state, (numbers[last], index[last]))  # no loop around a single turn
-            first += times
-        done = state.epoch * steps + i
-        decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
-        return averaged(state, decay), terms
-
-    state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms) | ordered
-    terms |= model.diagnose(state.params, images, state.key_of("diagnose"))
-    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
-    terms["finite"] = jnp.all(jnp.stack(finite))
-    return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
-
-
-epoch = jax.jit(_epoch, static_argnames=("training", "steps", "mesh"), donate_argnames="state")
-
-
-@partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="states")
-def epochs(
-    states: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
-    *,
-    training: Training,
-    steps: int,
-    mesh: Mesh | None = None,
-) -> tuple[TrainState, Terms]:
-    """`epoch` of many runs, shared out over the devices of `mesh`; terms [S]."""
-    rates = jnp.broadcast_to(jnp.asarray(training.optimizer.learning_rate), states.key.shape)
-
-    def one(run: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array):
-        state, rate = run
-        return _epoch(state, images, labels, training=training.of_run(rate), steps=steps)
-
-    def local(runs: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array):
-        return seeds.over(lambda run: one(run, images, labels), runs)
-
-    if mesh:
-        specs = (P(devices.AXIS), P(), P())
-        local = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[0], check_vma=False)
-    return local((states, rates), images, labels)
 
 
 def fit(

@@ -15,7 +15,7 @@ from genjax.configuration import Optimizer, Training
 from genjax.models.adversarial import AdversarialModel, _nearest
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, normalized
-from genjax.train import batches_a_step, epoch, gradients, init_state
+from genjax.step import batches_a_step, epoch, gradients, init_state
 from genjax.types import MODELS, Batch
 
 NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]

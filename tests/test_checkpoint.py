@@ -181,7 +181,7 @@ def test_weights_of_another_shape_are_refused(tmp_path, key):
 
 
 def test_state_survives_a_checkpoint_with_its_key(tmp_path, dataset):
-    from genjax.train import init_state
+    from genjax.step import init_state
 
     state = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(7), TRAINING)
     checkpoint.save(tmp_path, state)

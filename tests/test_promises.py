@@ -8,7 +8,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax.configuration import Training
-from genjax.train import gradients, init_state
+from genjax.step import gradients, init_state
 from genjax.types import MODELS, Batch, has
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]

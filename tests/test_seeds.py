@@ -16,7 +16,7 @@ from experiments.named import EXPERIMENTS
 from experiments.train import train
 from genjax import run, seeds
 from genjax.configuration import Optimizer, Training
-from genjax.train import epochs, init_state
+from genjax.step import epochs, init_state
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 GAME = Training(4, 16, ema_decay=0.9)

@@ -15,7 +15,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax.configuration import Optimizer, Training
-from genjax.train import (
+from genjax.step import (
     averaged,
     batch_of,
     batches_a_step,

@@ -12,7 +12,7 @@ from conftest import blobs, small
 import genjax
 from genjax.losses import ADVERSARIAL
 from genjax.models.vae_gan import Drawn
-from genjax.train import gradients
+from genjax.step import gradients
 from genjax.types import Batch
 
 SHAPE = (12, 9, 1)

@@ -12,7 +12,7 @@ import jax
 from experiments.experiment import Experiment
 from genjax.data import Dataset
 from genjax.files import read_json, write_json
-from genjax.train import batches_a_step, epoch, init_state
+from genjax.step import batches_a_step, epoch, init_state
 from genjax.types import UserError
 
 _TRIAL_SECONDS = 1.0
