@@ -21,6 +21,7 @@ batches lie.
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp

@@ -5,6 +5,9 @@ autoencoder, the VAEs and the VAE-GAN have the DCGAN's generator as their decode
 normalisation, which a VAE's does not have), and the encoder that mirrors it; the VAE-GAN and the
 DCGAN the same discriminator. The vanilla GAN is an MLP, as it is in its paper. How to descend is
 each model's own business: a learning rate that suits one ruins another.
+
+The DCGAN's loss is the relativistic one with R1 and R2. Under the non-saturating loss with R1 the
+same small network is a matter of luck: three seeds on MNIST ended at an FCD of 78, 287 and 419.
 """
 
 from collections.abc import Mapping
@@ -56,7 +59,15 @@ def matched(setting: Setting) -> dict[str, Experiment]:
         "scale": 0.2,
     }
     vae_gan = VAEGAN(beta=0.05, r1=0.1, discriminator_width=width, **stack)
-    dcgan = DCGAN(latent_dim=latent_dim, discriminator_norm="none", r1=0.05, width=width, depth=3)
+    dcgan = DCGAN(
+        latent_dim=latent_dim,
+        loss="relativistic",
+        r1=1.0,
+        r2=1.0,
+        discriminator_norm="none",
+        width=width,
+        depth=3,
+    )
     models: dict[str, tuple[Model, Training]] = {
         "autoencoder": (Autoencoder(**stack), _DESCENDING),
         "vae": (VAE(**stack), _DESCENDING),
