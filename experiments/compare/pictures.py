@@ -96,6 +96,7 @@ def chart(path: Path, contenders: Sequence[Contender]) -> None:
         axis.set_ylim(len(contenders) - 0.5, -0.5)
         axis.set_title(f"{figure.title} {figure.aim}", fontsize=10)
         axis.tick_params(axis="x", labelsize=8)
+        axis.locator_params(axis="x", nbins=5)
         axis.grid(alpha=0.3, axis="x")
     for axis in axes[:, 1:].flat:
         axis.set_yticklabels([])
