@@ -31,7 +31,7 @@ class Recipe:
 
 _PLAIN = Classifier()
 _DEEP = Classifier(channels=(32, 64, 64, 128, 256), deep=True, mirrored=True)
-RECIPES = {  # clothes are centred: to move them, as digits are, only slows down learning
+RECIPES = {  # clothes lie centred: they are not moved
     "mnist": Recipe("mnist", _PLAIN),
     "stacked": Recipe("stacked_mnist", _PLAIN),
     "fashion": Recipe("fashion_mnist", replace(_DEEP, largest_shift=0), 420_000),
