@@ -31,10 +31,10 @@ class Recipe:
 
 _PLAIN = Classifier()
 _DEEP = Classifier(channels=(32, 64, 64, 128, 256), deep=True, mirrored=True)
-RECIPES = {
+RECIPES = {  # clothes lie centred: they are not moved
     "mnist": Recipe("mnist", _PLAIN),
     "stacked": Recipe("stacked_mnist", _PLAIN),
-    "fashion": Recipe("fashion_mnist", _DEEP, 300_000),
+    "fashion": Recipe("fashion_mnist", replace(_DEEP, largest_shift=0), 420_000),
     "cifar10": Recipe("cifar10", _DEEP, 500_000),
 }
 

@@ -2,8 +2,8 @@
 
 (1) h(x)     the features: the last hidden layer of a convolutional network, [D]
 (2) p(c|x) = softmax(W h(x) + b)_c
-(3) loss   = -log p(y|x'),   x' = x moved by up to 2 pixels each way, the border repeated;
-                             where `mirrored`, left and right are exchanged in half of the x
+(3) loss   = -log p(y|x'),   x' = x moved by up to 2 pixels (`largest_shift`) each way, the border
+                             repeated, and mirrored or not at random where `mirrored` is set
 
 A mirrored digit is another or none; a mirrored dress or ship is one too.
 """
