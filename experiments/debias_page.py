@@ -18,6 +18,7 @@ from genjax.files import replace_file
 from genjax.types import Params
 
 _CLASS = 0  # whose histograms are shown
+_LATENTS = 6  # whose histograms are shown
 _SHOWN = 49  # images by density
 
 Tables = Mapping[str, str]  # data set -> Markdown
@@ -43,8 +44,8 @@ def write(
             _by_density(out / f"{dataset}-density.png", train_set, p),
         ]
     facts = {
-        "runs": f"{len(next(iter(by_alpha.values())))} seeds of every alpha; the tables have the"
-        " mean ± standard deviation of all seeds",
+        "tables": "accuracies and shares, the mean ± standard deviation of all seeds",
+        "seeds of the sweep over alpha": str(len(next(iter(by_alpha.values())))),
         "uniform": "the same network, every image once an epoch",
         "debiased": "images drawn by the density of their latents; groups are never seen",
     }
@@ -90,41 +91,51 @@ def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
 def _histograms(
     path: Path, params: Params, train_set: Dataset, p: np.ndarray, table: str
 ) -> Section:
-    """Of one class the latents that vary, as the data has them and as they are drawn by `p`."""
+    """Of one class the latents that resampling by `p` changes most, before and after."""
     import matplotlib.pyplot as plt
 
     mine = np.flatnonzero(np.asarray(train_set.labels) == _CLASS)
     z = np.asarray(genjax.encode(params, train_set.images[mine] / np.float32(255)))
     rare = train_set.attributes[GROUP][mine] > 0
-    active = np.flatnonzero(z.std(axis=0) > 0.1)
     drawn = p[mine] / p[mine].sum()
+    shown = np.argsort(-_changes(z, drawn), kind="stable")[:_LATENTS]
     figure, axes = plt.subplots(
-        2, len(active), figsize=(2.2 * len(active), 4), sharey=True, sharex="col", squeeze=False,
+        2, len(shown), figsize=(2.2 * len(shown), 4), sharey=True, sharex="col", squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for row, name, weights in zip(
         axes, ("before", "after"), (np.full(len(z), 1 / len(z)), drawn), strict=True
     ):
-        for axis, d in zip(row, active, strict=True):
+        for axis, d in zip(row, shown, strict=True):
             options: Any = {"bins": 10, "range": (z[:, d].min(), z[:, d].max())}
             parts, part_weights = [z[~rare, d], z[rare, d]], [weights[~rare], weights[rare]]
             names = ["common group", "rare groups"]
             axis.hist(parts, weights=part_weights, stacked=True, label=names, **options)
         row[0].set_ylabel(f"{name}: share of images")
-    for axis, d in zip(axes[1], active, strict=True):
+    for axis, d in zip(axes[1], shown, strict=True):
         axis.set_xlabel(f"latent {d}")
     axes[0, 0].legend(fontsize=7)
     plot.finish(figure, path)
     about = PLANTED[train_set.name]
     text = (
-        f"The latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"
-        f" (before), and as the images are drawn (after). Groups: {', '.join(about.groups)}; in"
+        f"Latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"
+        f" (before), and as the images are drawn (after): of all {z.shape[1]} those that change"
+        f" most. Groups: {', '.join(about.groups)}; in"
         f" training {', '.join(map(str, about.train))}%, in testing"
         f" {', '.join(map(str, about.test))}%."
     )
     title = f"{train_set.name}: latents before and after"
     code = "z = genjax.encode(params, images)"
     return Section(f"{train_set.name}-latents", title, path, text, code, _cells(table))
+
+
+def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """By how much the histogram of each latent of z [N, D] changes if image n weighs `drawn` [N]."""
+    before, after = (
+        np.stack([np.histogram(latent, 10, weights=weights)[0] for latent in z.T])
+        for weights in (np.full(len(z), 1 / len(z)), drawn)
+    )
+    return np.abs(after - before).sum(axis=1)
 
 
 def _by_density(path: Path, train_set: Dataset, p: np.ndarray) -> Section:

@@ -22,7 +22,7 @@ SHAPE = (8, 8, 1)
 
 
 def model(**fields):
-    return small("debiasing_vae", image_shape=SHAPE, **fields)
+    return small("debiasing_vae", image_shape=SHAPE, network="mlp", **fields)
 
 
 def batch(count=6, num_classes=2):
@@ -43,11 +43,12 @@ def test_loss_against_its_terms_an_image_at_a_time(debiased, key):  # (3)
     q, logits = m.posterior_and_logits(params, data.images)
     _, key_z = jax.random.split(key)
     distortion = m.distortion(params, data.images, q.sample(key_z))
+    rate, p = kl_to_standard_normal(q).sum(axis=1), m.classify(params, data.images)
     expected = 0.0
     for n, label in enumerate(np.asarray(data.labels)):
-        expected += -7.0 * jnp.log(m.classify(params, data.images)[n, label]) / 6
+        expected += -7.0 * jnp.log(p[n, label]) / 6
         if not debiased or label in debiased:
-            expected += (distortion[n] + 0.5 * kl_to_standard_normal(q)[n].sum()) / 6
+            expected += (distortion[n] + 0.5 * rate[n]) / 6
     assert logits.shape == (6, 3)
     assert float(loss) == pytest.approx(float(expected), rel=1e-4)
 
@@ -75,7 +76,7 @@ def test_of_the_undebiased_class_the_decoder_learns_nothing(key):
     def gradient(label):
         labels = jnp.full(6, label)
         grad = jax.grad(lambda p: loss_of(m, p, Batch(images, labels), key)[0])(params)
-        return optax.global_norm(grad.weights["decoder"])
+        return sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(grad.weights["decoder"]))
 
     assert gradient(0) == 0
     assert gradient(1) > 0
