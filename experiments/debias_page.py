@@ -130,7 +130,7 @@ def _histograms(
 
 
 def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """By how much the histogram of each latent of z [N, D] changes where image n weighs drawn[n]."""
+    """How much the histogram of each latent of z [N, D] changes where image n weighs drawn[n]."""
     before, after = (
         np.stack([np.histogram(latent, 10, weights=weights)[0] for latent in z.T])
         for weights in (np.full(len(z), 1 / len(z)), drawn)
