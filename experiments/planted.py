@@ -41,11 +41,15 @@ def _experiment(dataset: str, epochs: int, expected: str, model: DebiasingVAE) -
     add(NAMES[dataset], experiment)
 
 
-_experiment("mnist_rotated", 14, "see the README; half a minute, 0.5 minutes", _MODEL)
-_experiment("mnist_coloured", 8, "see the README; 0.5 minutes", _MODEL)
+_experiment(
+    "mnist_rotated", 14, "accuracy 0.88, gap of the groups 0.14 (uniform 0.24); 0.7 minutes", _MODEL
+)
+_experiment(
+    "mnist_coloured", 8, "accuracy 0.81, gap of the groups 0.29 (uniform 0.66); 0.7 minutes", _MODEL
+)
 _experiment(
     "fashion_rare",
     12,
-    "see the README; 0.5 minutes",
+    "accuracy 0.66, gap of the groups 0.25 (uniform 0.49); 0.7 minutes",
     replace(_MODEL, resampling="max", alpha=0.01),
 )
