@@ -130,7 +130,7 @@ def _histograms(
 
 
 def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """By how much the histogram of each latent of z [N, D] changes if image n weighs `drawn` [N]."""
+    """By how much the histogram of each latent of z [N, D] changes with weights `drawn` [N]."""
     before, after = (
         np.stack([np.histogram(latent, 10, weights=weights)[0] for latent in z.T])
         for weights in (np.full(len(z), 1 / len(z)), drawn)

@@ -41,11 +41,18 @@ def _experiment(dataset: str, epochs: int, expected: str, model: DebiasingVAE) -
     add(NAMES[dataset], experiment)
 
 
-_experiment("mnist_rotated", 14, "see the README; half a minute, 0.5 minutes", _MODEL)
-_experiment("mnist_coloured", 8, "see the README; 0.5 minutes", _MODEL)
+_experiment(
+    "mnist_rotated", 14, "accuracy of upright digits 95%, of rotated 81%; 0.6 minutes", _MODEL
+)
+_experiment(
+    "mnist_coloured",
+    8,
+    "accuracy of digits in their own colour 96%, in another 67%; 0.6 minutes",
+    _MODEL,
+)
 _experiment(
     "fashion_rare",
     12,
-    "see the README; 0.5 minutes",
+    "accuracy of images as they are 82%, of rare groups 56 to 66%; 0.7 minutes",
     replace(_MODEL, resampling="max", alpha=0.01),
 )
