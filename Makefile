@@ -46,7 +46,7 @@ compare: $(READY) ## a report on runs that exist: ARGS="runs/a runs/b"
 disentangle: $(READY) ## three VAEs of sprites with three seeds each: what do latents stand for? (20 minutes)
 	$(RUN) -m experiments.disentangle $(ARGS)
 
-debias: $(READY) ## planted bias against resampling by latent density, five seeds (15 minutes)
+debias: $(READY) ## planted bias against resampling by latent density, five seeds (25 minutes)
 	$(RUN) -m experiments.debias $(ARGS)
 
 variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (30 minutes)
