@@ -206,7 +206,7 @@ def test_runs_that_exist_are_grouped_by_their_seeds_and_measured_once(compared, 
     printed = capsys.readouterr().out
     assert printed.count("measuring") == 4
     text = (tmp_path / "again" / "report.md").read_text()
-    assert "# vae-0, gan-0: compared on blobs" in text
+    assert "# Compared on blobs: vae-0, gan-0" in text
     assert "2 models, 2 seeds each" in text
     assert main(*folders, "--out", tmp_path / "again") == 0
     assert "measuring" not in capsys.readouterr().out

@@ -41,7 +41,7 @@ def write(
     pictures.draw(out / "pictures", contenders, test_set)
     floor = _floor(train_set, test_set, judge)
     parts = [
-        f"# {', '.join(names)}: compared on {test_set.name}",
+        f"# Compared on {test_set.name}: {', '.join(names)}",
         _introduction(contenders, train_set, test_set, judge),
         "## In short",
         *_bullets(_in_short(contenders)),
@@ -142,7 +142,9 @@ def _in_short(contenders: Sequence[Contender]) -> list[str]:
         if len(have) < 2:
             continue
         first, second = sorted(have, key=lambda c: np.mean(figure.misses(c.values(name))))[:2]
-        clear = "" if winner(figure, contenders) else ", within the spread or of one seed"
+        seeds = min(len(c.results) for c in (first, second))
+        unclear = ", but within the spread" if seeds > 1 else " (one seed: no spread is known)"
+        clear = "" if winner(figure, contenders) else unclear
         lines.append(
             f"{text}: **{first.name}**, {shown(first.values(name))}; then {second.name},"
             f" {shown(second.values(name))}{clear}."
