@@ -175,7 +175,8 @@ def compared(tmp_path_factory):
         how = {"num_samples": 2, "num_images": 20, "num_generated": 40}
         patch.setattr(results, "MEASURED", how)
         training = Training(epochs=2, batch_size=16)
-        models = {"vae": small("vae", network="mlp"), "gan": small("gan")}
+        names = ("vae", "autoencoder")
+        models = {name: small(name, network="mlp") for name in names}
         both = {n: Experiment("", "mnist", model, training, **how) for n, model in models.items()}
         patch.setattr(command, "matched", lambda setting: both)
         patch.setattr(results.trained, "sets", lambda *_: both["vae"].load())
@@ -191,7 +192,9 @@ def test_the_report_shows_real_numbers_and_pictures(compared, capsys):
     for name in ("frechet_classifier", "reconstruction_error", "nll"):
         assert f"{shown([r[name] for r in runs])}" in text
     pictures = re.findall(r"\]\((.+?)\)", text)
-    assert {"pictures/samples.png", "pictures/data.png", "pictures/samples-gan.png"} < set(pictures)
+    assert {"pictures/samples.png", "pictures/data.png", "pictures/samples-autoencoder.png"} < set(
+        pictures
+    )
     assert {"pictures/reconstructions.png", "pictures/ways.png"} < set(pictures)
     assert all((out / picture).stat().st_size > 500 for picture in pictures)
     assert page.count('src="data:image/png;base64,') == len(pictures)
@@ -201,12 +204,12 @@ def test_the_report_shows_real_numbers_and_pictures(compared, capsys):
 
 def test_runs_that_exist_are_grouped_by_their_seeds_and_measured_once(compared, tmp_path, capsys):
     out, main = compared
-    folders = [out / f"{name}-{seed}" for name in ("vae", "gan") for seed in (0, 1)]
+    folders = [out / f"{name}-{seed}" for name in ("vae", "autoencoder") for seed in (0, 1)]
     assert main(*folders, "--out", tmp_path / "again") == 0
     printed = capsys.readouterr().out
     assert printed.count("measuring") == 4
     text = (tmp_path / "again" / "report.md").read_text()
-    assert "# Compared on blobs: vae-0, gan-0" in text
+    assert "# Compared on blobs: vae-0, autoencoder-0" in text
     assert "2 models, 2 seeds each" in text
     assert main(*folders, "--out", tmp_path / "again") == 0
     assert "measuring" not in capsys.readouterr().out

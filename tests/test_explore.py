@@ -14,6 +14,8 @@ from PIL import Image
 import genjax
 from experiments import trained
 from experiments.explore import __main__ as explore
+from experiments.explore.figures import Explored, allowed
+from experiments.explore.overviews import density
 from experiments.explore.page import Section, page
 from genjax.configuration import Training
 
@@ -41,7 +43,7 @@ def pictures(index) -> list[Image.Image]:
 
 
 WITH_ENCODER = {
-    "densities", "latent_use", "inversion", "traversal", "interpolation", "attributes", "density",
+    "densities", "latent_use", "inversion", "traversal", "interpolation", "attributes",
 }  # fmt: skip
 
 
@@ -66,6 +68,23 @@ def test_a_page_shows_what_the_models_parts_allow(name, latent_dim, expected, tr
     assert not re.findall(r'src="(?!data:)', text)  # one file, nothing beside it
     assert set(re.findall(r'<section id="(\w+)"', text)) == expected
     assert text.count("<pre>") == len(expected) + 1
+
+
+def test_rare_and_common_images_are_shown_where_latents_vary(tmp_path):
+    data = blobs(60)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
+    larger = jax.tree.map(lambda w: 10 * w, params.weights["encoder"])
+    varying = params.replace(weights=params.weights | {"encoder": larger})
+    path = tmp_path / "density.png"
+    few = blobs(9)  # fewer than bins
+    assert "density" not in {
+        f.name for f in allowed(Explored(varying, few, few, jax.random.key(1)))
+    }
+    explored = Explored(varying, data, data, jax.random.key(1))
+    assert "density" in {f.name for f in allowed(explored)}
+    assert "Of 60 training images the 49" in density(explored, path)
+    with Image.open(path) as image:
+        assert np.asarray(image.convert("L")).std() > 5
 
 
 def test_images_without_labels_are_explored_too(train):

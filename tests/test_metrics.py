@@ -287,7 +287,10 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
         "sharpness", "spectral_sharpness", "frechet_random_features", "frechet_classifier",
         "kernel_distance", "kernel_distance_std", "precision", "recall", "density", "coverage",
         "nearer_to_train", "copies", "modes", "modes_kl", "least_share", "confidence", "shares",
+        "parameters", "sampling_seconds",
     }  # fmt: skip
+    assert result["parameters"] == sum(w.size for w in jax.tree.leaves(params.weights))
+    assert result["sampling_seconds"] > 0
     assert result["copies"] == 1  # the samples are the training images
     assert result["nearer_to_train"] == pytest.approx(1, abs=1e-6)
 
