@@ -303,7 +303,7 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     np.testing.assert_allclose(result["frechet_classifier"], expected, rtol=1e-3, atol=1e-6)
 
     plain = genjax.evaluate(params, dataset, key, progress=False)
-    assert plain.keys() == {"record"}
+    assert plain.keys() == {"parameters", "record"}
     with pytest.raises(UserError, match="num_generated is 1"):
         genjax.evaluate(params, dataset, key, num_generated=1)
     with pytest.raises(UserError, match=r"those of 'blobs' have \(9, 8, 1\)"):
