@@ -2,7 +2,7 @@
 
 (1) rate_d  = 1/N sum_n KL(q(z_d|x_n) || N(0, 1))       nats, of a model with a posterior
     var_d   = Var_n(z_d(x_n))                           of a plain autoencoder's codes
-(2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.metrics.likelihood`, (3)
+(2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.latents.is_active`
 (3) loc_d, scale_d: mean and standard deviation of the aggregate posterior,
     scale_d^2 = Var_n(E[z_d|x_n]) + 1/N sum_n Var[z_d|x_n]
 (4) a       = mean z of images with an attribute - mean z of those without
@@ -24,8 +24,7 @@ from numpy.typing import ArrayLike
 
 from genjax.density import Density
 from genjax.distributions import Normal, kl_to_standard_normal
-from genjax.latents import encode, in_chunks, with_parts
-from genjax.metrics import likelihood
+from genjax.latents import encode, in_chunks, is_active, with_parts
 from genjax.types import Params, UserError, has
 
 
@@ -74,7 +73,7 @@ def latent_use(params: Params, images: jax.Array, key: jax.Array) -> LatentUse:
     by_rate = has(params.model, "posterior")
     return LatentUse(
         amount=jnp.mean(kl_to_standard_normal(q), 0) if by_rate else jnp.var(q.loc, 0),  # (1)
-        active=likelihood.is_active(q.loc),  # (2)
+        active=is_active(q.loc),  # (2)
         loc=jnp.mean(q.loc, axis=0),
         scale=jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0)),  # (3)
         measure="rate, nats" if by_rate else "variance",

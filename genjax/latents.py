@@ -10,9 +10,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
 from genjax.density import Density, standard_normal
 from genjax.types import MODELS, Model, Params, has, registered_name
+
+_ACTIVE = 0.01
 
 
 def with_parts(model: Model, *names: str) -> Any:
@@ -24,6 +27,12 @@ def with_parts(model: Model, *names: str) -> Any:
             f" models that have: {', '.join(able)}."
         )
     return model
+
+
+def is_active(means: ArrayLike) -> jax.Array:
+    """Whether each of D latents is in use: its variance is above 0.01 over the means of q(z|x) of
+    many images, [N, D] -> bool [D] (Burda et al. 2016, arXiv:1509.00519, section 5.1)."""
+    return jnp.var(jnp.asarray(means), axis=0) > _ACTIVE
 
 
 def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int = 500) -> Any:

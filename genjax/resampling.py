@@ -30,8 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
-from genjax.latents import encode
-from genjax.metrics.likelihood import is_active
+from genjax.latents import encode, is_active
 from genjax.types import Params, Terms, UserError
 
 Form = Literal["max", "product"]

@@ -3,7 +3,8 @@
 (1) -ELBO   = E_q[-log p(x|z)] + KL(q(z|x) || p(z))   Kingma & Welling 2014, arXiv:1312.6114
 (2) NLL_k   = -log 1/k sum_{i<=k} w_i,  w_i = p(x, z_i) / q(z_i|x),  z_i ~ q(z|x)
               Burda et al. 2016, arXiv:1509.00519, equation 8: -log p(x) <= E NLL_k <= -ELBO
-(3) active units: latents d with Var_x(E_q[z_d|x]) > 0.01                 ibid., section 5.1
+(3) active units: latents d with Var_x(E_q[z_d|x]) > 0.01                 ibid., section 5.1;
+              `genjax.latents.is_active`
 
 Computed by logsumexp over the k draws, a chunk of draws and of images at a time.
 """
@@ -13,9 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from genjax.latents import is_active
 from genjax.types import Params
-
-_ACTIVE = 0.01
 
 
 def importance_weighted_nll(
@@ -46,11 +46,6 @@ def importance_weighted_nll(
     if rest:
         total = jnp.logaddexp(total, log_sum(jax.random.fold_in(key, chunks), rest))
     return jnp.log(num_samples) - total
-
-
-def is_active(posterior_means: ArrayLike) -> jax.Array:
-    """(3): the means of q(z|x) of many images, [N, D] -> of each of the D latents, if in use."""
-    return jnp.var(jnp.asarray(posterior_means), axis=0) > _ACTIVE
 
 
 def active_units(posterior_means: ArrayLike) -> int:
