@@ -40,41 +40,54 @@ def write(
     names = [c.name for c in contenders]
     pictures.draw(out / "pictures", contenders, test_set)
     floor = _floor(train_set, test_set, judge)
+    said = [[c.topic, c.sentence, verdict, by] for c, by, verdict in judged(contenders)]
     parts = [
         f"# Compared on {test_set.name}: {', '.join(names)}",
         _introduction(contenders, train_set, test_set, judge),
-        "## In short",
-        *_bullets(_in_short(contenders)),
-        "## Samples",
-        "Drawn with one key, not chosen; of a GAN with the weights that were nearest to the data.",
-        _picture(out, "samples", "A row of test images, and one of the samples of every model"),
-        _gallery(out, [("test images", "data"), *((n, f"samples-{n}") for n in names)]),
-        "## Measured",
-        _picture(out, "figures", "The main figures: a dot for every seed"),
-        _how_to_read(floor),
-        _measured(contenders, floor["data"]),
-        _legend(contenders),
-        "## For and against",
-        "What is said of these models, and what the figures above say.",
-        _table(
-            ["", "it is said", "verdict", "measured"],
-            [[c.topic, c.sentence, verdict, by] for c, by, verdict in judged(contenders)],
+        *_section("In short", _in_short(contenders)),
+        *_section(
+            "Samples",
+            "Drawn with one key, not chosen; of a GAN with the weights that were nearest to the"
+            " data.",
+            _picture(out, "samples", "A row of test images, and one of the samples of every model"),
+            _gallery(out, [("test images", "data"), *((n, f"samples-{n}") for n in names)]),
         ),
-        "## Reconstructions",
-        _picture(out, "reconstructions", "Test images, and what each model makes of their codes"),
-        "## From one latent to another",
-        _picture(out, "ways", "Two ways of every model, between the same latents"),
-        "## While they learned",
-        "The same latents after more and more epochs; the data in the last row.",
-        _gallery(out, [(n, f"progression-{n}") for n in names], in_a_row=2),
-        "## What was run",
-        _runs(contenders),
+        *_section(
+            "Measured",
+            _picture(out, "figures", "The main figures: a dot for every seed"),
+            _how_to_read(floor),
+            _measured(contenders, floor["data"]),
+            _legend(contenders),
+        ),
+        *_section(
+            "For and against: what is said of these models, and what was measured",
+            _table(["", "it is said", "verdict", "measured"], said) if said else "",
+        ),
+        *_section(
+            "Reconstructions",
+            _picture(out, "reconstructions", "Test images, and what is made of their codes"),
+        ),
+        *_section(
+            "From one latent to another",
+            _picture(out, "ways", "Two ways of every model, between the same latents"),
+        ),
+        *_section(
+            "While they learned: the same latents after more and more epochs",
+            _gallery(out, [(n, f"progression-{n}") for n in names], in_a_row=2),
+        ),
+        *_section("What was run", _runs(contenders)),
     ]
-    text = "\n\n".join(part for part in parts if part) + "\n"
+    text = "\n\n".join(parts) + "\n"
     replace_file(out / "report.md", lambda file: file.write(text.encode()))
     page = html.from_markdown(text, out)
     replace_file(out / "report.html", lambda file: file.write(page.encode()))
     return out / "report.html"
+
+
+def _section(title: str, *parts: str) -> list[str]:
+    """The parts that there are below a heading; nothing without any."""
+    there = [part for part in parts if part]
+    return [f"## {title}", *there] if there else []
 
 
 def _check(contenders: Sequence[Contender]) -> None:
@@ -124,7 +137,7 @@ def _introduction(
     return " ".join(lines)
 
 
-def _in_short(contenders: Sequence[Contender]) -> list[str]:
+def _in_short(contenders: Sequence[Contender]) -> str:
     """Of the main figures: who is best, if anybody is beyond the spread; else the ranking's top."""
     lines = []
     for name, text in [
@@ -146,10 +159,10 @@ def _in_short(contenders: Sequence[Contender]) -> list[str]:
         unclear = ", but within the spread" if seeds > 1 else " (one seed: no spread is known)"
         clear = "" if winner(figure, contenders) else unclear
         lines.append(
-            f"{text}: **{first.name}**, {shown(first.values(name))}; then {second.name},"
+            f"- {text}: **{first.name}**, {shown(first.values(name))}; then {second.name},"
             f" {shown(second.values(name))}{clear}."
         )
-    return lines
+    return "\n".join(lines)
 
 
 def _how_to_read(floor: Mapping[str, Mapping[str, Any]]) -> str:
@@ -220,10 +233,6 @@ def _runs(contenders: Sequence[Contender]) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _bullets(lines: Iterable[str]) -> list[str]:
-    return ["\n".join(f"- {line}" for line in lines)]
 
 
 def _picture(out: Path, name: str, description: str) -> str:
