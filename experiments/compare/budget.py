@@ -57,16 +57,14 @@ def within(
     `out`/budget.json, so that the same command goes on with it.
     """
     kept = out / "budget.json"
-    if kept.exists():
-        speeds = read_json(kept)["images_a_second"]
-    else:
+    if not kept.exists():
         train_set, _ = next(iter(experiments.values())).load()
         speeds = {name: images_a_second(e, train_set) for name, e in experiments.items()}
         out.mkdir(parents=True, exist_ok=True)
         write_json(kept, {"images_a_second": speeds, "num_train": len(train_set)})
-    count = read_json(kept)["num_train"]
-    seen = {name: seconds * speed for name, speed in speeds.items()}
-    count = min(count, *(int(number) for number in seen.values()))
+    found = read_json(kept)
+    seen = {name: seconds * speed for name, speed in found["images_a_second"].items()}
+    count = min(found["num_train"], *map(int, seen.values()))
     return {
         name: replace(
             experiment,

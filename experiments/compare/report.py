@@ -96,10 +96,6 @@ def _check(contenders: Sequence[Contender]) -> None:
         raise UserError(f"several runs are named {twice[0]}: rename the folder of one of them.")
 
 
-def _record(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    return result.get("record", {})
-
-
 def _floor(
     train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
 ) -> dict[str, dict[str, Any]]:
@@ -221,7 +217,7 @@ def _runs(contenders: Sequence[Contender]) -> str:
                 ]
             )
     head = ["model", "run", "epochs", "weights", "images/s", "minutes", "best epoch", "warnings"]
-    software = _record(contenders[0].results[0]).get("software", {})
+    software = contenders[0].results[0]["record"]["software"]
     about = (
         f"With jax {software.get('jax')} on {software.get('backend')}"
         f" ({os.cpu_count()} cores here, {jax.devices()[0].device_kind}); the whole specification"
