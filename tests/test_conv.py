@@ -9,6 +9,7 @@ import pytest
 from jax import lax
 
 from genjax.nn import conv as room
+from genjax.nn import winograd
 from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose
 
 # (kernel, stride, size): an odd and an even side each
@@ -108,6 +109,31 @@ def test_few_and_many_channels(channels, features):
     args = arrays(4, 2, (6, 6), channels, features)
     actual = bundle(conv, conv_transpose, 2, (6, 6), *args)
     assert_close(actual, bundle(reference, reference_transpose, 2, (6, 6), *args))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 6), (5, 9), (3, 1)])  # whole tiles, and others
+def test_passes_with_fewer_products(size):
+    x, kernel, y = arrays(4, 2, size)
+    passes = jax.jit(
+        lambda x, kernel, y: (
+            winograd.forward(x, kernel),
+            winograd.transposed(size, y, kernel),
+            winograd.kernel_gradient(x, y),
+        )
+    )
+    kernel_gradient = jax.vjp(lambda kernel: reference(x, kernel, 2), kernel)[1](y)[0]
+    up = reference_transpose(y, kernel, 2, size)
+    assert_close(passes(x, kernel, y), (reference(x, kernel, 2), up, kernel_gradient))
+
+
+def test_widest_layers_have_fewer_products(monkeypatch):
+    args = arrays(4, 2, (7, 6))
+    derive = jax.jit(lambda *args: bundle.__wrapped__(conv, conv_transpose, 2, (7, 6), *args))
+    monkeypatch.setattr(room, "WIDEST", 1)
+    hlo = derive.lower(*args).as_text()
+    assert "dot_general" in hlo
+    assert "convolution" not in hlo
+    assert_close(derive(*args), expected(4, 2, (7, 6)))
 
 
 def test_equation_1_in_loops():
