@@ -4,7 +4,6 @@ Images are float32 [N, H, W, C] in [0, 1], latents `z` float32 [N, D]. Every fun
 `jit` and `vmap`, and raises a `TypeError` on a model that lacks the parts it needs.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
+from genjax.chunks import in_chunks
 from genjax.density import Density, standard_normal
 from genjax.types import MODELS, Model, Params, has, registered_name
 
@@ -35,17 +35,6 @@ def is_active(means: ArrayLike) -> jax.Array:
     return jnp.var(jnp.asarray(means), axis=0) > _ACTIVE
 
 
-def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int = 500) -> Any:
-    """`function` of images [N, ...], `size` at a time: memory for many is never needed at once."""
-    count = len(images)
-    if count <= size:
-        return function(images)
-    missing = [(0, -count % size)] + [(0, 0)] * (images.ndim - 1)
-    padded = jnp.pad(images, missing, mode="edge").reshape(-1, size, *images.shape[1:])
-    parts = jax.lax.map(function, padded)
-    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:count], parts)
-
-
 @partial(jax.jit, static_argnames="num")
 def sample(
     params: Params,
@@ -63,9 +52,8 @@ def sample(
         return params.model.sample(params, key, num)
     model = with_parts(params.model, "decode")
     density = density or standard_normal(model.latent_dim)
-    return model.decode(
-        params, density.sample(key, num, 1.0 if temperature is None else temperature)
-    )
+    z = density.sample(key, num, 1.0 if temperature is None else temperature)
+    return in_chunks(partial(model.decode, params), z)
 
 
 @jax.jit
@@ -78,14 +66,15 @@ def encode(params: Params, images: jax.Array) -> jax.Array:
 @jax.jit
 def decode(params: Params, z: jax.Array) -> jax.Array:
     """Latents [N, D] -> images [N, H, W, C] (where p(x|z) is a distribution, its mean)."""
-    return with_parts(params.model, "decode").decode(params, z)
+    model = with_parts(params.model, "decode")
+    return in_chunks(partial(model.decode, params), z)
 
 
 @jax.jit
 def reconstruct(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> `decode` of their `encode`."""
     model = with_parts(params.model, "encode", "decode")
-    return model.decode(params, model.encode(params, images))
+    return in_chunks(lambda x: model.decode(params, model.encode(params, x)), images)
 
 
 @jax.jit

@@ -79,3 +79,12 @@ def small(name: str, **fields) -> Model:
 @pytest.fixture
 def dataset():
     return blobs()
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No prepared data and no network: the sample of MNIST."""
+    (tmp_path / "no-data").mkdir()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

@@ -16,7 +16,7 @@ from conftest import small
 from PIL import Image
 
 import genjax
-from experiments import bench, disentangle, series, variants
+from experiments import disentangle, series, variants
 from experiments.classifier import RECIPES
 from experiments.named import EXPERIMENTS
 from experiments.train import main, train
@@ -28,15 +28,6 @@ ROOT = Path(__file__).parent.parent
 SMALL = [
     "--epochs", "2", "--model.channels", "4", "8", "--model.hidden", "16", "--num-samples", "2",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """No prepared data and no network: the sample of MNIST."""
-    (tmp_path / "no-data").mkdir()
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")
@@ -227,14 +218,6 @@ def test_importing_genjax_is_light():
         env=os.environ, cwd="/",
     ).stdout  # fmt: skip
     assert out.strip() == "[]"
-
-
-@pytest.mark.filterwarnings("ignore:MNIST cannot be found")
-@pytest.mark.parametrize("case", ["mlp-vae 784-400-20", "gan 64-256-512-1024-784"])
-@pytest.mark.parametrize("contender", ["genjax", "flax"])
-def test_the_benchmark_runs_its_contenders(case, contender, offline):
-    figures = bench.measure(case, contender, bench.Options(epochs=1, steps=2))
-    assert all(np.isfinite(value) and value > 0 for value in figures.values())
 
 
 def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):

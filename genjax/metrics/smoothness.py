@@ -28,7 +28,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.latents import in_chunks, slerp, with_parts
+from genjax.chunks import in_chunks
+from genjax.latents import slerp, with_parts
 from genjax.metrics.classifier import Judge
 from genjax.types import Params
 

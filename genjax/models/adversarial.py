@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from genjax import losses
+from genjax.chunks import in_chunks
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization
 from genjax.types import Batch, Model, Params, Terms, UserError, Weights
@@ -229,7 +230,7 @@ class AdversarialModel(Judged):
         return jnp.clip((self.apply(params, "generator", z) + 1) / 2, 0.0, 1.0)
 
     def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
-        return self.decode(params, self.noise(key, num))
+        return in_chunks(partial(self.decode, params), self.noise(key, num))
 
     def settled(self, params: Params, key: jax.Array) -> Params:
         """`params` with standing statistics: the means of those of many batches of G(z)."""

@@ -19,12 +19,14 @@ a plain autoencoder generates: compare it with the VAE's samples.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from genjax.chunks import in_chunks
 from genjax.distributions import Bernoulli, Normal
 from genjax.nn.networks import (
     MLP,
@@ -111,4 +113,5 @@ class Autoencoder(Model):
 
     def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
         """Mean images of z ~ N(0, I), [num, H, W, C]."""
-        return self.decode(params, jax.random.normal(key, (num, self.latent_dim)))
+        z = jax.random.normal(key, (num, self.latent_dim))
+        return in_chunks(partial(self.decode, params), z)

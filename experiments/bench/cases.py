@@ -1,0 +1,51 @@
+"""What is trained in the benchmark, on what, and what a program of it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from genjax.configuration import Optimizer
+from genjax.models import DCGAN, GAN, VAE, VAEGAN
+
+SAMPLES = 1000  # images drawn at once
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained, on what, in batches of how many images."""
+
+    model: Any
+    optimizer: Optimizer
+    dataset: str = "mnist"
+    batch: int = 128
+
+
+class Program(NamedTuple):
+    """`train` takes the steps of an epoch and gives the mean loss (of a game, the discriminator's);
+    `sample` draws SAMPLES images, and returns when they are there."""
+
+    train: Callable[[], float]
+    sample: Callable[[], None]
+
+
+def cases() -> dict[str, Case]:
+    shape, adam = (28, 28, 1), Optimizer()
+    slow = Optimizer(learning_rate=2e-4, b1=0.5)
+    mlp = VAE(shape, 20, "mlp", hidden=(400,), activation="relu")
+    conv = VAE(shape, 20, "conv", (32, 64), (256,), activation="relu")
+    larsen = VAEGAN(
+        image_shape=(32, 32, 3),
+        latent_dim=64,
+        channels=(32, 64, 64),
+        activation="relu",
+        likelihood="gaussian",
+        beta=0.05,
+    )
+    return {
+        "mlp-vae 784-400-20": Case(mlp, adam),
+        "the same, grey": Case(replace(mlp, binarize=False), adam),
+        "conv-vae 32-64-256-20": Case(conv, adam),
+        "gan 64-256-512-1024-784": Case(GAN(shape), slow),
+        "dcgan 64-128-256": Case(DCGAN((32, 32, 3)), slow, "cifar10", 64),
+        "vae-gan 32-64-64-256-64": Case(larsen, slow, "cifar10", 64),
+    }

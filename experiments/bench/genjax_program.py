@@ -1,0 +1,80 @@
+"""genjax as it is: whole epochs compiled, the data on the device; and what an epoch could be."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import genjax
+from experiments.bench.cases import SAMPLES, Case, Program
+from genjax.configuration import Training
+from genjax.nn import conv
+from genjax.step import batch_of, epoch, epochs, init_state, update
+
+
+def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
+    """Of many seeds, all at once; the samples are the first one's."""
+    training = Training(batch_size=case.batch, optimizer=case.optimizer)
+    start, of_runs = partial(init_state, case.model, training=training), epoch
+    if seeds > 1:
+        start, of_runs, key = jax.vmap(start), epochs, jax.random.split(key, seeds)
+    state = start(key)
+    arrays = (dataset.images, dataset.labels)
+    compiled = of_runs.lower(state, *arrays, training=training, steps=steps).compile()
+    draw = jax.jit(genjax.sample, static_argnums=2)
+
+    def train() -> float:
+        nonlocal state
+        state, terms = compiled(state, *arrays)
+        return float(jnp.mean(terms["loss" if "loss" in terms else "discriminator_loss"]))
+
+    def sample() -> None:
+        params = state.params if seeds == 1 else genjax.seeds.nth(state.params, 0)
+        draw(params, jax.random.key(1), SAMPLES).block_until_ready()
+
+    return Program(train, sample)
+
+
+def operations(case: Case) -> float:
+    """Floating-point operations an image of a step, as the compiler counts them in the usual form
+    of every layer, shared passes once."""
+    training = Training(batch_size=case.batch, optimizer=case.optimizer)
+    optimizers = {player: training.optimizer_of(player, 1) for player in case.model.players}
+    images = jnp.zeros((case.batch, *case.model.image_shape), jnp.uint8)
+    labels = jnp.zeros(case.batch, jnp.int32)
+
+    def step(state: Any) -> Any:
+        batch = batch_of(images, labels, jnp.arange(case.batch))
+        return update(state, batch, jax.random.key(1), optimizers)
+
+    state = init_state(case.model, jax.random.key(0), training)
+    with _usual_convolutions():
+        cost: Any = jax.jit(step).lower(state).compile().cost_analysis()
+    return cost["flops"] / case.batch
+
+
+@contextmanager
+def _usual_convolutions() -> Iterator[None]:
+    ours = conv._by_platform
+    conv._by_platform = lambda cpu, native, *static: partial(native, *static)
+    try:
+        yield
+    finally:
+        conv._by_platform = ours
+
+
+def operations_a_second(size: int = 2048, times: int = 10) -> float:
+    """Of a large product of matrices, the fastest of several: what a step could at best be."""
+    a = jax.random.normal(jax.random.key(0), (size, size))
+    multiply = jax.jit(jnp.matmul)
+    multiply(a, a).block_until_ready()
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        multiply(a, a).block_until_ready()
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds)

@@ -1,0 +1,220 @@
+"""The models as a PyTorch program would have them: modules, channels last, the images in memory; as
+they are or compiled, in float32 or with bfloat16 products."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.bench.cases import SAMPLES, Case, Program
+from genjax.models import VAE, VAEGAN
+
+Step = Callable[[Any], Any]  # images [B, C, H, W] in [0, 1] -> the loss
+
+
+class Kind(NamedTuple):
+    """How the networks run: `finished` makes modules ready, `precision` is a context manager."""
+
+    torch: Any
+    finished: Callable[[Any], Any]
+    precision: Any
+
+
+def program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) -> Program:
+    """`steps` steps an epoch over the uint8 images of `dataset`."""
+    torch: Any = import_module("torch")  # no dependency of genjax
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_default_device(device)
+
+    def finished(module: Any) -> Any:
+        module = module.to(memory_format=torch.channels_last)
+        return torch.compile(module) if compiled else module
+
+    for name, setting, value in (
+        ("torch._functorch.config", "donated_buffer", False),  # of a pass, several gradients
+        ("torch._dynamo.config", "recompile_limit", 64),  # modules of one class are one program
+    ):
+        setattr(import_module(name), setting, value)
+    kind = Kind(torch, finished, torch.autocast(device, torch.bfloat16, enabled=half))
+    made = (
+        _vae_gan
+        if isinstance(case.model, VAEGAN)
+        else _vae
+        if isinstance(case.model, VAE)
+        else _gan
+    )
+    step, generate = made(case, kind)
+    images = torch.from_numpy(np.array(dataset.images)).permute(0, 3, 1, 2).to(device)
+
+    def train() -> float:
+        order, losses = torch.randperm(len(images)), []
+        for i in range(steps):
+            x = images[order[i * case.batch : (i + 1) * case.batch]].float() / 255
+            losses.append(step(x).detach())
+        return float(torch.stack(losses).mean())
+
+    def sample() -> None:
+        with torch.no_grad(), kind.precision:
+            generate(torch.randn(SAMPLES, case.model.latent_dim)).float().cpu()
+
+    return Program(train, sample)
+
+
+def _adam(case: Case, torch: Any, modules: Sequence[Any]) -> Any:
+    weights = [weight for module in modules for weight in module.parameters()]
+    return torch.optim.Adam(
+        weights, case.optimizer.learning_rate, (case.optimizer.b1, case.optimizer.b2)
+    )
+
+
+def _coders(model: Any, kind: Kind) -> tuple[Any, Any]:
+    layers = kind.torch.nn
+    height, width, image_channels = model.image_shape
+    hidden = model.hidden[0]
+    channels = model.channels if model.network == "conv" else ()
+    encoder: list[Any] = []
+    for before, after in pairwise((image_channels, *channels)):
+        encoder += [layers.Conv2d(before, after, 4, 2, 1), layers.ReLU()]
+    small = (height // 2 ** len(channels), width // 2 ** len(channels))
+    deepest = (channels or (image_channels,))[-1]
+    flat = small[0] * small[1] * deepest
+    encoder += [layers.Flatten(), layers.Linear(flat, hidden), layers.ReLU()]
+    encoder += [layers.Linear(hidden, 2 * model.latent_dim)]
+    decoder = [layers.Linear(model.latent_dim, hidden), layers.ReLU(), layers.Linear(hidden, flat)]
+    decoder += [layers.Unflatten(1, (deepest, *small))]
+    for before, after in pairwise((*channels[::-1], image_channels) if channels else ()):
+        decoder += [layers.ReLU(), layers.ConvTranspose2d(before, after, 4, 2, 1)]
+    return layers.Sequential(*encoder), layers.Sequential(*decoder)
+
+
+def _latents(torch: Any, statistics: Any) -> tuple[Any, Any]:
+    """z ~ q(z|x), and KL(q || p), the mean over the images."""
+    mean, log_scale = statistics.float().chunk(2, dim=1)
+    z = mean + torch.exp(log_scale) * torch.randn_like(mean)
+    rate = 0.5 * (mean**2 + torch.exp(2 * log_scale) - 1 - 2 * log_scale).sum() / len(mean)
+    return z, rate
+
+
+def _vae(case: Case, kind: Kind) -> tuple[Step, Callable]:
+    torch, model = kind.torch, case.model
+    encoder, decoder = (kind.finished(module) for module in _coders(model, kind))
+    optimizer = _adam(case, torch, [encoder, decoder])
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+
+    def step(x: Any) -> Any:
+        if model.binarize:
+            x = torch.bernoulli(x)
+        with kind.precision:
+            z, rate = _latents(torch, encoder(x))
+            logits = decoder(z).float()
+        loss = entropy(logits, x, reduction="sum") / len(x) + rate
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, lambda z: torch.sigmoid(decoder(z))
+
+
+def _discriminator(torch: Any, widths: Sequence[int], channels: int, normalized: bool) -> Any:
+    layers = torch.nn
+    stack: list[Any] = [layers.Conv2d(channels, widths[0], 4, 2, 1), layers.LeakyReLU(0.2)]
+    for before, after in pairwise(widths):
+        stack += [layers.Conv2d(before, after, 4, 2, 1, bias=not normalized)]
+        stack += [layers.BatchNorm2d(after)] if normalized else []
+        stack += [layers.LeakyReLU(0.2)]
+    return layers.Sequential(*stack, layers.Flatten(), layers.Linear(4 * 4 * widths[-1], 1))
+
+
+def _players(model: Any, torch: Any) -> tuple[Any, Any]:
+    """Generator and discriminator of GAN and DCGAN."""
+    layers = torch.nn
+    height, width, channels = model.image_shape
+    if hasattr(model, "width"):
+        *_, deepest = widths = model.widths
+        stack = [
+            layers.Linear(model.latent_dim, 4 * 4 * deepest, bias=False),
+            layers.Unflatten(1, (deepest, 4, 4)),
+            layers.BatchNorm2d(deepest),
+            layers.ReLU(),
+        ]
+        for before, after in pairwise(widths[::-1]):
+            up = layers.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
+            stack += [up, layers.BatchNorm2d(after), layers.ReLU()]
+        stack += [layers.ConvTranspose2d(widths[0], channels, 4, 2, 1), layers.Tanh()]
+        return layers.Sequential(*stack), _discriminator(torch, widths, channels, normalized=True)
+    pixels = height * width * channels
+    stack, score = [], [layers.Flatten()]
+    for before, after in pairwise((model.latent_dim, *model.hidden)):
+        stack += [layers.Linear(before, after), layers.BatchNorm1d(after), layers.ReLU()]
+    stack += [layers.Linear(model.hidden[-1], pixels), layers.Tanh()]
+    stack += [layers.Unflatten(1, (channels, height, width))]
+    for before, after in pairwise((pixels, *model.discriminator_hidden)):
+        score += [layers.Linear(before, after), layers.LeakyReLU(0.2)]
+    score += [layers.Linear(model.discriminator_hidden[-1], 1)]
+    return layers.Sequential(*stack), layers.Sequential(*score)
+
+
+def _gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
+    """The discriminator's update before the generator's."""
+    torch, softplus = kind.torch, kind.torch.nn.functional.softplus
+    generator, discriminator = map(kind.finished, _players(case.model, torch))
+    g_optimizer, d_optimizer = (_adam(case, torch, [net]) for net in (generator, discriminator))
+
+    def step(x: Any) -> Any:
+        with kind.precision:
+            fake = generator(torch.randn(len(x), case.model.latent_dim))
+            real_score = discriminator(2 * x - 1).float()
+            fake_score = discriminator(fake.detach()).float()
+        loss = softplus(-real_score).mean() + softplus(fake_score).mean()
+        d_optimizer.zero_grad()
+        loss.backward()
+        d_optimizer.step()
+        with kind.precision:
+            score = discriminator(fake).float()
+        g_optimizer.zero_grad()
+        softplus(-score).mean().backward()
+        g_optimizer.step()
+        return loss
+
+    return step, lambda z: (generator(z) + 1) / 2
+
+
+def _vae_gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
+    """All three at once, each along the gradient of its own loss."""
+    torch, softplus = kind.torch, kind.torch.nn.functional.softplus
+    model, width = case.model, case.model.discriminator_width
+    widths = (width, 2 * width, 4 * width)
+    whole = _discriminator(torch, widths, model.image_shape[2], normalized=False)
+    encoder, decoder, features, score = map(
+        kind.finished, (*_coders(model, kind), whole[:3], whole[3:])
+    )
+    players = {"encoder": [encoder], "decoder": [decoder], "discriminator": [features, score]}
+    optimizer = _adam(case, torch, [module for modules in players.values() for module in modules])
+
+    def step(x: Any) -> Any:
+        with kind.precision:
+            z, rate = _latents(torch, encoder(x))
+            images = [torch.sigmoid(decoder(latents)) for latents in (z, torch.randn_like(z))]
+            seen, *of_fakes = (features(2 * image - 1) for image in (x, *images))
+            real, *fakes = (score(each).float() for each in (seen, *of_fakes))
+        fake = torch.cat(fakes)
+        rec = 0.5 * ((of_fakes[0].float() - seen.float()) ** 2).sum() / len(x)
+        losses = {
+            "encoder": model.beta * rate + rec,
+            "decoder": rec + softplus(-fake).mean(),
+            "discriminator": softplus(-real).mean() + softplus(fake).mean(),
+        }
+        optimizer.zero_grad()
+        for player, modules in players.items():
+            weights = [weight for module in modules for weight in module.parameters()]
+            gradients = torch.autograd.grad(losses[player], weights, retain_graph=True)
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient
+        optimizer.step()
+        return losses["discriminator"]
+
+    return step, lambda z: torch.sigmoid(decoder(z))
