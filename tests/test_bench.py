@@ -46,7 +46,7 @@ def usual_programs(case, dataset):
 @pytest.mark.parametrize(("name", "epochs"), [("vae", 12), ("vae_gan", 2)])
 def test_the_usual_programs_do_the_same_work(name, epochs):
     """From other random weights each comes to about the loss of genjax, on images that are all
-    alike: there the loss says what was learnt, not what was drawn. (Of a game, at its beginning.)"""
+    alike: there the loss says what was learnt, not what was drawn. Of a game, at its beginning."""
     model = SMALL[name]
     image = np.random.default_rng(0).integers(0, 256, (1, *model.image_shape), np.uint8)
     dataset = data.from_arrays(np.repeat(image, 64, axis=0))
