@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import checkpoint, devices, run, seeds
+from genjax import checkpoint, devices, feed, run, seeds
 from genjax.configuration import Training
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
 from genjax.step import batches_a_step, epoch, epochs, init_state
@@ -35,7 +35,7 @@ class TrainingDiverged(UserError):
 
 def fit(
     model: Model,
-    dataset: Dataset,
+    dataset: Dataset | Stream,
     key: jax.Array,
     training: Training | None = None,
     *,
@@ -85,7 +85,10 @@ def fit(
     training.check(model.players)
     key = _checked(key, training)
     model = model.for_images(dataset.image_shape)
-    model.check_labels(dataset.labels)
+    if isinstance(dataset, Stream):
+        feed.check(model, dataset, key)
+    else:
+        model.check_labels(dataset.labels)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)
@@ -112,15 +115,20 @@ def _checked(key: jax.Array, training: Training) -> jax.Array:
 
 
 def _compiled(
-    state: TrainState, dataset: Dataset, training: Training, steps: int
-) -> tuple[TrainState, tuple[jax.Array, jax.Array], Any]:
-    """The state and the data on their devices, and an epoch of both, compiled."""
+    state: TrainState, dataset: Dataset | Stream, training: Training, steps: int
+) -> tuple[TrainState, tuple[jax.Array, ...], Any]:
+    """The state and the data on their devices, and an epoch of both, compiled.
+
+    A stream's data are no argument of its epoch.
+    """
     many = state.key.ndim == 1
     if many:
         mesh = devices.mesh_of(len(state.key), "seeds")
     else:
         mesh = devices.mesh_of(min(training.batch_size, len(dataset)), "images of a batch")
     state = devices.placed(state, mesh, split=many)
+    if isinstance(dataset, Stream):
+        return state, (), feed.StreamedEpochs(dataset, state, training, steps, mesh)
     data = devices.placed((dataset.images, dataset.labels), mesh)
     of_runs = epochs if many else epoch
     compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
@@ -129,7 +137,7 @@ def _compiled(
 
 def _fit(
     state: TrainState,
-    dataset: Dataset,
+    dataset: Dataset | Stream,
     training: Training,
     steps: int,
     folder: Path | None,
@@ -156,6 +164,8 @@ def _fit(
     with TrainingProgress(training.epochs, images_an_epoch, done, show=progress) as bar:
         bar.note("compiling")
         state, data, run_epoch = _compiled(state, dataset, training, steps)
+        if isinstance(run_epoch, feed.StreamedEpochs):
+            run_epoch.on_part = bar.part_done
         bar.note("training")
         while done < training.epochs:
             began = time.perf_counter()
