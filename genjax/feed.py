@@ -34,7 +34,7 @@ _WATCHED = 512  # images that `Model.diagnose` sees
 
 def check(model: Model, stream: Stream, key: jax.Array) -> None:
     """Raises `UserError` where the model, or as many runs, cannot be trained on a stream."""
-    remedy = f"Load {stream.name} with stream=False (--no-stream)."
+    remedy = f"Load {stream.name} with stream=False (leave out --stream)."
     if type(model).epoch_order is not Model.epoch_order:
         raise UserError(
             f"{registered_name(model)} visits the data in an order of its own, which needs all"
@@ -55,8 +55,8 @@ def rows_of(process: int, processes: int, batch_size: int) -> slice:
     """
     if batch_size % processes:
         raise UserError(
-            f"a batch of {batch_size} images cannot be shared out evenly over {processes} processes:"
-            f" give a batch_size that is a multiple of {processes}."
+            f"a batch of {batch_size} images cannot be shared out evenly over {processes}"
+            f" processes: give a batch_size that is a multiple of {processes}."
         )
     share = batch_size // processes
     return slice(process * share, (process + 1) * share)
@@ -105,12 +105,12 @@ def _orders(
     """`genjax.step.order_of` any epoch by its number; what it needs is kept apart from the state,
     whose arrays are given away."""
     model = state.params.model
-    data = np.asarray(jax.random.key_data(state.key)), jax.random.key_impl(state.key)
+    data, impl = np.asarray(jax.random.key_data(state.key)), jax.random.key_impl(state.key)
     images = jax.ShapeDtypeStruct((len(stream), *stream.image_shape), jnp.uint8)
 
     @jax.jit
     def order(epoch: jax.Array) -> jax.Array:
-        key = jax.random.wrap_key_data(data[0], impl=data[1])
+        key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
         bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
         return order_of(bare, images, None, training=training, steps=steps)[0]
 

@@ -109,7 +109,7 @@ def check_can_stream(name: str) -> None:
     if not prepared.can_read_array_record() or find_spec("grain") is None:
         raise UserError(
             f"{name} cannot be streamed: that needs the packages array-record and grain, which are"
-            " published for Linux and Apple silicon. Load it with stream=False."
+            " made for Linux and Apple silicon: pip install grain. Or load it with stream=False."
         )
 
 
