@@ -1,7 +1,7 @@
 """`fit`: a training run, from the first epoch or the newest checkpoint to the last.
 
-An epoch is one compiled call of `genjax.step`; between two of them the host measures, draws, writes
-metrics and checkpoints, and warns of what goes wrong.
+An epoch is one compiled call of `genjax.step`, or over a stream several (`genjax.feed`); between
+two epochs the host measures, draws, writes metrics and checkpoints, and warns of what goes wrong.
 """
 
 import contextlib
@@ -49,6 +49,9 @@ def fit(
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
     that of one device up to rounding.
+
+    A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
+    of the same images; one key, and no model that visits the data in an order of its own.
 
     With many keys, many runs at once, each that of its key up to rounding: every array of the
     parameters, here and in `on_epoch`, has a first axis [S], and `jax.tree.map(lambda leaf:

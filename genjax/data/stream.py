@@ -61,6 +61,10 @@ class Stream(Described):
 
     labels = images
 
+    def record(self) -> dict[str, Any]:
+        """As of a `Dataset`; and that it is streamed, for its checksum is another."""
+        return super().record() | {"streamed": True}
+
     def read(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [M, H, W, C] and labels int32 [M] at the positions `index`, int [M].
 
