@@ -21,6 +21,7 @@ import genjax
 from genjax import checkpoint, feed
 from genjax.configuration import Training
 from genjax.data import Dataset, Stream, prepared, stream
+from genjax.progress import TrainingProgress
 from genjax.step import init_state, order_of
 from genjax.types import UserError
 
@@ -244,10 +245,13 @@ def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkey
     """Seven steps in chunks of 3, 3 and 1; also where it was stopped and goes on."""
     monkeypatch.setattr(feed, "_CHUNK_STEPS", 3)
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    shares: list[float] = []  # of an epoch, as the bar is told
+    monkeypatch.setattr(TrainingProgress, "part_done", lambda self, share: shares.append(share))
     expected = fit("gan", resident, tmp_path / "resident")
     with pytest.raises(Stop):
         fit("gan", streamed, tmp_path / "streamed", stop_in=2)
     assert_same(fit("gan", streamed, tmp_path / "streamed"), expected)
+    assert shares == [0, 3 / 7, 6 / 7] * 3  # one epoch was done twice
     ours, theirs = (lines(tmp_path / folder) for folder in ("streamed", "resident"))
     assert [line.keys() for line in ours] == [line.keys() for line in theirs]
     for name in ours[0].keys() - {"warnings"}:
