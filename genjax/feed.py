@@ -105,7 +105,8 @@ def _orders(
     """`genjax.step.order_of` any epoch by its number; what it needs is kept apart from the state,
     whose arrays are given away."""
     model = state.params.model
-    data, impl = np.asarray(jax.random.key_data(state.key)), jax.random.key_impl(state.key)
+    own = devices.gathered(state.key)
+    data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
     images = jax.ShapeDtypeStruct((len(stream), *stream.image_shape), jnp.uint8)
 
     @jax.jit
@@ -176,7 +177,7 @@ class StreamedEpochs:
             lowered = chunk.lower(
                 state,
                 (self._spec((*shape, *image_shape), jnp.uint8), self._spec(shape, jnp.int32)),
-                jnp.int32(0),
+                np.int32(0),
                 training=training,
                 steps=self._steps,
                 mesh=self._mesh,
@@ -206,7 +207,7 @@ class StreamedEpochs:
             rows = self._placed(next(self._read))
             if len(parts) > 1:
                 jax.block_until_ready(parts[-2])  # or all chunks would pile up on the device
-            state, terms = self._compiled[after - first](state, rows, jnp.int32(first))
+            state, terms = self._compiled[after - first](state, rows, np.int32(first))
             parts.append(terms)
             self.on_part(first / self._steps)
         return self._last(state, parts, self._watched)
