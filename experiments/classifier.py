@@ -53,7 +53,9 @@ def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
     """Trains by `recipe`, measures the weights as the file holds them, and writes it."""
     if not 0 <= options.seed < 2**32:
         raise UserError(f"--seed is {options.seed}, but must be at least 0, below 2^32.")
-    train_set, test_set = (data.load(recipe.dataset, split) for split in ("train", "test"))
+    train_set, test_set = (
+        data.load(recipe.dataset, split, stream=False) for split in ("train", "test")
+    )
     if recipe.dataset == data.stacked.NAME:
         train_set, test_set = one_digit(train_set), one_digit(test_set)
     model = replace(recipe.model, num_classes=len(train_set.label_names))

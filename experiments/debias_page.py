@@ -36,7 +36,7 @@ def write(
     for dataset, experiments in pairs.items():
         _, debiased = experiments
         params = genjax.load(run_of(out, debiased))
-        train_set, _ = experiments[debiased].load()
+        train_set, _ = experiments[debiased].load_resident()
         images = train_set.images / np.float32(255)
         p = genjax.resampling_weights(params, images, train_set.labels, **weighing(params))
         sections += [

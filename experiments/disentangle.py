@@ -48,7 +48,7 @@ def traversal(params: Params, test_set: Dataset) -> np.ndarray:
 
 
 def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
-    _, test_set = next(iter(experiments.values())).load()
+    _, test_set = next(iter(experiments.values())).load_resident()
     shown = [traversal(genjax.load(run_of(out, name)), test_set) for name in experiments]
     plot.save_panels(out / "traversals.png", shown, list(experiments), _STEPS)
 

@@ -9,7 +9,7 @@ import tyro
 
 from genjax import data
 from genjax.configuration import Training
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.types import Model, UserError
 
 
@@ -32,6 +32,9 @@ class Experiment:
     """Height and width to which the images of a folder are brought."""
     num_train: int = 0
     """Images of the training set, the first so many; 0 for all."""
+    stream: bool = False
+    """Leave the training set on disk, and decode it while the model trains; so it is anyway where
+    it is too large for the device."""
     num_samples: int = 500
     """Draws of the importance-weighted bound that is measured at the end."""
     num_images: int = 0
@@ -64,14 +67,23 @@ class Experiment:
         if not 0 <= self.seed <= 2**32 - self.seeds:
             raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
 
-    def load(self) -> tuple[Dataset, Dataset]:
+    def load(self) -> tuple[Dataset | Stream, Dataset]:
         """The images to train on, and those to test on: of a folder, every tenth."""
         train_set, test_set = self._whole()
         return train_set.take(self.num_train or len(train_set)), test_set
 
-    def _whole(self) -> tuple[Dataset, Dataset]:
+    def load_resident(self) -> tuple[Dataset, Dataset]:
+        """The same, on the device: of a stream, as many of the first images as are to measure with
+        and to draw."""
+        train_set, test_set = self.load()
+        return resident(train_set), test_set
+
+    def _whole(self) -> tuple[Dataset | Stream, Dataset]:
         if self.dataset in data.NAMES:
-            return data.load(self.dataset, "train"), data.load(self.dataset, "test")
+            train_set = data.load(self.dataset, "train", stream=self.stream or None)
+            return train_set, data.load(self.dataset, "test", stream=False)
+        if self.stream:
+            raise UserError(f"--stream: a folder of images such as {self.dataset} is not streamed.")
         if not Path(self.dataset).is_dir():
             raise UserError(
                 f"--dataset {self.dataset}: neither a folder of images nor one of"
@@ -85,6 +97,10 @@ class Experiment:
             whole.subset(np.flatnonzero(~is_test), "nine tenths"),
             whole.subset(np.flatnonzero(is_test), "every tenth"),
         )
+
+
+def resident(images: Dataset | Stream) -> Dataset:
+    return images.resident() if isinstance(images, Stream) else images
 
 
 EXPERIMENTS: dict[str, Experiment] = {}

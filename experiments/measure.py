@@ -40,7 +40,9 @@ def judge_of(experiment: Experiment, train_set: Dataset, test_set: Dataset) -> m
     """
     if not experiment.num_generated or len(train_set.label_names) < 2:
         return None
-    whole = replace(experiment, num_train=0).load()[0] if experiment.num_train else train_set
+    whole = (
+        replace(experiment, num_train=0).load_resident()[0] if experiment.num_train else train_set
+    )
     return metrics.judge(whole, test_set)
 
 

@@ -11,7 +11,7 @@ import tyro
 from experiments.command import exit_code
 from experiments.experiment import Experiment
 from experiments.train import train
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.files import replace_file
 from genjax.progress import within
 from genjax.types import UserError
@@ -46,7 +46,7 @@ def train_all(
     if options.seeds < 1:
         raise UserError(f"--seeds is {options.seeds}, but must be at least 1.")
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in experiments}
-    sets: dict[Any, tuple[Dataset, Dataset]] = {}  # those that experiments share are loaded once
+    sets: dict[Any, tuple[Dataset | Stream, Dataset]] = {}  # each is loaded once
     runs = [(name, seed) for seed in range(options.seeds) for name in experiments]
     for number, (name, seed) in enumerate(runs):
         where = f"run {number + 1} of {len(runs)}"
@@ -56,7 +56,12 @@ def train_all(
         print(f"{where}: {name}, seed {seed}")
         with within(f"{where}: "):
             experiment = replace(experiments[name], seed=seed)
-            data = (experiment.dataset, experiment.image_size, experiment.num_train)
+            data = (
+                experiment.dataset,
+                experiment.image_size,
+                experiment.num_train,
+                experiment.stream,
+            )
             sets[data] = sets.get(data) or experiment.load()
             folder = run_of(options.out, name, seed)
             results[name].append(train(experiment, folder, sets=sets[data]))

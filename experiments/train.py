@@ -21,11 +21,11 @@ import tyro
 
 import genjax
 from experiments import resampled
-from experiments.experiment import Experiment
+from experiments.experiment import Experiment, resident
 from experiments.measure import Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
 from genjax import metrics, plot, run, seeds
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.files import read_json, replace_file, write_json
 from genjax.types import Params, UserError, has, registered_name
 
@@ -49,7 +49,7 @@ def train(
     experiment: Experiment,
     out: Path,
     overwrite: bool = False,
-    sets: tuple[Dataset, Dataset] | None = None,
+    sets: tuple[Dataset | Stream, Dataset] | None = None,
 ) -> dict[str, Any]:
     """Runs `experiment` in the folder `out`; the content of its `result.json`.
 
@@ -60,10 +60,12 @@ def train(
     train_set, test_set = sets or experiment.load()
     model = experiment.model.for_images(train_set.image_shape)
     model.check()
-    model.check_labels(train_set.labels)
-    print(f"{registered_name(model)} on {train_set.name}: {train_set.source}")
-    judge = judge_of(experiment, train_set, test_set)
-    measurement = Measurement(experiment, train_set, test_set, judge)
+    seen = resident(train_set)
+    model.check_labels(seen.labels)
+    streamed = "" if seen is train_set else ", streamed"
+    print(f"{registered_name(model)} on {train_set.name}: {train_set.source}{streamed}")
+    judge = judge_of(experiment, seen, test_set)
+    measurement = Measurement(experiment, seen, test_set, judge)
     keys = keys_of(experiment)
     key_run = jnp.stack([own.run for own in keys]) if len(keys) > 1 else keys[0].run
 
@@ -80,12 +82,12 @@ def train(
         key_run,
         experiment.training,
         out=out,
-        on_epoch=partial(_keep, out, experiment.training.epochs, train_set, keys[0].show),
-        distance=metrics.distance_to(train_set) if has(model, "score") else None,
+        on_epoch=partial(_keep, out, experiment.training.epochs, seen, keys[0].show),
+        distance=metrics.distance_to(seen) if has(model, "score") else None,
     )
     figures = measurement.of_each(params, keys)
     result = together(figures)
-    result |= resampled.shares(out, seeds.each(params)[0], train_set, keys[0].show)
+    result |= resampled.shares(out, seeds.each(params)[0], seen, keys[0].show)
     if len(keys) > 1:
         last = run.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}

@@ -63,7 +63,9 @@ def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
             " --dataset PATH."
         )
     model = genjax.types.from_json(config.get("model", {}))
-    train_set, test_set = Experiment("", name, model, image_size=model.image_shape[0]).load()
+    train_set, test_set = Experiment(
+        "", name, model, image_size=model.image_shape[0]
+    ).load_resident()
     model.for_images(test_set.image_shape)
     seen = config.get("dataset", {}).get("num_images", len(train_set))
     return train_set.take(min(seen, len(train_set))), test_set

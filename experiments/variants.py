@@ -66,7 +66,7 @@ VARIANTS = {
 
 
 def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
-    _, test_set = next(iter(experiments.values())).load()
+    _, test_set = next(iter(experiments.values())).load_resident()
     real = test_set.images[:_SHOWN] / np.float32(255)
     params = [genjax.load(run_of(out, name)) for name in experiments]
     pictures = {

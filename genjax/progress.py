@@ -51,7 +51,7 @@ class TrainingProgress:
     """A context manager: a bar over the epochs of a run; into a log file, a line an epoch.
 
     An epoch is one compiled call that the host does not look into, so a thread moves the bar within
-    it: by the clock, at the speed of the epoch before.
+    it: by the clock, at the speed of the epoch before. Where the host does know, `part_done` says.
     """
 
     def __init__(self, epochs: int, images_an_epoch: int, done: int, show: bool = True):
@@ -59,6 +59,7 @@ class TrainingProgress:
         self._began = time.monotonic()
         self._seconds: float | None = None  # of the last epoch
         self._done = done
+        self._share: float | None = None  # of the epoch, as far as it is known
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._lines = show and not _can_show(sys.stderr)
         self._bar = _bar(
@@ -92,12 +93,18 @@ class TrainingProgress:
             self._began = time.monotonic()
             self._bar.set_description(_prefix.get() + text)
 
+    def part_done(self, share: float) -> None:
+        """Shows that this share of the epoch is over."""
+        with self._lock:
+            self._share = share
+
     def epoch_done(self, done: int, terms: dict[str, float]) -> None:
         """Shows that `done` epochs are over, and the terms of the last."""
         now = time.monotonic()
         shown = ", ".join(f"{name}={value:.4g}" for name, value in terms.items())
         with self._lock:
             self._seconds, self._began, self._done = now - self._began, now, done
+            self._share = None
             self._bar.n = done * self._images
             self._bar.set_description(f"{_prefix.get()}epoch {done}/{self._epochs}", refresh=False)
             self._bar.set_postfix_str(shown, refresh=False)
@@ -109,7 +116,9 @@ class TrainingProgress:
     def _move(self) -> None:
         while not self._stop.wait(_SECONDS_BETWEEN_MOVES):
             with self._lock:
-                if self._seconds:
+                share = self._share
+                if share is None and self._seconds:
                     share = min(0.99, (time.monotonic() - self._began) / self._seconds)
+                if share is not None:
                     self._bar.n = int((self._done + share) * self._images)
                 self._bar.refresh()

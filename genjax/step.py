@@ -19,7 +19,7 @@ Many keys give many runs at once (`genjax.seeds`), and many devices share the wo
 batches lie.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ from genjax.configuration import Training
 from genjax.types import Batch, Model, Params, Terms, TrainState, Weights
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # of players
+Rows = tuple[jax.Array, jax.Array]  # images uint8 [..., H, W, C] and labels int32 [...]
 
 
 def player_weights(model: Model, weights: Weights, player: str) -> Weights:
@@ -117,7 +118,93 @@ def batch_of(
     images: jax.Array, labels: jax.Array, index: jax.Array, progress: jax.Array | float = 1.0
 ) -> Batch:
     """Gathered on the device: uint8 [N, H, W, C] -> float32 [B, H, W, C] in [0, 1]."""
-    return Batch(images[index].astype(jnp.float32) / 255.0, labels[index], progress)
+    return as_batch((images[index], labels[index]), progress)
+
+
+def as_batch(rows: Rows, progress: jax.Array | float) -> Batch:
+    """Of one batch's rows, gathered already."""
+    images, labels = rows
+    return Batch(images.astype(jnp.float32) / 255.0, labels, progress)
+
+
+def _keys(key: jax.Array, epoch: jax.Array) -> jax.Array:
+    """Those of an epoch's order and of its batches, of the run's key."""
+    return jax.random.split(jax.random.fold_in(key, epoch))
+
+
+def order_of(
+    state: TrainState, images: Any, labels: Any, *, training: Training, steps: int
+) -> tuple[jax.Array, Terms]:
+    """Which images the coming epoch takes in its batches, int32 [steps, batches a step, B], and
+    the terms of that order."""
+    model, began = state.params.model, state.epoch / training.epochs
+    key_order, _ = _keys(state.key, state.epoch)
+    order, terms = model.epoch_order(state.params, images, labels, key_order, began)
+    batch_size = min(training.batch_size, images.shape[0])
+    # of a data set smaller than one step, images are visited twice
+    return jnp.resize(order, (steps, batches_a_step(model), batch_size)), terms
+
+
+def several(
+    state: TrainState,
+    numbers: jax.Array,
+    rows: Any,
+    batch: Callable[[Any, jax.Array], Batch],
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None,
+) -> tuple[TrainState, Terms]:
+    """Some of the `steps` steps of an epoch, those of these `numbers` [K], as one scan.
+
+    `batch` makes a batch from some of `rows`, whose leaves are [K, batches a step, B, ...], and the
+    share of the training that is done. Terms are [K].
+    """
+    model = state.params.model
+    _, key_steps = _keys(state.key, state.epoch)
+    batches = batches_a_step(model)
+    optimizers = {
+        player: training.optimizer_of(player, steps * training.epochs * times)
+        for player, times in updates_a_step(model).items()
+    }
+
+    def turn(state: TrainState, numbered: tuple[jax.Array, Any], players: tuple[str, ...]):
+        i, rows = numbered
+        movers = {player: optimizers[player] for player in players}
+        progress = (state.epoch + i / (steps * batches)) / training.epochs
+        rows = devices.constrained(rows, mesh, split=True)  # and what follows from it
+        return update(state, batch(rows, progress), jax.random.fold_in(key_steps, i), movers)
+
+    def step(state: TrainState, numbered: tuple[jax.Array, Any]):
+        i, rows = numbered
+        turns, first = (i * batches + jnp.arange(batches), rows), 0
+        terms: Terms = {}
+        for players, times in model.turns:
+            take, last = partial(turn, players=players), first + times - 1
+            if times > 1:
+                before = jax.tree.map(lambda leaf, a=first, b=last: leaf[a:b], turns)
+                state, _ = jax.lax.scan(take, state, before)
+            state, terms = take(state, seeds.nth(turns, last))  # no loop around a single turn
+            first += times
+        done = state.epoch * steps + i
+        decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
+        return averaged(state, decay), terms
+
+    return jax.lax.scan(step, state, (numbers, rows))
+
+
+def ended(
+    state: TrainState, terms: Terms, images: jax.Array, mesh: Mesh | None
+) -> tuple[TrainState, Terms]:
+    """The state at the end of an epoch, and its terms, with those that are measured once.
+
+    The term "finite" is 1 if all weights are finite numbers.
+    """
+    model = state.params.model
+    terms = terms | model.diagnose(state.params, images, state.key_of("diagnose"))
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
+    terms["finite"] = jnp.all(jnp.stack(finite))
+    return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
 
 
 def _epoch(
@@ -131,52 +218,14 @@ def _epoch(
 ) -> tuple[TrainState, Terms]:
     """`steps` steps over the data in a new order, as one scan; with the mean of every term.
 
-    The term "finite" is 1 if all weights are finite numbers at the end. Every batch is shared out
-    over the devices of `mesh`.
+    Every batch is shared out over the devices of `mesh`.
     """
-    model = state.params.model
-    key = jax.random.fold_in(state.key, state.epoch)
-    key_order, key_steps = jax.random.split(key)
-    began = state.epoch / training.epochs
-    order, ordered = model.epoch_order(state.params, images, labels, key_order, began)
-    batches, batch_size = batches_a_step(model), min(training.batch_size, images.shape[0])
-    # of a data set smaller than one step, images are visited twice
-    order = jnp.resize(order, (steps, batches, batch_size))
-
-    optimizers = {
-        player: training.optimizer_of(player, steps * training.epochs * times)
-        for player, times in updates_a_step(model).items()
-    }
-
-    def turn(state: TrainState, numbered: tuple[jax.Array, jax.Array], players: tuple[str, ...]):
-        i, index = numbered
-        movers = {player: optimizers[player] for player in players}
-        progress = (state.epoch + i / (steps * batches)) / training.epochs
-        index = devices.constrained(index, mesh, split=True)  # and what follows from it
-        batch = batch_of(images, labels, index, progress)
-        return update(state, batch, jax.random.fold_in(key_steps, i), movers)
-
-    def step(state: TrainState, numbered: tuple[jax.Array, jax.Array]):
-        i, index = numbered
-        numbers, first = i * batches + jnp.arange(batches), 0
-        terms: Terms = {}
-        for players, times in model.turns:
-            take, last = partial(turn, players=players), first + times - 1
-            if times > 1:
-                before = (numbers[first:last], index[first:last])
-                state, _ = jax.lax.scan(take, state, before)
-            state, terms = take(state, (numbers[last], index[last]))  # no loop around a single turn
-            first += times
-        done = state.epoch * steps + i
-        decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
-        return averaged(state, decay), terms
-
-    state, terms = jax.lax.scan(step, state, (jnp.arange(steps), order))
-    terms = jax.tree.map(jnp.mean, terms) | ordered
-    terms |= model.diagnose(state.params, images, state.key_of("diagnose"))
-    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
-    terms["finite"] = jnp.all(jnp.stack(finite))
-    return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
+    order, ordered = order_of(state, images, labels, training=training, steps=steps)
+    gather = partial(batch_of, images, labels)
+    state, terms = several(
+        state, jnp.arange(steps), order, gather, training=training, steps=steps, mesh=mesh
+    )
+    return ended(state, jax.tree.map(jnp.mean, terms) | ordered, images, mesh)
 
 
 epoch = jax.jit(_epoch, static_argnames=("training", "steps", "mesh"), donate_argnames="state")

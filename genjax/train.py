@@ -1,7 +1,7 @@
 """`fit`: a training run, from the first epoch or the newest checkpoint to the last.
 
-An epoch is one compiled call of `genjax.step`; between two of them the host measures, draws, writes
-metrics and checkpoints, and warns of what goes wrong.
+An epoch is one compiled call of `genjax.step`, or over a stream several (`genjax.feed`); between
+two epochs the host measures, draws, writes metrics and checkpoints, and warns of what goes wrong.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import checkpoint, devices, run, seeds
+from genjax import checkpoint, devices, feed, run, seeds
 from genjax.configuration import Training
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.files import enable_compilation_cache
 from genjax.progress import TrainingProgress
 from genjax.step import batches_a_step, epoch, epochs, init_state
@@ -35,7 +35,7 @@ class TrainingDiverged(UserError):
 
 def fit(
     model: Model,
-    dataset: Dataset,
+    dataset: Dataset | Stream,
     key: jax.Array,
     training: Training | None = None,
     *,
@@ -49,6 +49,9 @@ def fit(
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
     that of one device up to rounding.
+
+    A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
+    of the same images; one key, and no model that visits the data in an order of its own.
 
     With many keys, many runs at once, each that of its key up to rounding: every array of the
     parameters, here and in `on_epoch`, has a first axis [S], and `jax.tree.map(lambda leaf:
@@ -85,7 +88,10 @@ def fit(
     training.check(model.players)
     key = _checked(key, training)
     model = model.for_images(dataset.image_shape)
-    model.check_labels(dataset.labels)
+    if isinstance(dataset, Stream):
+        feed.check(model, dataset, key)
+    else:
+        model.check_labels(dataset.labels)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)
@@ -112,15 +118,20 @@ def _checked(key: jax.Array, training: Training) -> jax.Array:
 
 
 def _compiled(
-    state: TrainState, dataset: Dataset, training: Training, steps: int
-) -> tuple[TrainState, tuple[jax.Array, jax.Array], Any]:
-    """The state and the data on their devices, and an epoch of both, compiled."""
+    state: TrainState, dataset: Dataset | Stream, training: Training, steps: int
+) -> tuple[TrainState, tuple[jax.Array, ...], Any]:
+    """The state and the data on their devices, and an epoch of both, compiled.
+
+    A stream's data are no argument of its epoch.
+    """
     many = state.key.ndim == 1
     if many:
         mesh = devices.mesh_of(len(state.key), "seeds")
     else:
         mesh = devices.mesh_of(min(training.batch_size, len(dataset)), "images of a batch")
     state = devices.placed(state, mesh, split=many)
+    if isinstance(dataset, Stream):
+        return state, (), feed.StreamedEpochs(dataset, state, training, steps, mesh)
     data = devices.placed((dataset.images, dataset.labels), mesh)
     of_runs = epochs if many else epoch
     compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
@@ -129,7 +140,7 @@ def _compiled(
 
 def _fit(
     state: TrainState,
-    dataset: Dataset,
+    dataset: Dataset | Stream,
     training: Training,
     steps: int,
     folder: Path | None,
@@ -156,6 +167,8 @@ def _fit(
     with TrainingProgress(training.epochs, images_an_epoch, done, show=progress) as bar:
         bar.note("compiling")
         state, data, run_epoch = _compiled(state, dataset, training, steps)
+        if isinstance(run_epoch, feed.StreamedEpochs):
+            run_epoch.on_part = bar.part_done
         bar.note("training")
         while done < training.epochs:
             began = time.perf_counter()

@@ -175,7 +175,8 @@ class Model:
         """The order, int32 [N], in which an epoch visits the data: here a random permutation.
 
         With the terms of it that are worth watching. `images` are uint8 [N, H, W, C], `labels`
-        int32 [N]; `progress` is the share of the training that is done.
+        int32 [N]; `progress` is the share of the training that is done. A model with an order of
+        its own cannot be trained on a `genjax.data.Stream`.
         """
         del params, labels, progress
         return jax.random.permutation(key, images.shape[0]), {}
@@ -186,7 +187,10 @@ class Model:
         return params
 
     def diagnose(self, params: Params, images: jax.Array, key: jax.Array) -> Terms:
-        """Terms worth watching that are measured once an epoch; the key is always the same."""
+        """Terms worth watching that are measured once an epoch; the key is always the same.
+
+        `images` are uint8 [N, H, W, C]: all, or the first of a stream.
+        """
         del params, images, key
         return {}
 

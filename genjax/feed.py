@@ -1,0 +1,220 @@
+"""Epochs over a `Stream`: the steps of `genjax.step`, in chunks that are read ahead of the device.
+
+The order of an epoch follows from the run's key and the epoch's number alone, and is the one in
+which the data would be visited if they lay on the device. So the run is the same, and one that is
+resumed reads what the uninterrupted one would have read: no state of a reader is kept.
+
+Grain's threads read and decode the next chunks, also those of the next epoch, while the device
+computes; a chunk is copied to the device while that works on the one before.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from genjax import devices
+from genjax.configuration import Training
+from genjax.data import Stream
+from genjax.step import Rows, as_batch, ended, order_of, several
+from genjax.types import Model, Params, Terms, TrainState, UserError, registered_name
+
+_CHUNK_STEPS = 64  # at most
+_CHUNK_BYTES = 2**26  # of images, at most, but for a single step
+_THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
+_WATCHED = 512  # images that `Model.diagnose` sees
+
+
+def check(model: Model, stream: Stream, key: jax.Array) -> None:
+    """Raises `UserError` where the model, or as many runs, cannot be trained on a stream."""
+    remedy = f"Load {stream.name} with stream=False (leave out --stream)."
+    if type(model).epoch_order is not Model.epoch_order:
+        raise UserError(
+            f"{registered_name(model)} visits the data in an order of its own, which needs all"
+            f" images on the device: it cannot be trained on a stream. {remedy}"
+        )
+    if key.ndim:
+        raise UserError(
+            f"{len(key)} runs at once cannot be trained on a stream, for each visits the data in"
+            f" another order. Train one seed after the other. Or: {remedy}"
+        )
+    model.check_labels(jnp.arange(max(1, len(stream.label_names))))
+
+
+def rows_of(process: int, processes: int, batch_size: int) -> slice:
+    """The rows of every batch that a process reads, where several share the work.
+
+    Raises `UserError` where they cannot share evenly.
+    """
+    if batch_size % processes:
+        raise UserError(
+            f"a batch of {batch_size} images cannot be shared out evenly over {processes}"
+            f" processes: give a batch_size that is a multiple of {processes}."
+        )
+    share = batch_size // processes
+    return slice(process * share, (process + 1) * share)
+
+
+def bounds(steps: int, most: int) -> list[tuple[int, int]]:
+    """`steps` steps in chunks of at most `most`: the first step of each and that after its last.
+
+    All of one length where that costs no more than twice the chunks: each length is compiled.
+    """
+    least = -(-steps // most)
+    count = next((n for n in range(least, 2 * least) if steps % n == 0), least)
+    length = -(-steps // count)
+    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+
+
+class _Chunks:
+    """All chunks from an epoch on, by number, as grain reads them: images uint8
+    [K, batches a step, B, H, W, C] and labels int32 [K, batches a step, B], of B only `rows`."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        order: Callable[[int], np.ndarray],
+        parts: list[tuple[int, int]],
+        epochs: range,
+        rows: slice,
+    ):
+        self._stream, self._order, self._parts = stream, order, parts
+        self._epochs, self._rows = epochs, rows
+
+    def __len__(self) -> int:
+        return len(self._epochs) * len(self._parts)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        epoch, part = divmod(number, len(self._parts))
+        first, after = self._parts[part]
+        index = self._order(self._epochs[epoch])[first:after, :, self._rows]
+        images, labels = self._stream.read(index.ravel())
+        return images.reshape(*index.shape, *images.shape[1:]), labels.reshape(index.shape)
+
+
+def _orders(
+    stream: Stream, state: TrainState, training: Training, steps: int
+) -> Callable[[int], np.ndarray]:
+    """`genjax.step.order_of` any epoch by its number; what it needs is kept apart from the state,
+    whose arrays are given away."""
+    model = state.params.model
+    own = devices.gathered(state.key)
+    data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
+    images = jax.ShapeDtypeStruct((len(stream), *stream.image_shape), jnp.uint8)
+
+    @jax.jit
+    def order(epoch: jax.Array) -> jax.Array:
+        key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
+        bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
+        return order_of(bare, images, None, training=training, steps=steps)[0]
+
+    return lru_cache(maxsize=2)(lambda epoch: np.asarray(order(np.int32(epoch))))
+
+
+@partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="state")
+def chunk(
+    state: TrainState,
+    rows: Rows,
+    first: jax.Array,
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None = None,
+) -> tuple[TrainState, Terms]:
+    """The steps of an epoch from number `first` on for which `rows` holds the images; terms [K]."""
+    numbers = first + jnp.arange(rows[1].shape[0])
+    done = several(state, numbers, rows, as_batch, training=training, steps=steps, mesh=mesh)
+    return devices.constrained(done, mesh)
+
+
+@partial(jax.jit, static_argnames="mesh", donate_argnames="state")
+def last(
+    state: TrainState, parts: list[Terms], images: jax.Array, *, mesh: Mesh | None = None
+) -> tuple[TrainState, Terms]:
+    """The end of an epoch that was done in chunks, of their terms; `images` are some of the data,
+    uint8 [N, H, W, C]."""
+    terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts)), *parts)
+    return ended(state, terms, images, mesh)
+
+
+class StreamedEpochs:
+    """The epochs of a run from the state's on, compiled: called as `genjax.step.epoch` is, one
+    after the other; `on_part` is told which share of one is over."""
+
+    def __init__(
+        self, stream: Stream, state: TrainState, training: Training, steps: int, mesh: Mesh | None
+    ):
+        order = _orders(stream, state, training, steps)
+        _, batches, batch_size = shape = order(state.epochs_done).shape
+        bytes_a_step = batches * batch_size * math.prod(stream.image_shape)
+        most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
+        self._parts, self._mesh, self._steps = bounds(steps, most), mesh, steps
+        self.on_part: Callable[[float], None] = lambda share: None
+        self._watched = devices.placed(stream.resident(min(_WATCHED, len(stream))).images, mesh)
+        self._compile(state, shape[1:], stream.image_shape, training)
+        processes = jax.process_count() if mesh else 1
+        rows = rows_of(jax.process_index() % processes, processes, batch_size)
+        epochs = range(state.epochs_done, training.epochs)
+        self._read = _read_ahead(_Chunks(stream, order, self._parts, epochs, rows))
+
+    def _compile(
+        self,
+        state: TrainState,
+        batches: tuple[int, ...],
+        image_shape: tuple[int, ...],
+        training: Training,
+    ) -> None:
+        self._compiled, terms = {}, {}
+        for length in {after - first for first, after in self._parts}:
+            shape = (length, *batches)
+            lowered = chunk.lower(
+                state,
+                (self._spec((*shape, *image_shape), jnp.uint8), self._spec(shape, jnp.int32)),
+                np.int32(0),
+                training=training,
+                steps=self._steps,
+                mesh=self._mesh,
+            )
+            self._compiled[length] = lowered.compile()
+            terms[length] = lowered.out_info[1]
+        parts = [terms[after - first] for first, after in self._parts]
+        self._last = last.lower(state, parts, self._watched, mesh=self._mesh).compile()
+
+    @property
+    def _sharding(self) -> NamedSharding | None:
+        return NamedSharding(self._mesh, P(None, None, devices.AXIS)) if self._mesh else None
+
+    def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)
+
+    def _placed(self, rows: tuple[np.ndarray, np.ndarray]) -> Rows:
+        """A chunk on its way to the devices, each of which gets its rows of every batch."""
+        if self._mesh is None:
+            return jax.device_put(rows)
+        make = partial(jax.make_array_from_process_local_data, self._sharding)
+        return jax.tree.map(make, rows)
+
+    def __call__(self, state: TrainState) -> tuple[TrainState, Terms]:
+        parts: list[Terms] = []
+        for first, after in self._parts:
+            rows = self._placed(next(self._read))
+            if len(parts) > 1:
+                jax.block_until_ready(parts[-2])  # or all chunks would pile up on the device
+            state, terms = self._compiled[after - first](state, rows, np.int32(first))
+            parts.append(terms)
+            self.on_part(first / self._steps)
+        return self._last(state, parts, self._watched)
+
+
+def _read_ahead(chunks: _Chunks) -> Any:
+    import grain
+
+    options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_THREADS)
+    return iter(grain.MapDataset.source(chunks).to_iter_dataset(options))
