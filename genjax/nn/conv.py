@@ -57,6 +57,8 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 
+from genjax.precision import biased
+
 Initializer = Callable[..., Array]
 Size = tuple[int, ...]  # (H, W)
 Pass = Callable[..., Array]
@@ -100,7 +102,7 @@ class Conv(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return conv(x, kernel, self.stride) + bias
+        return biased(conv(x, kernel, self.stride), bias, x.dtype)
 
 
 class ConvTranspose(nn.Module):
@@ -120,7 +122,7 @@ class ConvTranspose(nn.Module):
         kernel = self.param("kernel", self.kernel_init or _transposed_init(self.stride), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
         y, kernel, bias = promote_dtype(y, kernel, bias, dtype=self.dtype)
-        return conv_transpose(y, kernel, self.stride, self.size) + bias
+        return biased(conv_transpose(y, kernel, self.stride, self.size), bias, y.dtype)
 
 
 def _transposed_init(stride: int) -> Initializer:
