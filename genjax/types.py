@@ -110,9 +110,11 @@ class TrainState:
 class Model:
     """Base of every model. A subclass gives `players`, `networks`, `losses`, `sample`.
 
-    `image_shape` is (height, width, channels); the empty tuple stands for "that of the data set",
-    and is filled in by `for_images`. In `compute_dtype` the networks compute, while they learn and
-    afterwards (`genjax.precision`); every array that goes in, comes out or is kept is float32.
+    Attributes:
+        image_shape: (height, width, channels); empty for that of the data set, which `for_images`
+            fills in.
+        compute_dtype: what the networks compute in, while they learn and afterwards; weights, and
+            all that goes into them and comes out, are float32 (`genjax.precision`).
     """
 
     image_shape: tuple[int, ...] = ()

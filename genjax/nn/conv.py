@@ -94,14 +94,13 @@ class Conv(nn.Module):
     use_bias: bool = True
     # Each output sums k·k·C products: that is the fan-in of a kernel [k,k,C,O] in linen's reading.
     kernel_init: Initializer = nn.initializers.lecun_normal()
-    dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x, kernel, bias = promote_dtype(x, kernel, bias)
         return biased(conv(x, kernel, self.stride), bias, x.dtype)
 
 
@@ -114,14 +113,13 @@ class ConvTranspose(nn.Module):
     size: tuple[int, int]
     use_bias: bool = True
     kernel_init: Initializer | None = None
-    dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, y: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, self.features, y.shape[-1])
         kernel = self.param("kernel", self.kernel_init or _transposed_init(self.stride), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
-        y, kernel, bias = promote_dtype(y, kernel, bias, dtype=self.dtype)
+        y, kernel, bias = promote_dtype(y, kernel, bias)
         return biased(conv_transpose(y, kernel, self.stride, self.size), bias, y.dtype)
 
 
