@@ -36,8 +36,8 @@ def dtypes(tree) -> set[str]:
     return {str(leaf.dtype) for leaf in jax.tree.leaves(tree)}
 
 
-def in_bfloat16(name: str, **fields):
-    return small(name, compute_dtype="bfloat16", **fields)
+def in_precision(params, dtype):
+    return params.replace(model=replace(params.model, compute_dtype=dtype))
 
 
 def factors(jaxpr) -> set[str]:
@@ -75,12 +75,15 @@ BATCH = Batch(blobs(16).images / 255.0, blobs(16).labels)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_learns_in_bfloat16_as_in_float32(name, key):
+    shortest = {"network": "mlp", "fakes": "samples", "r1": 0.0, "r2": 0.0}  # to compile
+    params = small(name, image_shape=(8, 8, 1), **shortest).init(key)
+
     @jax.jit
     def expected(params):
         return params.model.losses(params, BATCH, params.model.draw(BATCH, key))
 
-    losses, (terms, stats) = expected(small(name, image_shape=(8, 8, 1)).init(key))
-    found = jax.jit(gradients)(in_bfloat16(name, image_shape=(8, 8, 1)).init(key), BATCH, key)
+    losses, (terms, stats) = expected(params)
+    found = jax.jit(gradients)(in_precision(params, "bfloat16"), BATCH, key)
     assert dtypes(found) == {"float32"}
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(found))
     assert jax.tree.structure(found[1:]) == jax.tree.structure((losses, terms, stats))
@@ -91,11 +94,10 @@ def test_every_model_learns_in_bfloat16_as_in_float32(name, key):
 
 def test_gradients_are_those_of_float32(key):
     """Of every weight, through batch and spectral normalisation and a penalty."""
+    params = small("gan", image_shape=(8, 8, 1), discriminator_norm="spectral", r1=1.0).init(key)
 
     def of(dtype):
-        fields = {"discriminator_norm": "spectral", "r1": 1.0, "compute_dtype": dtype}
-        params = small("gan", image_shape=(8, 8, 1), **fields).init(key)
-        return jax.jit(gradients)(params, BATCH, key)[0]
+        return jax.jit(gradients)(in_precision(params, dtype), BATCH, key)[0]
 
     full, half = (jax.tree_util.tree_leaves_with_path(of(t)) for t in ("float32", "bfloat16"))
     for (path, left), (_, right) in zip(full, half, strict=True):
@@ -105,7 +107,7 @@ def test_gradients_are_those_of_float32(key):
 @pytest.mark.filterwarnings("ignore:since epoch")
 def test_what_is_trained_in_bfloat16_is_kept_in_float32_and_used_in_bfloat16(tmp_path, key):
     training = Training(epochs=1, batch_size=16, ema_decay=0.9)
-    model = in_bfloat16("gan")
+    model = small("gan", compute_dtype="bfloat16")
     params = genjax.fit(model, blobs(16), key, training, out=tmp_path, progress=False)
     assert dtypes(params) == {"float32"}
     loaded = genjax.load(tmp_path)
@@ -114,7 +116,7 @@ def test_what_is_trained_in_bfloat16_is_kept_in_float32_and_used_in_bfloat16(tmp
     images = genjax.sample(loaded, key, 3)
     assert images.dtype == jnp.float32
     np.testing.assert_array_equal(images, genjax.sample(params, key, 3))
-    plain = loaded.replace(model=replace(loaded.model, compute_dtype="float32"))
+    plain = in_precision(loaded, "float32")
     np.testing.assert_allclose(genjax.sample(plain, key, 3), images, atol=0.02)
     assert np.any(genjax.sample(plain, key, 3) != images)
 

@@ -20,6 +20,10 @@ Milliseconds a pass in a scan (2 cores, jax 0.10.2, beside other work, so that o
 | (1) 128, 1024 -> 784     | 1.44     | 0.84                 | 0.22                       |
 | (2) of the latter        | 1.18     |                      | 0.34                       |
 | (3) of the latter        | 0.86     |                      | 0.86                       |
+
+So whole steps of a `GAN` took 15 ms instead of 20, but those of an MLP VAE 784-400-20, whose
+products are small beside the conversions, 7.4 ms instead of 5.8. Convolutions never get there: a
+convolutional VAE trained as fast as in float32.
 """
 
 import flax.linen as nn
