@@ -17,6 +17,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from genjax.precision import ComputeDtype, cast
+
 Weights = dict[str, Any]  # network name -> pytree of arrays
 Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
 Purpose = Literal["settle", "diagnose", "distance"]  # of keys that no epoch uses
@@ -108,11 +110,15 @@ class TrainState:
 class Model:
     """Base of every model. A subclass gives `players`, `networks`, `losses`, `sample`.
 
-    `image_shape` is (height, width, channels); the empty tuple stands for "that of the data set",
-    and is filled in by `for_images`.
+    Attributes:
+        image_shape: (height, width, channels); empty for that of the data set, which `for_images`
+            fills in.
+        compute_dtype: what the networks compute in, while they learn and afterwards; weights, and
+            all that goes into them and comes out, are float32 (`genjax.precision`).
     """
 
     image_shape: tuple[int, ...] = ()
+    compute_dtype: ComputeDtype = dataclasses.field(default="float32", kw_only=True)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -214,15 +220,21 @@ class Model:
     def apply(self, params: Params, name: str, *inputs: jax.Array) -> Any:
         """The output of the network `name`, its `stats` left as they are."""
         network, _ = self.networks()[name]
-        variables = {"params": params.weights[name], **params.stats.get(name, {})}
-        return network.apply(variables, *inputs)
+        return self.forward(network, params, name, *inputs)
 
     def apply_training(self, params: Params, name: str, *inputs: jax.Array) -> tuple[Any, Weights]:
         """The output of the network `name` while it learns (`train=True`), and its new `stats`."""
         network, _ = self.networks()[name]
-        stats = params.stats.get(name, {})
-        variables = {"params": params.weights[name], **stats}
-        return network.apply(variables, *inputs, train=True, mutable=list(stats))  # type: ignore[return-value]
+        mutable = list(params.stats.get(name, {}))
+        return self.forward(network, params, name, *inputs, train=True, mutable=mutable)
+
+    def forward(
+        self, network: nn.Module, params: Params, name: str, *inputs: jax.Array, **options: Any
+    ) -> Any:
+        """`network.apply` with the parameters of the name and these options, in `compute_dtype`."""
+        weights, inputs = cast((params.weights[name], inputs), self.compute_dtype)
+        variables = {"params": weights, **params.stats.get(name, {})}
+        return cast(network.apply(variables, *inputs, **options), "float32")
 
     def check(self) -> None:
         """Raises `UserError` where a field has a value that the model cannot be built with.

@@ -234,19 +234,3 @@ def test_modules_keep_the_variance(module, shape):
     inside = y[:, 2:-2, 2:-2]  # away from the padding, where every tap meets a pixel
     assert jnp.var(inside) == pytest.approx(1, abs=0.1)
     assert set(variables["params"]) == {"kernel", "bias"}
-
-
-@pytest.mark.parametrize("make", [Conv, partial(ConvTranspose, size=(8, 8))])
-def test_modules_in_bfloat16(make):
-    x = jax.random.normal(jax.random.key(1), (2, 4, 4, 3))
-    half, full = make(5, 3, stride=2, dtype=jnp.bfloat16), make(5, 3, stride=2, use_bias=False)
-    variables = jax.jit(half.init)(jax.random.key(0), x)
-    assert variables["params"]["kernel"].dtype == jnp.float32
-    y = half.apply(variables, x)
-    assert y.dtype == jnp.bfloat16
-    kernel = {"params": {"kernel": variables["params"]["kernel"]}}
-    assert_close(y.astype(jnp.float32), full.apply(kernel, x), rtol=0.03)
-    differentiate = jax.jit(jax.grad(lambda v: jnp.sum(half.apply(v, x).astype(jnp.float32) ** 2)))
-    gradient = differentiate(variables)
-    assert gradient["params"]["kernel"].dtype == jnp.float32
-    assert full.apply(kernel, x.astype(jnp.bfloat16)).dtype == jnp.float32  # as linen promotes

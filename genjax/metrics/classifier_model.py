@@ -19,6 +19,7 @@ import optax
 
 from genjax.configuration import Optimizer, Training
 from genjax.nn.conv import Conv
+from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import BatchNorm
 from genjax.types import Batch, Model, Params, Terms, Weights, check_fields
@@ -47,8 +48,8 @@ class Network(nn.Module):
             x = Conv(width, kernel_size=3, stride=stride, use_bias=not self.deep)(x)
             x = nn.relu(BatchNorm()(x, train) if self.deep else x)
         x = jnp.mean(x, axis=(1, 2)) if self.deep else flatten(x)
-        features = nn.relu(nn.Dense(self.hidden)(x))  # (1)
-        return nn.Dense(self.num_classes)(features), features
+        features = nn.relu(Dense(self.hidden)(x))  # (1)
+        return Dense(self.num_classes)(features), features
 
 
 @dataclass(frozen=True)

@@ -244,8 +244,8 @@ def _settled(params: Params, key: jax.Array) -> Params:
 
     def statistics(key: jax.Array) -> Weights:
         z = model.noise(key, _STANDING_BATCH)  # type: ignore[attr-defined]
-        variables = {"params": params.weights["generator"], **params.stats["generator"]}
-        return generator.apply(variables, z, train=True, mutable=["batch_stats"])[1]
+        options = {"train": True, "mutable": ["batch_stats"]}
+        return model.forward(generator, params, "generator", z, **options)[1]
 
     every = jax.lax.map(statistics, jax.random.split(key, _STANDING_BATCHES))
     mean = jax.tree.map(partial(jnp.mean, axis=0), every)

@@ -22,6 +22,7 @@ import jax
 
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.conv import Conv, ConvTranspose
+from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
 from genjax.nn.normalization import (
     BatchNorm,
@@ -60,7 +61,7 @@ class Generator(nn.Module):
             return nn.relu(x if self.norm == "none" else BatchNorm(self.momentum)(x, train))
 
         deepest = self.widths[-1]
-        project = nn.Dense(smallest[0] * smallest[1] * deepest, bias, kernel_init=_INIT)
+        project = Dense(smallest[0] * smallest[1] * deepest, bias, kernel_init=_INIT)
         x = activated(project(z).reshape(-1, *smallest, deepest))
         for size, features in zip(sizes[:0:-1], self.widths[-2::-1], strict=True):  # (1)
             up = ConvTranspose(
@@ -87,7 +88,7 @@ class Discriminator(nn.Module):
                 features, self.kernel_size, stride=2, use_bias=norm != "batch", kernel_init=_INIT
             )
             x = nn.leaky_relu(normalized(down, x, norm, train), 0.2)  # (2), (3)
-        return normalized(nn.Dense(1, kernel_init=_INIT), flatten(x), outside, train)[:, 0]
+        return normalized(Dense(1, kernel_init=_INIT), flatten(x), outside, train)[:, 0]
 
 
 @register("dcgan")

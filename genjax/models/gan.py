@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 
 from genjax.models.adversarial import AdversarialModel
+from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
 from genjax.types import register
@@ -28,9 +29,9 @@ class MLPGenerator(nn.Module):
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
         bias = self.norm == "none"  # which batch normalisation would take away again
         for width in self.hidden:
-            z = nn.relu(normalized(nn.Dense(width, bias), z, self.norm, train, self.momentum))
+            z = nn.relu(normalized(Dense(width, bias), z, self.norm, train, self.momentum))
         height, width, channels = self.image_shape
-        return nn.tanh(nn.Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
+        return nn.tanh(Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
 
 
 class MLPDiscriminator(nn.Module):
@@ -43,8 +44,8 @@ class MLPDiscriminator(nn.Module):
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         x, bias = flatten(x), self.norm != "batch"
         for width in self.hidden:
-            x = nn.leaky_relu(normalized(nn.Dense(width, bias), x, self.norm, train), 0.2)
-        return normalized(nn.Dense(1), x, without_batch(self.norm), train)[:, 0]
+            x = nn.leaky_relu(normalized(Dense(width, bias), x, self.norm, train), 0.2)
+        return normalized(Dense(1), x, without_batch(self.norm), train)[:, 0]
 
 
 @register("gan")

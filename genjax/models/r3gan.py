@@ -22,6 +22,7 @@ import jax
 from genjax import losses
 from genjax.models.dcgan import DCGAN
 from genjax.nn.conv import Conv, ConvTranspose
+from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
 from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
 from genjax.types import register
@@ -61,7 +62,7 @@ class Generator(nn.Module):
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
         height, width, channels = self.image_shape
         *sizes, smallest = halved_sizes((height, width), len(self.widths))
-        x = nn.Dense(smallest[0] * smallest[1] * self.widths[-1])(z)
+        x = Dense(smallest[0] * smallest[1] * self.widths[-1])(z)
         x = x.reshape(-1, *smallest, self.widths[-1])
         for size, features in zip(sizes[::-1], (*self.widths[-2::-1], channels), strict=True):
             x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train))
@@ -82,7 +83,7 @@ class Discriminator(nn.Module):
             down = Conv(features, self.kernel_size, stride=2)
             x = normalized(down, x, without_batch(self.norm), train)
             x = _leaky(ResidualBlock(self.norm)(x, train))
-        return normalized(nn.Dense(1), flatten(x), without_batch(self.norm), train)[:, 0]
+        return normalized(Dense(1), flatten(x), without_batch(self.norm), train)[:, 0]
 
 
 @register("r3gan")

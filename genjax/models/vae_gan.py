@@ -149,8 +149,10 @@ class VAEGAN(VAE, Judged):
         l-th convolution gives, before normalisation and LeakyReLU, and its new `stats`."""
         layer = f"Conv_{self.feature_layer - 1}"
         stats = params.stats.get("discriminator", {})
-        scores, kept = self.discriminator().apply(
-            {"params": params.weights["discriminator"], **stats},
+        scores, kept = self.forward(
+            self.discriminator(),
+            params,
+            "discriminator",
             images,
             train=True,
             mutable=[*stats, "intermediates"],

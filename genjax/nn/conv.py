@@ -66,6 +66,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 
 from genjax.nn import winograd
+from genjax.precision import biased
 
 Initializer = Callable[..., Array]
 Size = tuple[int, ...]  # (H, W)
@@ -103,15 +104,14 @@ class Conv(nn.Module):
     use_bias: bool = True
     # Each output sums k·k·C products: that is the fan-in of a kernel [k,k,C,O] in linen's reading.
     kernel_init: Initializer = nn.initializers.lecun_normal()
-    dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return conv(x, kernel, self.stride) + bias
+        x, kernel, bias = promote_dtype(x, kernel, bias)
+        return biased(conv(x, kernel, self.stride), bias, x.dtype)
 
 
 class ConvTranspose(nn.Module):
@@ -123,15 +123,14 @@ class ConvTranspose(nn.Module):
     size: tuple[int, int]
     use_bias: bool = True
     kernel_init: Initializer | None = None
-    dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, y: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, self.features, y.shape[-1])
         kernel = self.param("kernel", self.kernel_init or _transposed_init(self.stride), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
-        y, kernel, bias = promote_dtype(y, kernel, bias, dtype=self.dtype)
-        return conv_transpose(y, kernel, self.stride, self.size) + bias
+        y, kernel, bias = promote_dtype(y, kernel, bias)
+        return biased(conv_transpose(y, kernel, self.stride, self.size), bias, y.dtype)
 
 
 def _transposed_init(stride: int) -> Initializer:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from genjax.nn.conv import Conv, ConvTranspose
+from genjax.nn.dense import Dense
 
 Activation = Literal["relu", "leaky_relu", "silu", "gelu", "tanh"]
 
@@ -46,8 +47,8 @@ class MLP(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         x = flatten(x)
         for width in self.hidden:
-            x = activation_function(self.activation)(nn.Dense(width)(x))
-        return nn.Dense(self.features)(x)
+            x = activation_function(self.activation)(Dense(width)(x))
+        return Dense(self.features)(x)
 
 
 class ConvEncoder(nn.Module):

@@ -16,7 +16,8 @@ class BatchNorm(nn.Module):
     (1) y = gamma (x - mean) / sqrt(var + epsilon) + beta       algorithm 1
     (2) average <- momentum average + (1 - momentum) statistic, of mean and var
 
-    Under `train` by the mean and the variance of x, else by their averages.
+    Under `train` by the mean and the variance of x, else by their averages. In float32, whatever
+    the precision of x, which is that of y.
 
     The same quantity as flax.linen.BatchNorm, whose form keeps XLA from merging the forward passes
     that the players of a game have in common: with it, a DCGAN trains at 394 images/s, with this
@@ -28,7 +29,8 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        features = (x.shape[-1],)
+        features, dtype = (x.shape[-1],), x.dtype
+        x = x.astype(jnp.float32)
         gamma = self.param("scale", nn.initializers.ones, features)
         beta = self.param("bias", nn.initializers.zeros, features)
         average_mean = self.variable("batch_stats", "mean", jnp.zeros, features)
@@ -40,7 +42,8 @@ class BatchNorm(nn.Module):
             var = _mean_row((rows - mean) ** 2)
             for average, value in ((average_mean, mean), (average_var, var)):
                 average.value = self.momentum * average.value + (1 - self.momentum) * value  # (2)
-        return (x - mean) * (gamma * jax.lax.rsqrt(var + self.epsilon)) + beta  # (1)
+        y = (x - mean) * (gamma * jax.lax.rsqrt(var + self.epsilon)) + beta  # (1)
+        return y.astype(dtype)
 
 
 def _mean_row(rows: jax.Array) -> jax.Array:
@@ -56,12 +59,12 @@ def normalized(
 
     "batch": `BatchNorm` of the layer's output. "spectral": of the layer's kernel, as a matrix
     [inputs, outputs], by its largest singular value, to which one power iteration is added with
-    every `train` (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
+    every `train` (Miyato et al. 2018, arXiv:1802.05957, algorithm 1); found in float32.
     """
     if norm == "batch":
         return BatchNorm(momentum)(layer(x), train)
     if norm == "spectral":
-        return nn.SpectralNorm(layer)(x, update_stats=train)
+        return nn.SpectralNorm(layer, dtype=x.dtype)(x, update_stats=train)
     return layer(x)
 
 

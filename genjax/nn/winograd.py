@@ -37,7 +37,7 @@ def forward(x: Array, w: Array) -> Array:
     products = _product(_of_images(x), _of_kernel(w), 2, 1)
     products = products.reshape(3, 3, len(x), _tiles(h), _tiles(v), -1)
     rows = [_interleaved(_sums(row), 2) for row in _sums(products)]
-    return _interleaved(rows, 1)[:, :h, :v]
+    return _interleaved(rows, 1)[:, :h, :v].astype(x.dtype)
 
 
 def transposed(size: Size, y: Array, w: Array) -> Array:
@@ -49,7 +49,7 @@ def transposed(size: Size, y: Array, w: Array) -> Array:
     n, i, j, _ = blocks.shape
     x = blocks.reshape(n, i, j, 2, 2, c).swapaxes(2, 3).reshape(n, 2 * i, 2 * j, c)
     (top, _), (left, _) = _edges(size)
-    return x[:, top : top + size[0], left : left + size[1]]
+    return x[:, top : top + size[0], left : left + size[1]].astype(y.dtype)
 
 
 def kernel_gradient(x: Array, y: Array) -> Array:
@@ -57,12 +57,13 @@ def kernel_gradient(x: Array, y: Array) -> Array:
     c, o = x.shape[-1], y.shape[-1]
     products = _product(_of_images(x), _of_outputs(y), 1, 1).reshape(3, 3, 4 * c, o)
     taps = jnp.stack([jnp.stack(_sums(row)) for row in _sums(products)])
-    return taps.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(4, 4, c, o)
+    return taps.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(4, 4, c, o).astype(x.dtype)
 
 
 def _product(a: Array, b: Array, axis_a: int, axis_b: int) -> Array:
-    """One for each place, contracting these axes."""
-    return lax.dot_general(a, b, (((axis_a,), (axis_b,)), ((0,), (0,))))
+    """One for each place, contracting these axes; float32, of whatever precision a and b are."""
+    over = (((axis_a,), (axis_b,)), ((0,), (0,)))
+    return lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
 
 
 def _of_images(x: Array) -> Array:

@@ -1,0 +1,99 @@
+"""The dense layer, whose products sum in float32 whatever the precision of their factors.
+
+(1) P(x, w) = x w                [N, D], [D, F] -> [N, F]     forward
+(2) T(y, w) = y w^T              [N, F], [D, F] -> [N, D]     input gradient
+(3) K(x, y) = x^T y              [N, D], [N, F] -> [D, F]     kernel gradient
+
+Each is linear in two arrays and has the other two as its gradients, so that every derivative is one
+of the three, of factors in bfloat16:
+
+(4) P: dx = T(dy, w), dw = K(x, dy)
+(5) T: dy = P(dx, w), dw = K(dx, y)
+(6) K: dx = T(y, dw), dy = P(x, dw)
+
+JAX's own gradient of a product that gives float32 would have one factor in float32. And on a CPU,
+XLA reaches the matrix unit for bfloat16 (Intel's AMX) only where the product gives float32.
+Milliseconds a pass in a scan (2 cores, jax 0.10.2, beside other work, so that only ratios count):
+
+|                          | float32  | bfloat16 to bfloat16 | bfloat16 to float32 (used) |
+| (1) 128, 784 -> 1024     | 0.87     | 1.10                 | 0.39                       |
+| (1) 128, 1024 -> 784     | 1.44     | 0.84                 | 0.22                       |
+| (2) of the latter        | 1.18     |                      | 0.34                       |
+| (3) of the latter        | 0.86     |                      | 0.86                       |
+
+So whole steps of a `GAN` took 15 ms instead of 20, but those of an MLP VAE 784-400-20, whose
+products are small beside the conversions, 7.4 ms instead of 5.8. Convolutions never get there: a
+convolutional VAE trained as fast as in float32.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from jax import Array
+
+from genjax.nn.conv import Initializer
+from genjax.precision import biased, cast
+
+
+class Dense(nn.Module):
+    """A product with a kernel [D, features] and a bias: [N, D] -> [N, features]."""
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
+        x, kernel, bias = promote_dtype(x, kernel, bias)
+        return biased(product(x, kernel), bias, x.dtype)
+
+
+def product(x: Array, w: Array) -> Array:
+    """(1), of factors of one precision: float32 [N, F]."""
+    return _forward(x, w) if x.dtype == jnp.bfloat16 else x @ w
+
+
+def _summed(a: Array, b: Array, axes: tuple[int, int]) -> Array:
+    over = ((axes[:1], axes[1:]), ((), ()))
+    return jax.lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
+
+
+@jax.custom_vjp
+def _forward(x: Array, w: Array) -> Array:  # (1)
+    return _summed(x, w, (1, 0))
+
+
+@jax.custom_vjp
+def _transposed(y: Array, w: Array) -> Array:  # (2)
+    return _summed(y, w, (1, 1))
+
+
+@jax.custom_vjp
+def _kernel_gradient(x: Array, y: Array) -> Array:  # (3)
+    return _summed(x, y, (0, 0))
+
+
+def _forward_vjp(arrays: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:  # (4)
+    x, w = arrays
+    dy = cast(dy, "bfloat16")
+    return cast((_transposed(dy, w), _kernel_gradient(x, dy)), "bfloat16")
+
+
+def _transposed_vjp(arrays: tuple[Array, Array], dx: Array) -> tuple[Array, Array]:  # (5)
+    y, w = arrays
+    dx = cast(dx, "bfloat16")
+    return cast((_forward(dx, w), _kernel_gradient(dx, y)), "bfloat16")
+
+
+def _kernel_gradient_vjp(arrays: tuple[Array, Array], dw: Array) -> tuple[Array, Array]:  # (6)
+    x, y = arrays
+    dw = cast(dw, "bfloat16")
+    return cast((_transposed(y, dw), _forward(x, dw)), "bfloat16")
+
+
+_forward.defvjp(lambda x, w: (_forward(x, w), (x, w)), _forward_vjp)
+_transposed.defvjp(lambda y, w: (_transposed(y, w), (y, w)), _transposed_vjp)
+_kernel_gradient.defvjp(lambda x, y: (_kernel_gradient(x, y), (x, y)), _kernel_gradient_vjp)
