@@ -18,31 +18,43 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from genjax.types import UserError
+
 AXIS = "devices"
 
 
 def mesh_of(count: int, what: str) -> Mesh | None:
     """The most devices among which `count` things divide evenly; None stands for one device.
 
-    Warns, naming `what` is counted, if that leaves devices idle.
+    Of every host as many. Warns, naming `what` is counted, if that leaves devices idle. Raises
+    `UserError` where it would leave whole hosts idle.
     """
-    devices = jax.local_devices()
-    used = max(n for n in range(1, len(devices) + 1) if count % n == 0)
-    if used < len(devices):
+    hosts, all_devices = jax.process_count(), jax.devices()
+    if count % hosts:
+        raise UserError(f"{count} {what} do not divide among {hosts} hosts: take a multiple.")
+    a_host = range(1, len(all_devices) // hosts + 1)
+    used = max(n for n in a_host if count % (n * hosts) == 0)
+    chosen = [device for host in range(hosts) for device in jax.local_devices(host)[:used]]
+    if len(chosen) < len(all_devices):
         warnings.warn(
-            f"{count} {what} go to {used} of {len(devices)} devices: a multiple of {len(devices)}"
-            " would use all.",
+            f"{count} {what} go to {len(chosen)} of {len(all_devices)} devices: a multiple of"
+            f" {len(all_devices)} would use all.",
             stacklevel=5,
         )
-    return Mesh(np.array(devices[:used]), (AXIS,)) if used > 1 else None
+    return Mesh(np.array(chosen), (AXIS,)) if len(chosen) > 1 else None
 
 
 def placed(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
     """`tree` on all devices of `mesh`, whole on each; or its leaves `split` along their first axis.
 
-    Without a mesh, as it is.
+    Without a mesh, as it is. Every host has to give the same `tree`.
     """
-    return jax.device_put(tree, NamedSharding(mesh, P(AXIS) if split else P())) if mesh else tree
+    if mesh is None:
+        return tree
+    sharding = NamedSharding(mesh, P(AXIS) if split else P())
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    return jax.jit(_same, out_shardings=sharding)(tree)  # over hosts, device_put takes no keys
 
 
 def constrained(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
@@ -52,9 +64,22 @@ def constrained(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
 
 
 def gathered(tree: Any) -> Any:
-    """`tree` with every leaf whole on the first device, where it is on several."""
-    first = jax.local_devices()[0]
-    return jax.tree.map(
-        lambda leaf: jax.device_put(leaf, first) if len(leaf.sharding.device_set) > 1 else leaf,
-        tree,
-    )
+    """`tree` with every leaf whole on this host's first device, where it is on several.
+
+    Where a leaf is split over hosts, all of them have to call this.
+    """
+
+    def whole(leaf: jax.Array) -> jax.Array:
+        if leaf.is_fully_addressable:
+            several = len(leaf.sharding.device_set) > 1
+            return jax.device_put(leaf, jax.local_devices()[0]) if several else leaf
+        if not leaf.is_fully_replicated:
+            everywhere = NamedSharding(leaf.sharding.mesh, P())  # type: ignore[attr-defined]
+            leaf = jax.jit(_same, out_shardings=everywhere)(leaf)
+        return leaf.addressable_data(0)
+
+    return jax.tree.map(whole, tree)
+
+
+def _same(tree: Any) -> Any:
+    return tree
