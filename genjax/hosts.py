@@ -30,6 +30,7 @@ SECONDS_TO_MEET = 300
 SECONDS_OF_SILENCE = 60
 _SECONDS_TO_END = 30  # from the first host that ends to the last
 _A_DAY = 86_400
+_BROKEN = ("UNKNOWN: ", "UNAVAILABLE: ", "INTERNAL: ", "ABORTED: ", "CANCELLED: ")  # jax's words
 T = TypeVar("T")
 
 
@@ -166,8 +167,8 @@ def watched() -> Iterator[None]:
     """Turns the error of a computation that other hosts take part in into `HostLost`."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # jax raises either
+        if jax.process_count() == 1 or not str(error).startswith(_BROKEN):
             raise
         raise HostLost(
             "a computation of all hosts has failed, most likely because another host has ended: see"

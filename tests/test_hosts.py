@@ -25,9 +25,9 @@ from genjax.configuration import Training
 ROOT = Path(__file__).parent.parent
 SECONDS = 150  # until a host that hangs is killed
 MODEL = small("vae", network="mlp")
-TRAINING = Training(4, 8, ema_decay=0.9)
+TRAINING = Training(4, 16, ema_decay=0.9)
 SEEDS = replace(
-    EXPERIMENTS["vae-mnist"], model=MODEL, training=Training(2, 8), seeds=4, num_generated=0
+    EXPERIMENTS["vae-mnist"], model=MODEL, training=Training(1, 16), seeds=4, num_generated=0
 )
 
 
