@@ -41,7 +41,8 @@ class HostLost(UserError):
 def join(hosts: int | Literal["auto"], host: int = 0, coordinator: str = "") -> None:
     """Makes this process the one numbered `host` of `hosts`; of one, does nothing.
 
-    To be called before anything touches a device. Waits for the others, for `SECONDS_TO_MEET`.
+    To be called before anything touches a device. Waits for the others, for `SECONDS_TO_MEET`. All
+    must have equally many devices.
 
     Args:
         hosts: how many; or "auto" where jax finds all of this by itself, as on TPU pods, under
@@ -157,8 +158,8 @@ def check_same(content: bytes, what: str) -> None:
     others = np.flatnonzero((digests != digests[0]).any(axis=1)).tolist()
     if others:
         raise UserError(
-            f"{what} must be the same on every host, but on host {', '.join(map(str, others))} it"
-            " is not that of host 0."
+            f"{what} must be the same on every host; of host {', '.join(map(str, others))} it is"
+            " not as of host 0."
         )
 
 

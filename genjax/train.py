@@ -78,7 +78,8 @@ def fit(
 
     Raises:
         UserError: on a bad configuration, a data set that does not fit the model, or a folder that
-            holds something else; if a host has other arguments than host 0, or has ended.
+            holds something else; if a host has ended, or with `out` has another
+            model, training, data or key than host 0.
         TrainingDiverged: if a loss or a weight is not a finite number, in all of many runs.
         CheckpointError: if `out` holds checkpoints and not one of them is whole.
     """

@@ -56,7 +56,7 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     assert command.main(["vae-mnist", "--out", str(folder / "seeds"), *many]) == 0
     with pytest.raises(genjax.UserError, match="7 images of a batch do not divide among 2 hosts"):
         devices.mesh_of(7, "images of a batch")
-    with pytest.raises(genjax.UserError, match=r"the key must be .* on host 1 it is not"):
+    with pytest.raises(genjax.UserError, match=r"the key must be .* of host 1 it is not"):
         hosts.check_same(bytes([host]), "the key")
     with pytest.raises(genjax.UserError, match="no run of genjax"):  # host 0 sees it, both say it
         genjax.fit(MODEL, blobs(32), jax.random.key(0), out=folder)
