@@ -10,9 +10,10 @@ import io
 import re
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +23,9 @@ import tyro
 import genjax
 from experiments import resampled
 from experiments.experiment import Experiment, resident
-from experiments.measure import Measurement, judge_of, keys_of, together
+from experiments.measure import Keys, Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
-from genjax import metrics, plot, run, seeds
+from genjax import hosts, metrics, plot, run, seeds
 from genjax.data import Dataset, Stream
 from genjax.files import read_json, replace_file, write_json
 from genjax.types import Params, UserError, has, registered_name
@@ -43,6 +44,13 @@ class Options:
     """The run's folder; runs/NAME by default."""
     overwrite: bool = False
     """Throw away what the folder holds and start anew."""
+    hosts: int | Literal["auto"] = 1
+    """Machines that train the run together, each by the same command; auto on TPU pods and under
+    Slurm and Open MPI."""
+    host: int = 0
+    """The number of this machine, from 0 on. Host 0 has the run's folder."""
+    coordinator: str = ""
+    """The address of host 0 and a free port of it, such as 10.0.0.1:1234."""
 
 
 def train(
@@ -53,7 +61,8 @@ def train(
 ) -> dict[str, Any]:
     """Runs `experiment` in the folder `out`; the content of its `result.json`.
 
-    `sets` are its training and test set, where they are loaded already.
+    `sets` are its training and test set, where they are loaded already. Of many hosts all call
+    this; host 0 alone measures and draws.
     """
     began = time.monotonic()
     experiment.check()
@@ -64,17 +73,15 @@ def train(
     model.check_labels(seen.labels)
     streamed = "" if seen is train_set else ", streamed"
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}{streamed}")
-    judge = judge_of(experiment, seen, test_set)
+    judge = judge_of(experiment, seen, test_set) if hosts.is_first() else None
     measurement = Measurement(experiment, seen, test_set, judge)
     keys = keys_of(experiment)
     key_run = jnp.stack([own.run for own in keys]) if len(keys) > 1 else keys[0].run
 
     run.start(out, model, experiment.training, train_set.record(), key_run, overwrite)
-    if (out / "result.json").exists():
-        result = read_json(out / "result.json")
-        if measurement.is_done(result):
-            print(f"{out} is finished already. To train it anew: --overwrite.")
-            return result
+    if finished := hosts.by_first(partial(_finished, out, measurement)):
+        print(f"{out} is finished already. To train it anew: --overwrite.")
+        return finished
 
     params = genjax.fit(
         model,
@@ -85,9 +92,25 @@ def train(
         on_epoch=partial(_keep, out, experiment.training.epochs, seen, keys[0].show),
         distance=metrics.distance_to(seen) if has(model, "score") else None,
     )
+    return hosts.by_first(partial(_measured, out, params, measurement, keys, began))
+
+
+def _finished(out: Path, measurement: Measurement) -> dict[str, Any] | None:
+    """The content of `result.json`, if it holds the measurement."""
+    if not (out / "result.json").exists():
+        return None
+    result = read_json(out / "result.json")
+    return result if measurement.is_done(result) else None
+
+
+def _measured(
+    out: Path, params: Params, measurement: Measurement, keys: list[Keys], began: float
+) -> dict[str, Any]:
+    """Measures and draws the trained `params`; what it writes to `result.json`."""
     figures = measurement.of_each(params, keys)
     result = together(figures)
-    result |= resampled.shares(out, seeds.each(params)[0], seen, keys[0].show)
+    train_set, test_set = measurement.train_set, measurement.test_set
+    result |= resampled.shares(out, seeds.each(params)[0], train_set, keys[0].show)
     if len(keys) > 1:
         last = run.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
@@ -97,7 +120,7 @@ def train(
     result |= {
         "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
-        "expected": experiment.expected,
+        "expected": measurement.experiment.expected,
     }
     write_json(out / "result.json", result)
     return result
@@ -171,14 +194,22 @@ def main(arguments: list[str]) -> int:
     options = parse(name, default, rest)
     out = (options.out or Path("runs") / name).absolute()
     try:
+        hosts.join(options.hosts, options.host, options.coordinator)
         result = train(options.experiment, out, options.overwrite)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return hosts.leave(1) if isinstance(error, hosts.HostLost) else 1
     except KeyboardInterrupt:
         less = ", without --overwrite," if options.overwrite else ""
         print(f"\nstopped. The same command{less} continues the run in {out}.", file=sys.stderr)
-        return 130
+        return hosts.leave(130)
+    if hosts.is_first():
+        report(result, out)
+    return 0
+
+
+def report(result: Mapping[str, Any], out: Path) -> None:
+    """Prints the figures of a run."""
     best = result.get("best", {})
     if best:
         print(f"{'':26} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
@@ -194,7 +225,6 @@ def main(arguments: list[str]) -> int:
     print(f"expected by default        {result['expected']}")
     print(f"seconds                    {result['seconds']:.0f}")
     print(f"figures                    {out / 'figures'}")
-    return 0
 
 
 def parse(name: str, default: Options, arguments: list[str]) -> Options:

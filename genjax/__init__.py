@@ -4,7 +4,7 @@ params = genjax.fit(genjax.VAE(latent_dim=20), genjax.data.load("mnist"), jax.ra
 images = genjax.sample(params, jax.random.key(1))  # [64, 28, 28, 1] in [0, 1]
 """
 
-from genjax import data, models, plot
+from genjax import data, hosts, models, plot
 from genjax.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
 from genjax.checkpoint import CheckpointError
 from genjax.checkpoint import load_params as load
@@ -57,6 +57,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_density",
+    "hosts",
     "init",
     "interpolate",
     "invert",

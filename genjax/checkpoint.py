@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import run, seeds
+from genjax import devices, hosts, run, seeds
 from genjax.files import replace_file, write_json
 from genjax.types import Model, Params, TrainState, UserError, from_json, to_json
 
@@ -32,12 +32,16 @@ class CheckpointError(UserError):
 
 
 def named_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """Every leaf by its path, such as "params.weights.encoder.Conv_0.kernel"; keys as numbers."""
+    """Every leaf by its path, such as "params.weights.encoder.Conv_0.kernel"; keys as numbers.
+
+    Where leaves are split over hosts, all of them have to call this.
+    """
     arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
-        arrays[jax.tree_util.keystr(path, simple=True, separator=".")] = np.asarray(leaf)
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        arrays[name] = np.asarray(devices.gathered(leaf))
     return arrays
 
 
@@ -82,12 +86,31 @@ def _sha256(path: Path) -> str:
 
 
 def save(folder: Path, state: TrainState) -> None:
-    """Adds the checkpoint of `state` to the run in `folder`; the two newest are kept."""
+    """Adds the checkpoint of `state` to the run in `folder`; the two newest are kept.
+
+    Of many hosts all call this, and host 0 writes.
+    """
+    arrays = named_arrays(state)
+    if hosts.is_first():
+        _write(folder, arrays)
+
+
+def _checkpointer() -> Any:
+    """Orbax's, of this process alone: it waits for no other host."""
     import orbax.checkpoint as ocp
 
-    path = folder / "checkpoints" / str(state.epochs_done)
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-        checkpointer.save(path, args=ocp.args.StandardSave(named_arrays(state)), force=True)
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
+def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    import orbax.checkpoint as ocp
+
+    path = folder / "checkpoints" / str(arrays["epoch"].max())
+    with _checkpointer() as checkpointer:
+        checkpointer.save(path, args=ocp.args.StandardSave(arrays), force=True)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     sums = {file.relative_to(path).as_posix(): _sha256(file) for file in files}
     write_json(path / _CHECKSUMS, sums)
@@ -98,8 +121,6 @@ def save(folder: Path, state: TrainState) -> None:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of one checkpoint. Raises `CheckpointError` naming the damaged file."""
-    import orbax.checkpoint as ocp
-
     try:
         sums = json.loads((path / _CHECKSUMS).read_text())
     except ValueError:
@@ -110,7 +131,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             raise CheckpointError(f"the checkpoint's file {file} is missing.")
         if _sha256(file) != expected:
             raise CheckpointError(f"the checkpoint's file {file} is damaged: wrong checksum.")
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         restored = checkpointer.restore(path)
     return {name: np.asarray(array) for name, array in restored.items()}
 
@@ -139,7 +160,15 @@ def _newest_arrays(folder: Path) -> tuple[Path, dict[str, np.ndarray]] | None:
 
 
 def restore(folder: Path, fresh: TrainState) -> TrainState:
-    """The newest whole checkpoint of the run in `folder`, or `fresh` where there is none."""
+    """The newest whole checkpoint of the run in `folder`, or `fresh` where there is none.
+
+    Of many hosts all call this, host 0 reads, and all get what it has.
+    """
+    return filled(fresh, *hosts.by_first(lambda: _newest_or(named_arrays(fresh), folder)))
+
+
+def _newest_or(fresh: dict[str, np.ndarray], folder: Path) -> tuple[dict[str, np.ndarray], Path]:
+    """The arrays of the newest whole checkpoint, or `fresh`; all that is not whole is removed."""
     found = _newest_arrays(folder)
     whole = _checkpoints(folder)
     if found:  # what is newer than the one found is damaged, and will be written again
@@ -148,7 +177,7 @@ def restore(folder: Path, fresh: TrainState) -> TrainState:
         ours = path.name.isdigit() or ".orbax-checkpoint-tmp" in path.name
         if ours and path not in whole:  # or a process died while it wrote this one
             shutil.rmtree(path, ignore_errors=True)
-    return fresh if found is None else filled(fresh, found[1], found[0])
+    return (fresh, folder) if found is None else (found[1], found[0])
 
 
 def save_params(path: str | Path, params: Params) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from genjax import hosts
 from genjax.files import read_json, replace_file, software, write_json
 from genjax.types import Model, UserError, from_json, to_json
 
@@ -39,7 +40,8 @@ def start(
 ) -> Path:
     """The folder of a run of this specification, with `config.json` in it.
 
-    Raises `UserError` if the folder holds a run of another specification, or other files.
+    Of many hosts all call this. Raises `UserError` if the folder holds a run of another
+    specification, or other files, or if a host has another specification than host 0.
     """
     folder = Path(out).absolute()
     config = {
@@ -49,20 +51,30 @@ def start(
         "key": jax.random.key_data(key).tolist(),
         "software": software(),
     }
-    if _is_run(folder) and not overwrite:
-        defaults = {
-            "model": to_json(type(model)()),
-            "training": dataclasses.asdict(type(training)()),
-        }
-        _check_same(folder, config, defaults)
-    else:
-        try:
-            clear(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / "config.json", config)
-        except OSError as error:
-            raise UserError(f"the run's folder {folder} cannot be written: {error}") from None
+    defaults = {
+        "model": to_json(type(model)()),
+        "training": dataclasses.asdict(type(training)()),
+    }
+    same = config | {"dataset": {**dataset, "source": ""}}  # hosts may have it from elsewhere
+    hosts.check_same(json.dumps(same).encode(), "the model, training, data, key and software")
+    hosts.by_first(lambda: _prepare(folder, config, defaults, overwrite))
     return folder
+
+
+def _prepare(
+    folder: Path,
+    config: Mapping[str, Any],
+    defaults: Mapping[str, Mapping[str, Any]],
+    overwrite: bool,
+) -> None:
+    if _is_run(folder) and not overwrite:
+        return _check_same(folder, config, defaults)
+    try:
+        clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", config)
+    except OSError as error:
+        raise UserError(f"the run's folder {folder} cannot be written: {error}") from None
 
 
 def clear(folder: Path) -> None:
@@ -89,20 +101,24 @@ def _is_run(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes from training in `folder`: they get a `UserError`."""
+    """Keeps other runs from training in `folder`: they get a `UserError`. All hosts call this."""
+    with contextlib.ExitStack() as stack:
+        hosts.by_first(lambda: _lock(folder, stack))
+        yield
+
+
+def _lock(folder: Path, stack: contextlib.ExitStack) -> None:
     try:
         import fcntl
     except ImportError:  # not on Windows
-        yield
         return
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"another process is training in {folder}: wait for it, or choose another folder."
-            ) from None
-        yield
+    file = stack.enter_context((folder / ".lock").open("w"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UserError(
+            f"another process is training in {folder}: wait for it, or choose another folder."
+        ) from None
 
 
 def _check_same(

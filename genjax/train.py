@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import checkpoint, devices, feed, run, seeds
+from genjax import checkpoint, devices, feed, hosts, run, seeds
 from genjax.configuration import Training
 from genjax.data import Dataset, Stream
 from genjax.files import enable_compilation_cache
@@ -48,7 +48,9 @@ def fit(
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
-    that of one device up to rounding.
+    that of one device up to rounding. So with many hosts (`genjax.join`), all of which call this
+    with the same arguments: each gets the parameters, host 0 alone uses `out`, calls `on_epoch` and
+    `distance`, warns, and shows the bar.
 
     A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
     of the same images; one key, and no model that visits the data in an order of its own.
@@ -79,7 +81,8 @@ def fit(
 
     Raises:
         UserError: on a bad configuration, a data set that does not fit the model, or a folder that
-            holds something else.
+            holds something else; if a host has ended, or with `out` has another
+            model, training, data or key than host 0.
         TrainingDiverged: if a loss or a weight is not a finite number, in all of many runs.
         CheckpointError: if `out` holds checkpoints and not one of them is whole.
     """
@@ -96,7 +99,7 @@ def fit(
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)
     folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
-    with run.locked(folder) if folder else contextlib.nullcontext():
+    with hosts.watched(), run.locked(folder) if folder else contextlib.nullcontext():
         run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
         state = run_on(state, dataset, training, steps, folder)
         return seeds.averaged_params(devices.gathered(state.replace(opt_state={})))
@@ -149,11 +152,13 @@ def _fit(
     progress: bool,
 ) -> TrainState:
     """The epochs that are still to be done, from the newest checkpoint on."""
+    is_first = hosts.is_first()
     if folder:
         state = checkpoint.restore(folder, state)
-        run.keep_metrics(folder, state.epochs_done)
+        if is_first:
+            run.keep_metrics(folder, state.epochs_done)
     done = state.epochs_done
-    if on_epoch and done == 0:
+    if on_epoch and done == 0 and is_first:
         on_epoch(0, _copied(seeds.averaged_params(state)))
     if done == training.epochs:
         return state
@@ -162,9 +167,10 @@ def _fit(
     images_an_epoch = min(steps * batches_a_step(model) * training.batch_size, len(dataset))
     images_an_epoch *= state.key.size
     measured_every = max(1, training.epochs // _DISTANCES)
-    lasting = run.lasting_warnings(folder) if folder else {}
+    lasting = run.lasting_warnings(folder) if folder and is_first else {}
     saved_at = time.monotonic()
-    with TrainingProgress(training.epochs, images_an_epoch, done, show=progress) as bar:
+    show = progress and is_first
+    with TrainingProgress(training.epochs, images_an_epoch, done, show=show) as bar:
         bar.note("compiling")
         state, data, run_epoch = _compiled(state, dataset, training, steps)
         if isinstance(run_epoch, feed.StreamedEpochs):
@@ -173,37 +179,42 @@ def _fit(
         while done < training.epochs:
             began = time.perf_counter()
             state, device_terms = run_epoch(state, *data)
-            terms = {n: np.asarray(v, np.float64) for n, v in _losses_first(device_terms)}
+            on_host = _losses_first(devices.gathered(device_terms))
+            terms = {name: np.asarray(value, np.float64) for name, value in on_host}
             seconds = time.perf_counter() - began
             done += 1
             alive = seeds.finite(terms)
             _check_alive(terms, alive, done, folder)
             del terms["finite"]
             last = done == training.epochs
-            found = seeds.found(model, terms, alive)
-            lasting = run.an_epoch_longer(lasting, found)
-            _warn_of_lasting(found, lasting, done)
-            params = state.params
             if on_epoch or distance:
                 here = devices.gathered(state.replace(opt_state={}))
-                params = seeds.averaged_params(here)
-            if distance and (last or done % measured_every == 0):
-                terms["distance"] = seeds.measured(distance, params, here, alive)
-            line = {"epoch": done, **seeds.summary(terms, alive)}
-            if alive.ndim:
-                line["collapse_rate"] = seeds.collapse_rate(found, len(alive))
-            bar.epoch_done(done, {name: line[name] for name in terms if line[name] is not None})
-            if on_epoch:
-                on_epoch(done, _copied(params))
-            if folder:
-                line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
-                run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
-                if "distance" in terms:
-                    checkpoint.save_best(folder, params, run.best_epoch(folder) == done)
-                if last or time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN:
-                    checkpoint.save(folder, state)
-                    saved_at = time.monotonic()
+            if is_first:
+                found = seeds.found(model, terms, alive)
+                lasting = run.an_epoch_longer(lasting, found)
+                _warn_of_lasting(found, lasting, done)
+                params = seeds.averaged_params(here) if on_epoch or distance else state.params
+                if distance and (last or done % measured_every == 0):
+                    terms["distance"] = seeds.measured(distance, params, here, alive)
+                line = {"epoch": done, **seeds.summary(terms, alive)}
+                if alive.ndim:
+                    line["collapse_rate"] = seeds.collapse_rate(found, len(alive))
+                bar.epoch_done(done, {name: line[name] for name in terms if line[name] is not None})
+                if on_epoch:
+                    on_epoch(done, _copied(params))
+                if folder:
+                    line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
+                    run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
+                    if "distance" in terms:
+                        checkpoint.save_best(folder, params, run.best_epoch(folder) == done)
+            if folder and (last or hosts.by_first(partial(_is_due, saved_at))):
+                checkpoint.save(folder, state)
+                saved_at = time.monotonic()
     return state
+
+
+def _is_due(saved_at: float) -> bool:
+    return time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN
 
 
 def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done: int) -> None:
@@ -231,7 +242,7 @@ def _check_alive(terms: seeds.Values, alive: np.ndarray, done: int, folder: Path
     bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
     what = f"the term {bad[0]!r} is {first[bad[0]]}" if bad else "a weight is not finite"
     every = f" of seed 0, and the others of {alive.size} have diverged too" if alive.ndim else ""
-    kept = checkpoint.newest(folder) if folder else None
+    kept = hosts.by_first(lambda: checkpoint.newest(folder)) if folder else None
     raise TrainingDiverged(
         f"training stopped in epoch {done}: {what}{every}. "
         + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")

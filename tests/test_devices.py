@@ -52,6 +52,7 @@ def recording(compiled, found: list):
         state, data, run_epoch = compiled(*arguments)
         on = len(jax.tree.leaves(state)[0].sharding.device_set)
         found.append([on, run_epoch.cost_analysis()["flops"]])
+        assert "collective-permute" not in run_epoch.as_text()  # no image travels
         return state, data, run_epoch
 
     return recorded

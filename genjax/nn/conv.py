@@ -223,8 +223,11 @@ def _kernel_gradient_native(stride: int, k: int, x: Array, y: Array) -> Array:
 
 
 def _halves(batch: Array, channels: int) -> list[Array]:
-    """Two independent halves of a narrow layer's batch, which XLA runs on two cores at once."""
-    middle = len(batch) // 2
+    """Two independent halves of a narrow layer's batch, which XLA runs on two cores at once.
+
+    Not over several devices: a half of the whole batch would travel between them.
+    """
+    middle = len(batch) // 2 if jax.device_count() == 1 else 0
     return [batch[:middle], batch[middle:]] if middle and channels <= NARROW else [batch]
 
 
