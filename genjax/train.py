@@ -48,9 +48,9 @@ def fit(
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
-    that of one device up to rounding. So with many hosts (`genjax.join`), all of which call this
-    with the same arguments: each gets the parameters, host 0 alone uses `out`, calls `on_epoch` and
-    `distance`, warns, and shows the bar.
+    that of one device up to rounding. So with many hosts (`genjax.hosts.join`), all of which call
+    this with the same arguments: each gets the parameters, host 0 alone uses `out`, calls `on_epoch`
+    and `distance`, warns, and shows the bar.
 
     A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
     of the same images; one key, and no model that visits the data in an order of its own.
@@ -81,7 +81,7 @@ def fit(
 
     Raises:
         UserError: on a bad configuration, a data set that does not fit the model, or a folder that
-            holds something else; if a host has ended, or with `out` has another
+            holds something else; of many hosts, where one has ended, or, with `out`, has another
             model, training, data or key than host 0.
         TrainingDiverged: if a loss or a weight is not a finite number, in all of many runs.
         CheckpointError: if `out` holds checkpoints and not one of them is whole.

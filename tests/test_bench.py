@@ -77,7 +77,8 @@ def test_a_layer_counts_as_many_operations_however_it_is_computed(monkeypatch):
         return genjax_program.operations(Case(SMALL["vae"], Optimizer(), batch=16))
 
     usual = count()
-    monkeypatch.setattr(conv, "WIDEST", 1)
+    for least in ("WIDEST", "WIDEST_T"):
+        monkeypatch.setattr(conv, least, 1)
     assert count() == usual
 
 

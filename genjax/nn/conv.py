@@ -31,7 +31,7 @@ stride 2): A 28×28×1 → 32 and B 14×14×32 → 64 with batch 128, C 16×16×
 |      | one product, shifted sums                     | 0.50 | 2.9  | 9.3  |
 |      | a product a tap and row, sums                 | 1.05 | 2.2  | 5.1  |
 |      | XLA's, y explicitly dilated                   | 1.2  | 4.0  | 6.8  |
-| K    | XLA's, batch and channels exchanged (used)    | 1.0  | 5.1  | 6.3  |
+| K    | XLA's, batch and channels exchanged (C ≥ 16)  | 1.0  | 5.1  | 6.3  |
 |      | patches, one product                          | 0.9  | 4.2  | 10.0 |
 |      | patches with the batch last, one product      | 1.1  | 3.1  | 6.1  |
 
@@ -47,13 +47,15 @@ other work on the two cores, so that only ratios count, milliseconds of a T with
 phases: A 2.3 and 2.6, B 4.6 and 4.3, C 11.9 and 10.0, and 8×8×128 from 4×4×256 11.8 and 9.6. The
 CPU time of a DCGAN's step fell by 7%, that of a VAE's by 1.5%.
 
-Wide layers of 4×4 kernels take all three passes from `genjax.nn.winograd`, which has 9 products
-for 16 and more sums: microseconds of CPU time an image in whole training steps, before and after,
-of the DCGAN 64-128-256 4,140 and 3,400 (its speed rose by a quarter), of the DCGAN 32-64-128 on
-digits 1,222 and 1,160. Not used, since whole steps became slower or no faster: F and T alone in
-that form (4,180: K shares their transforms), layers below 64·64 channels (32-64: a VAE's 440
-became 455, that DCGAN's 1,325), 3×3 kernels of stride 1 with 16 products for 36 (R3GAN 5,650 and
-5,430, but twice the time to compile), and for K of the layer next to the image, patches (3,410).
+Wide layers of 4×4 kernels take their passes from `genjax.nn.winograd`, which has 9 products for 16
+and more sums. Whole training steps, images/s: the DCGAN 64-128-256 rose from 450 to 560 with all
+three passes of its 64·128 and 128·256 channels in that form, the VAE with the T of its 32·64
+channels from 3,590 to 4,060 (and decodes 1.3 times as fast), and with K of the layer next to the
+image as a product a tap to 4,200. Not used, since whole steps became slower or no faster: F and T
+without K, whose transforms they share (DCGAN, CPU time an image: 4,180 microseconds; with K 3,400,
+without all 4,140); F and K of 32·64 channels (VAE: 3,640); K of more channels as a product a tap
+(VAE: 3,400); 3×3 kernels of stride 1 with 16 products for 36 (R3GAN: CPU time 5,650 and 5,430, but
+twice the time to compile).
 """
 
 from collections.abc import Callable
@@ -74,6 +76,7 @@ Pass = Callable[..., Array]
 NARROW = 32  # channels: up to here XLA's convolution in a loop keeps to one core
 WIDE = 16  # channels: from here each phase of a transposed convolution is worth its own call
 WIDEST = 64 * 64  # C·O: from here fewer products are worth more sums
+WIDEST_T = 32 * 64  # of a transposed convolution
 NHWC = ("NHWC", "HWIO", "NHWC")
 
 
@@ -231,19 +234,20 @@ def _halves(batch: Array, channels: int) -> list[Array]:
     return [batch[:middle], batch[middle:]] if middle and channels <= NARROW else [batch]
 
 
-def _is_widest(stride: int, k: int, channels: int, features: int) -> bool:
+def _fits_winograd(stride: int, w_shape: Size, least: int) -> bool:
+    k, _, channels, features = w_shape
     fits = (k, stride) == (winograd.KERNEL, winograd.STRIDE)
-    return fits and channels * features >= WIDEST
+    return fits and channels * features >= least
 
 
 def _forward_cpu(stride: int, x: Array, w: Array) -> Array:
-    if _is_widest(stride, *w.shape[1:]):
+    if _fits_winograd(stride, w.shape, WIDEST):
         return winograd.forward(x, w)
     return jnp.concatenate([_forward_native(stride, half, w) for half in _halves(x, w.shape[2])])
 
 
 def _transposed_cpu(stride: int, size: Size, y: Array, w: Array) -> Array:
-    if _is_widest(stride, *w.shape[1:]):
+    if _fits_winograd(stride, w.shape, WIDEST_T):
         return winograd.transposed(size, y, w)
     form = _transposed_blocks if w.shape[2] < WIDE else _transposed_phases
     return form(stride, size, y, w)
@@ -297,9 +301,25 @@ def _taps(stride: int, w: Array) -> Array:
 
 
 def _kernel_gradient_cpu(stride: int, k: int, x: Array, y: Array) -> Array:
-    if _is_widest(stride, k, x.shape[-1], y.shape[-1]):
+    if _fits_winograd(stride, (k, k, x.shape[-1], y.shape[-1]), WIDEST):
         return winograd.kernel_gradient(x, y)
-    return _kernel_gradient_exchanged(stride, k, x, y)
+    form = _kernel_gradient_taps if x.shape[-1] < WIDE else _kernel_gradient_exchanged
+    return form(stride, k, x, y)
+
+
+def _kernel_gradient_taps(stride: int, k: int, x: Array, y: Array) -> Array:
+    """(3) as a product for each of the ⌈k/s⌉² taps on blocks of s×s pixels of x."""
+    s, q, c = stride, -(-k // stride), x.shape[-1]
+    _, h, v, o = y.shape
+    (top, _), (left, _) = _same(x.shape[1:3], k, s)
+    i, j = h + q - 1, v + q - 1
+    below, right = s * i - x.shape[1] - top, s * j - x.shape[2] - left
+    x = jnp.pad(x, [(0, 0), (top, below), (left, right), (0, 0)])
+    x = x.reshape(-1, i, s, j, s, c).swapaxes(2, 3).reshape(-1, i, j, s * s * c)
+    taps = [x[:, a : a + h, b : b + v] for a in range(q) for b in range(q)]
+    w = jnp.stack([jnp.tensordot(tap, y, axes=[(0, 1, 2)] * 2) for tap in taps])
+    w = w.reshape(q, q, s, s, c, o).swapaxes(1, 2).reshape(q * s, q * s, c, o)
+    return w[:k, :k]
 
 
 def _kernel_gradient_exchanged(stride: int, k: int, x: Array, y: Array) -> Array:
