@@ -48,9 +48,9 @@ def fit(
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
-    that of one device up to rounding. So with many hosts (`genjax.hosts.join`), all of which call
-    this with the same arguments: each gets the parameters, host 0 alone uses `out`, calls `on_epoch`
-    and `distance`, warns, and shows the bar.
+    that of one device up to rounding. So with many hosts (`genjax.hosts.join`), which all call this
+    with the same arguments: each gets the parameters; host 0 alone uses `out`, calls `on_epoch` and
+    `distance`, warns, and shows the bar.
 
     A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
     of the same images; one key, and no model that visits the data in an order of its own.
