@@ -151,7 +151,7 @@ def test_only_digits_are_never_mirrored():
 
 def test_the_command_writes_a_file_that_can_be_shipped(own_folders, monkeypatch, capsys):
     sets = {"train": blobs(40), "test": blobs(30, seed=1)}
-    monkeypatch.setattr(command.data, "load", lambda name, split: sets[split])
+    monkeypatch.setattr(command.data, "load", lambda name, split, stream: sets[split])
     small = command.Recipe("fashion_mnist", Classifier(channels=(4,), hidden=8))
     monkeypatch.setitem(command.RECIPES, "fashion", small)
     out = own_folders / "weights" / "blobs.npz"
