@@ -17,7 +17,7 @@ def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int
     dense layers fastest at once. `size` 0 stands for what suits the machine and the function.
     """
     count = len(images)
-    size = size or max(1, _budget() // _largest(function, images))
+    size = size or max(1, _budget() // _largest(function, images)) if count else 1
     if count <= size:
         return function(images)
     chunks = -(-count // size)
@@ -35,9 +35,5 @@ def _budget() -> int:
 def _largest(function: Callable[[jax.Array], Any], images: jax.Array) -> int:
     """Bytes an image of the largest array that `function` makes of images."""
     made = [x.aval for step in jax.make_jaxpr(function)(images).eqns for x in step.outvars]
-    each = [
-        x.size * x.dtype.itemsize // max(1, len(images))
-        for x in made
-        if x.shape[:1] == images.shape[:1]
-    ]
-    return max(each, default=1)
+    whole = [x for x in made if x.shape[:1] == images.shape[:1]]
+    return max((x.size * x.dtype.itemsize // len(images) for x in whole), default=1)
