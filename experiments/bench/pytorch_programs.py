@@ -65,9 +65,8 @@ def program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) ->
 
 def _adam(case: Case, torch: Any, modules: Sequence[Any]) -> Any:
     weights = [weight for module in modules for weight in module.parameters()]
-    return torch.optim.Adam(
-        weights, case.optimizer.learning_rate, (case.optimizer.b1, case.optimizer.b2)
-    )
+    betas = (case.optimizer.b1, case.optimizer.b2)
+    return torch.optim.Adam(weights, case.optimizer.learning_rate, betas, fused=True)
 
 
 def _coders(model: Any, kind: Kind) -> tuple[Any, Any]:
