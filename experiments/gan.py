@@ -14,7 +14,7 @@ _SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.05)
 _FAST = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
 # learning rate and beta1 of Radford et al. 2016, section 4
 _DCGAN = Optimizer(learning_rate=2e-4, b1=0.5, schedule="cosine")
-_R3GAN = Optimizer(learning_rate=2e-4, b1=0.0, b2=0.99, schedule="cosine")
+_R3GAN = Optimizer(learning_rate=5e-4, b1=0.0, b2=0.99, schedule="cosine")
 
 add(
     "gan-mnist",
@@ -91,8 +91,8 @@ add(
     Experiment(
         expected="893 of 1,000 modes, many samples no digits yet; 16 minutes",
         dataset="stacked_mnist",
-        model=R3GAN(),
-        training=Training(epochs=5, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
+        model=R3GAN(width=16),
+        training=Training(epochs=16, batch_size=64, optimizer=_R3GAN, ema_decay=0.999),
         num_generated=26_000,
     ),
 )

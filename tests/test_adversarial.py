@@ -431,3 +431,21 @@ def test_distances_to_other_images_are_refused(key):
     params = small("gan", image_shape=SHAPE).init(key)
     with pytest.raises(genjax.UserError, match=r"\(12, 9, 3\), but those of"):
         distance(params, key)
+
+
+def test_beyond_what_is_shown_an_r3gan_counts_a_tenth(key):
+    """Equation (4) of `genjax.models.r3gan`: a constant image of 3 and of -0.5."""
+    model = genjax.R3GAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
+    params = model.init(key)
+
+    def output(value):
+        weights = jax.tree.map(jnp.zeros_like, params.weights["generator"])
+        weights["ConvTranspose_0"]["bias"] += value
+        changed = params.replace(weights=params.weights | {"generator": weights})
+        z = jnp.ones((1, 2))
+        return model.apply(changed, "generator", z), genjax.decode(changed, z)
+
+    for value, beyond, shown in ((3.0, 1.2, 1.0), (-0.5, -0.5, 0.25), (-2.0, -1.1, 0.0)):
+        raw, image = output(value)
+        np.testing.assert_allclose(raw, beyond, rtol=1e-6)
+        np.testing.assert_allclose(image, shown, atol=1e-6)
