@@ -17,7 +17,8 @@ def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int
     dense layers fastest at once. `size` 0 stands for what suits the machine and the function.
     """
     count = len(images)
-    size = size or max(1, _budget() // _largest(function, images)) if count else 1
+    if count and not size:
+        size = max(1, _budget() // _largest(function, images))
     if count <= size:
         return function(images)
     chunks = -(-count // size)

@@ -104,6 +104,17 @@ def test_each_pass_directly(platform, k, stride, size):
     assert_close(jnp.sum(kernel_gradient(stride, k, x, y) * kernel), form)  # (3)
 
 
+@pytest.mark.parametrize(("k", "stride", "size"), CASES)
+def test_each_form_of_a_pass_at_any_channels(k, stride, size):
+    x, kernel, y = arrays(k, stride, size)
+    transposed = reference_transpose(y, kernel, stride, size)
+    for form in (room._transposed_blocks, room._transposed_phases):
+        assert_close(form(stride, size, y, kernel), transposed)
+    gradient = jax.vjp(lambda kernel: reference(x, kernel, stride), kernel)[1](y)[0]
+    for form in (room._kernel_gradient_taps, room._kernel_gradient_exchanged):
+        assert_close(form(stride, k, x, y), gradient)
+
+
 @pytest.mark.parametrize(("channels", "features"), [(1, 34), (34, 1)])  # narrow and wide
 def test_few_and_many_channels(channels, features):
     args = arrays(4, 2, (6, 6), channels, features)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from genjax.configuration import Optimizer
 from genjax.models import DCGAN, GAN, VAE, VAEGAN
@@ -18,6 +18,13 @@ class Case:
     optimizer: Optimizer
     dataset: str = "mnist"
     batch: int = 128
+
+    @property
+    def kind(self) -> Literal["vae", "vae_gan", "gan"]:
+        """Which of the usual programs is that of the model."""
+        if isinstance(self.model, VAEGAN):
+            return "vae_gan"
+        return "vae" if isinstance(self.model, VAE) else "gan"
 
 
 class Program(NamedTuple):

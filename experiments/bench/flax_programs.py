@@ -11,7 +11,6 @@ import numpy as np
 import optax
 
 from experiments.bench.cases import SAMPLES, Case, Program
-from genjax.models import VAE, VAEGAN
 
 Step = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]  # of (state, x, key)
 SMALL = nn.initializers.normal(0.02)
@@ -19,13 +18,7 @@ SMALL = nn.initializers.normal(0.02)
 
 def program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
     """`steps` steps an epoch over the uint8 images of `dataset`."""
-    made = (
-        _vae_gan
-        if isinstance(case.model, VAEGAN)
-        else _vae
-        if isinstance(case.model, VAE)
-        else _gan
-    )
+    made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
     state, step, sample = made(case, key)
     images = np.asarray(dataset.images)
     rng, count = np.random.default_rng(0), 0

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.bench.cases import SAMPLES, Case, Program
-from genjax.models import VAE, VAEGAN
 
 Step = Callable[[Any], Any]  # images [B, C, H, W] in [0, 1] -> the loss
 
@@ -39,13 +38,7 @@ def program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) ->
     ):
         setattr(import_module(name), setting, value)
     kind = Kind(torch, finished, torch.autocast(device, torch.bfloat16, enabled=half))
-    made = (
-        _vae_gan
-        if isinstance(case.model, VAEGAN)
-        else _vae
-        if isinstance(case.model, VAE)
-        else _gan
-    )
+    made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
     step, generate = made(case, kind)
     images = torch.from_numpy(np.array(dataset.images)).permute(0, 3, 1, 2).to(device)
 

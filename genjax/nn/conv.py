@@ -68,6 +68,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 
 from genjax.nn import winograd
+from genjax.nn.blocks import from_blocks, to_blocks
 from genjax.precision import biased
 
 Initializer = Callable[..., Array]
@@ -285,8 +286,7 @@ def _transposed_blocks(stride: int, size: Size, y: Array, w: Array) -> Array:
     edge = (q - 1, q - 1)
     taps = taps.transpose(0, 2, 5, 1, 3, 4).reshape(q, q, o, s * s * c)
     blocks = lax.conv_general_dilated(y, taps, (1, 1), [edge, edge], dimension_numbers=NHWC)
-    n, i, j, _ = blocks.shape
-    x = blocks.reshape(n, i, j, s, s, c).swapaxes(2, 3).reshape(n, s * i, s * j, c)
+    x = from_blocks(blocks, s)
     (top, _), (left, _) = _same(size, k, s)
     return x[:, top : top + size[0], left : left + size[1]]
 
@@ -312,10 +312,9 @@ def _kernel_gradient_taps(stride: int, k: int, x: Array, y: Array) -> Array:
     s, q, c = stride, -(-k // stride), x.shape[-1]
     _, h, v, o = y.shape
     (top, _), (left, _) = _same(x.shape[1:3], k, s)
-    i, j = h + q - 1, v + q - 1
-    below, right = s * i - x.shape[1] - top, s * j - x.shape[2] - left
+    below, right = s * (h + q - 1) - x.shape[1] - top, s * (v + q - 1) - x.shape[2] - left
     x = jnp.pad(x, [(0, 0), (top, below), (left, right), (0, 0)])
-    x = x.reshape(-1, i, s, j, s, c).swapaxes(2, 3).reshape(-1, i, j, s * s * c)
+    x = to_blocks(x, s)
     taps = [x[:, a : a + h, b : b + v] for a in range(q) for b in range(q)]
     w = jnp.stack([jnp.tensordot(tap, y, axes=[(0, 1, 2)] * 2) for tap in taps])
     w = w.reshape(q, q, s, s, c, o).swapaxes(1, 2).reshape(q * s, q * s, c, o)

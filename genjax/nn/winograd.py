@@ -27,6 +27,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import Array, lax
 
+from genjax.nn.blocks import from_blocks, to_blocks
+
 Size = tuple[int, ...]  # (H, W)
 KERNEL, STRIDE = 4, 2
 
@@ -46,8 +48,7 @@ def transposed(size: Size, y: Array, w: Array) -> Array:
     products = _product(_of_outputs(y), _of_kernel(w), 2, 2)
     products = products.reshape(3, 3, len(y), *tiles, 4 * c)
     blocks = _overlapped([_overlapped(row, 2) for row in products], 1)
-    n, i, j, _ = blocks.shape
-    x = blocks.reshape(n, i, j, 2, 2, c).swapaxes(2, 3).reshape(n, 2 * i, 2 * j, c)
+    x = from_blocks(blocks, STRIDE)
     (top, _), (left, _) = _edges(size)
     return x[:, top : top + size[0], left : left + size[1]].astype(y.dtype)
 
@@ -68,10 +69,8 @@ def _product(a: Array, b: Array, axis_a: int, axis_b: int) -> Array:
 
 def _of_images(x: Array) -> Array:
     """x̂ of (2), from [N,H,W,C]."""
-    n, *size, c = x.shape
-    x = jnp.pad(x, [(0, 0), *_edges(size), (0, 0)])
-    i, j = x.shape[1] // 2, x.shape[2] // 2
-    blocks = x.reshape(n, i, 2, j, 2, c).swapaxes(2, 3).reshape(n, i, j, 4 * c)
+    _, *size, c = x.shape
+    blocks = to_blocks(jnp.pad(x, [(0, 0), *_edges(size), (0, 0)]), STRIDE)
     rows = _differences(blocks, 1)
     return jnp.stack(_differences(jnp.stack(rows), 3), 1).reshape(9, -1, 4 * c)
 
