@@ -153,6 +153,7 @@ def test_a_run_that_is_not_there(arguments, message, tmp_path, capsys, monkeypat
     assert "Traceback" not in error
 
 
+@pytest.mark.usefixtures("opened")  # gradio, whose first server must not write to this capsys
 def test_the_command_shows_a_run_and_measures(tmp_path, capsys):
     genjax.save(tmp_path / "mine.npz", initial())
     assert command.main(["mine", "--run", str(tmp_path / "mine.npz"), "--measure"]) == 0
