@@ -9,9 +9,18 @@ from genjax.configuration import Optimizer, Training
 from genjax.models import DCGAN, GAN, R3GAN
 
 # Digits and clothes: R1 instead of the discriminator's batch normalisation covers the classes more
-# evenly, and bears a larger learning rate.
-_SMALL = DCGAN(width=32, discriminator_norm="none", r1=0.05)
-_FAST = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
+# evenly, and bears five times the paper's learning rate in the generator, ten times in itself. FCD
+# and precision of digits after 4 epochs (100 latents), by the rates of generator and discriminator:
+# 5e-4 both: 126, 0.44; 5e-4 and 1e-3: 65, 0.54; 1e-3 both: 44, 0.55; 1e-3 and 2e-3: 49, 0.66.
+_SMALL = DCGAN(latent_dim=32, width=32, discriminator_norm="none", r1=0.05)
+_SMALL_TRAINING = Training(
+    epochs=16,
+    batch_size=64,
+    optimizer=Optimizer(learning_rate=1e-3, b1=0.5, schedule="cosine"),
+    learning_rate_factors=(("discriminator", 2.0),),
+    ema_decay=0.999,
+)
+_STACKED = Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine")
 # learning rate and beta1 of Radford et al. 2016, section 4
 _DCGAN = Optimizer(learning_rate=2e-4, b1=0.5, schedule="cosine")
 _R3GAN = Optimizer(learning_rate=5e-4, b1=0.0, b2=0.99, schedule="cosine")
@@ -34,10 +43,10 @@ add(
 add(
     "dcgan-mnist",
     Experiment(
-        expected="all ten classes, the least 7.3%, confidence 0.92, FCD 10; 11 minutes",
+        expected="all ten classes, the least 7.2%, confidence 0.94, FCD 8; 14 minutes",
         dataset="mnist",
         model=_SMALL,
-        training=Training(epochs=14, batch_size=64, optimizer=_FAST, ema_decay=0.999),
+        training=_SMALL_TRAINING,
         num_generated=10_000,
     ),
 )
@@ -45,10 +54,10 @@ add(
 add(
     "dcgan-fashion",
     Experiment(
-        expected="all ten classes, the least 7.0%, confidence 0.78, FCD 17; 5 minutes",
+        expected="all ten classes, the least 6.1%, confidence 0.86, FCD 6; 14 minutes",
         dataset="fashion_mnist",
         model=_SMALL,
-        training=Training(epochs=5, batch_size=64, optimizer=_FAST, ema_decay=0.999),
+        training=_SMALL_TRAINING,
         num_generated=10_000,
     ),
 )
@@ -81,7 +90,7 @@ add(
         expected="9 of 1,000 modes: this loss collapses; 2 minutes",
         dataset="stacked_mnist",
         model=DCGAN(width=32),
-        training=Training(epochs=2, batch_size=64, optimizer=_FAST, ema_decay=0.999),
+        training=Training(epochs=2, batch_size=64, optimizer=_STACKED, ema_decay=0.999),
         num_generated=26_000,
     ),
 )
