@@ -46,7 +46,7 @@ add(
 add(
     "dcgan-mnist",
     Experiment(
-        expected="all ten classes, the least 8.1%, confidence 0.94, FCD 5; 14 minutes",
+        expected="all ten classes, the least 8.1%, confidence 0.94, FCD 5; 12 minutes",
         dataset="mnist",
         model=_SMALL,
         training=_SMALL_TRAINING,
@@ -57,7 +57,7 @@ add(
 add(
     "dcgan-fashion",
     Experiment(
-        expected="all ten classes, the least 6.1%, confidence 0.86, FCD 6; 14 minutes",
+        expected="all ten classes, the least 6.1%, confidence 0.86, FCD 6; 12 minutes",
         dataset="fashion_mnist",
         model=replace(_SMALL, r1=0.05),
         training=_SMALL_TRAINING,
