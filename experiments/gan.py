@@ -67,8 +67,8 @@ add(
 
 # The discriminator pulls ahead: after 12 epochs its loss is 0.09 of that of one that cannot tell.
 # Tried against it, with the distance to the data by random features (here 0.010 after 8 epochs):
-# - hinge: FCD 9.5, but the least share is 4.5%, and its loss 0.04; of 34 epochs the best were the
-#   7th and the 8th (0.010), at the 11th its loss was 0.08, the distance 0.015, and rising
+# - hinge: FCD 9.5, but the least share is 4.5%, and its loss 0.04; a run of 34 epochs, stopped at
+#   the 11th, was at its best at the 7th and 8th (0.010): then the distance rose again, to 0.015
 # - R1 0.05 instead of batch normalisation, with the learning rates of the digits: players of even
 #   strength (0.4), but slower: 0.038 after 7 epochs. With 5e-4 for both: 0.086 after 4
 # - spectral normalisation, hinge: slower still, 0.15 after 2 epochs (batch normalisation: 0.08)
