@@ -434,7 +434,7 @@ def test_distances_to_other_images_are_refused(key):
 
 
 def test_beyond_what_is_shown_an_r3gan_counts_a_tenth(key):
-    """Equation (4) of `genjax.models.r3gan`: a constant image of 3 and of -0.5."""
+    """Equation (4) of `genjax.models.r3gan`: images of one value each."""
     model = genjax.R3GAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
     params = model.init(key)
 
