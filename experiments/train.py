@@ -28,6 +28,7 @@ from experiments.named import EXPERIMENTS
 from genjax import hosts, metrics, plot, run, seeds
 from genjax.data import Dataset, Stream
 from genjax.files import read_json, replace_file, write_json
+from genjax.latents import knows_classes
 from genjax.types import Params, UserError, has, registered_name
 
 _FRAMES = 20  # pictures of the training progression, about
@@ -170,6 +171,11 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, 8, model.latent_dim))
         ways = genjax.interpolate(params, start, end, num=10)
         plot.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
+    if knows_classes(model):  # a row shows the same noise as every class
+        asked = np.tile(np.arange(model.num_classes), 8)
+        z = jnp.repeat(model.noise(jax.random.fold_in(key, 2), 8), model.num_classes, axis=0)
+        of_classes = genjax.decode(params, model.of_classes(z, asked))
+        plot.save_grid(figures / "classes.png", of_classes, model.num_classes)
     if has(model, "encode", "decode"):
         originals = np.asarray(real[:32])
         pairs = plot.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))

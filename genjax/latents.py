@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from genjax.chunks import in_chunks
 from genjax.density import Density, standard_normal
-from genjax.types import MODELS, Model, Params, has, registered_name
+from genjax.types import MODELS, Model, Params, check_labels, has, registered_name
 
 _ACTIVE = 0.01
 
@@ -29,30 +29,62 @@ def with_parts(model: Model, *names: str) -> Any:
     return model
 
 
+def knows_classes(model: Model) -> bool:
+    """Whether images of a class can be asked of the model."""
+    return has(model, "of_classes") and getattr(model, "num_classes", 0) > 0
+
+
 def is_active(means: ArrayLike) -> jax.Array:
     """Whether each of D latents is in use: its variance is above 0.01 over the means of q(z|x) of
     many images, [N, D] -> bool [D] (Burda et al. 2016, arXiv:1509.00519, section 5.1)."""
     return jnp.var(jnp.asarray(means), axis=0) > _ACTIVE
 
 
-@partial(jax.jit, static_argnames="num")
 def sample(
     params: Params,
     key: jax.Array,
     num: int = 64,
     temperature: float | None = None,
     density: Density | None = None,
+    labels: ArrayLike | None = None,
 ) -> jax.Array:
     """`num` images drawn from the model: [num, H, W, C].
 
     With a `temperature` or a `density` (`genjax.fit_density`) the images are decoded from latents
-    of that density, at that temperature: below 1 samples are more typical and less various.
+    of that density, at that temperature: below 1 samples are more typical and less various. With
+    `labels`, int [N], the images are of these classes, one of each: [N, H, W, C].
+
+    Raises:
+        TypeError: if the model lacks what is asked for; of labels, a GAN with `num_classes`.
+        UserError: on a label that the model does not know of (under `jit` it goes unseen).
     """
-    if temperature is None and density is None:
+    if labels is not None:
+        model: Any = params.model
+        if not knows_classes(model):
+            raise TypeError("labels are for a GAN with num_classes; this model knows no classes.")
+        if not isinstance(labels, jax.core.Tracer):
+            check_labels(labels, model.num_classes)
+        labels = jnp.asarray(labels)
+        num = len(labels)
+    return _sample(params, key, num, temperature, density, labels)
+
+
+@partial(jax.jit, static_argnames="num")
+def _sample(
+    params: Params,
+    key: jax.Array,
+    num: int,
+    temperature: float | None,
+    density: Density | None,
+    labels: ArrayLike | None,
+) -> jax.Array:
+    if temperature is None and density is None and labels is None:
         return params.model.sample(params, key, num)
     model = with_parts(params.model, "decode")
     density = density or standard_normal(model.latent_dim)
     z = density.sample(key, num, 1.0 if temperature is None else temperature)
+    if labels is not None:
+        z = model.of_classes(z, labels)
     return in_chunks(partial(model.decode, params), z)
 
 
@@ -85,9 +117,14 @@ def classify(params: Params, images: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def score(params: Params, images: jax.Array) -> jax.Array:
-    """Images [N, H, W, C] -> the discriminator's score of each [N], higher for what looks real."""
-    return with_parts(params.model, "score").score(params, images)
+def score(params: Params, images: jax.Array, labels: ArrayLike | None = None) -> jax.Array:
+    """Images [N, H, W, C] -> the discriminator's score of each [N], higher for what looks real.
+
+    Where the model knows classes, as images of the classes `labels`, int [N], or if left out, each
+    of the one that it fits best.
+    """
+    labels = None if labels is None else jnp.asarray(labels)
+    return with_parts(params.model, "score").score(params, images, labels)
 
 
 def slerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
 
 from genjax.precision import ComputeDtype, cast
 
@@ -355,6 +357,17 @@ def check_fields(spec: Any, name: str) -> None:
             continue
         if not good:
             raise UserError(f"{name}: {field.name} is {value!r}, but must be {must}.")
+
+
+def check_labels(labels: ArrayLike, num_classes: int) -> None:
+    """Raises `UserError` where not all labels, int [N], are from 0 to `num_classes`, exclusive."""
+    labels = np.asarray(labels)
+    least, most = labels.min(initial=0), labels.max(initial=0)
+    if least < 0 or most >= num_classes:
+        raise UserError(
+            f"the labels are from {least} to {most}, but the model's num_classes is {num_classes}:"
+            f" they must be from 0 to {num_classes - 1}."
+        )
 
 
 def to_tuples(value: Any) -> Any:

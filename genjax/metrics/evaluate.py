@@ -22,7 +22,9 @@ from genjax.progress import progress as progress_bar
 from genjax.types import Params, UserError, has, to_json
 
 _IMAGES_AT_ONCE = 100
-_SAMPLES, _WALKS = 2**31 - 1, 2**31 - 2  # folded into the key; chunks of images fold in 0, 1, ...
+# folded into the key; chunks of images fold in 0, 1, ...
+_SAMPLES, _WALKS, _ASKED = 2**31 - 1, 2**31 - 2, 2**31 - 3
+_SAMPLES_ASKED = 2000  # of classes that were asked for
 _RECONSTRUCTS = ("encode", "decode")
 _HAS_LIKELIHOOD = ("observe", "posterior", "distortion_and_rate", "log_weights")
 
@@ -97,6 +99,14 @@ def _compare_with_factors(
     return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
 
 
+def _class_agreement(params: Params, judge: Judge, key: jax.Array) -> float:
+    """The share of samples that the judge takes for the class that was asked for, each as often."""
+    labels = np.arange(frechet.IMAGES_AT_ONCE) % params.model.num_classes  # type: ignore[attr-defined]
+    images = frechet.generated(params, key, _SAMPLES_ASKED, labels=labels)
+    asked = np.resize(labels, _SAMPLES_ASKED)
+    return float(np.mean(judge.verdict(images / np.float32(255)).labels == asked))
+
+
 def _of_samples(
     params: Params,
     dataset: Dataset,
@@ -120,6 +130,8 @@ def _of_samples(
     if timed := sum(count for _, count in moments[1:]):  # the first chunk compiles
         seconds = moments[-1][0] - moments[0][0]
         result["sampling_seconds"] = 10_000 * seconds / timed
+    if judge and latents.knows_classes(params.model):
+        result["class_agreement"] = _class_agreement(params, judge, jax.random.fold_in(key, _ASKED))
     if has(params.model, "decode"):
         result |= smoothness.navigability(params, judge, jax.random.fold_in(key, _WALKS))
     return result
@@ -179,6 +191,8 @@ def evaluate(
         (genjax.metrics.modes). With `train_set`: `nearer_to_train`, 0.5 where samples keep the
         distance of unseen images, and `copies`, a share (genjax.metrics.coverage; by the pixels of
         at most 2,000 samples and images).
+        With a judge, of a GAN that knows classes: `class_agreement`, the share of 2,000 samples
+        that the judge takes for the class that was asked for.
         Of the latent space of a model that decodes, where samples are measured:
         `jacobian_variation`, and with a judge `path_length` and `label_agreement`, with their
         standard errors (genjax.metrics.smoothness).

@@ -8,6 +8,12 @@
 (6) k updates of the discriminator to one of the generator     algorithm 1, but that the last of
     the k is at once with the generator's, on the same noise: both share their forward passes
 
+(7) y      = argmax(z_1, ..., z_K)             of K = num_classes, if there are any: each as often
+    as any other. G sees y, one-hot, beside z (Mirza & Osindero 2014, arXiv:1411.1784, section 3);
+    of a real image y is its label, and G is trained with those of the batch
+(8) S(x, y) = s_0(x) + s_y(x)                  where s are the outputs of the last layer: the
+    projection of Miyato & Koyama 2018, arXiv:1802.05637, equation 3
+
 loss_D, loss_G and the penalties are those of `genjax.losses`: the minimax game of equation 1, the
 non-saturating one of section 3, and what came later.
 
@@ -17,19 +23,20 @@ weights that it samples with (`settled`): those gathered in training belong to w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from genjax import losses
 from genjax.chunks import in_chunks
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization
-from genjax.types import Batch, Model, Params, Terms, UserError, Weights
+from genjax.types import Batch, Model, Params, Terms, UserError, Weights, check_labels
 
 _STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing statistics from
 _WATCHED = 256  # samples whose diversity is watched
@@ -86,9 +93,15 @@ class Judged(Model):
         """S: images [N, H, W, C] in [-1, 1] -> scores [N]."""
         raise NotImplementedError
 
-    def score(self, params: Params, images: jax.Array) -> jax.Array:
-        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N]."""
-        return self.apply(params, "discriminator", 2 * images - 1)
+    def score(
+        self, params: Params, images: jax.Array, labels: jax.Array | None = None
+    ) -> jax.Array:
+        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N].
+
+        Of a class-conditional model as images of the classes `labels`, int [N], or if left out,
+        each of the class that it fits best.
+        """
+        return score_of(self.apply(params, "discriminator", 2 * images - 1), labels)
 
     def game(
         self,
@@ -98,12 +111,14 @@ class Judged(Model):
         r: jax.Array,
         f: jax.Array,
         u: jax.Array,
+        y: jax.Array | None = None,
     ) -> Game:
         """(4), (5) and the terms worth watching, of the images [B, H, W, C] in [-1, 1] x and fake
-        and their scores r and f [B]; u [B] are the shares of the penalty between them."""
+        and their scores r and f [B]; u [B] are the shares of the penalty between them, and y [B]
+        the classes of both."""
         loss = losses.ADVERSARIAL[self.loss]
         adversarial = jnp.mean(loss.discriminator(r, f))
-        penalty = jnp.mean(self.penalty(params, x, fake, u))
+        penalty = jnp.mean(self.penalty(params, x, fake, u, y))
         even = jnp.float32(loss.indifferent)
         output = jax.nn.sigmoid if self.loss in ("minimax", "non_saturating") else lambda s: s
         terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
@@ -113,11 +128,18 @@ class Judged(Model):
             terms["penalty"] = penalty
         return Game(adversarial + penalty, jnp.mean(loss.generator(r, f)), terms)
 
-    def penalty(self, params: Params, x: jax.Array, fake: jax.Array, u: jax.Array) -> jax.Array:
+    def penalty(
+        self,
+        params: Params,
+        x: jax.Array,
+        fake: jax.Array,
+        u: jax.Array,
+        y: jax.Array | None = None,
+    ) -> jax.Array:
         """The penalties of (4), real and generated images [B, H, W, C] in [-1, 1] -> [B]."""
 
         def score(images: jax.Array) -> jax.Array:
-            return self.apply_training(params, "discriminator", images)[0]
+            return score_of(self.apply_training(params, "discriminator", images)[0], y)
 
         total = jnp.zeros(x.shape[0])
         if self.gradient_penalty:
@@ -169,16 +191,36 @@ class AdversarialModel(Judged):
         latent_dim: numbers in z.
         discriminator_steps: k of (6).
         generator_norm: normalisation between the generator's layers.
+        num_classes: K of (7); 0 for a model that knows of none.
     """
 
     latent_dim: int = 64
     discriminator_steps: int = 1
     generator_norm: GeneratorNorm = "batch"
+    num_classes: int = field(default=0, metadata={"least": 0})
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "discriminator": ("discriminator",),
         "generator": ("generator",),
     }
+
+    def check(self) -> None:
+        super().check()
+        if self.num_classes > self.latent_dim:
+            raise UserError(
+                f"latent_dim is {self.latent_dim}, but must be at least num_classes,"
+                f" {self.num_classes}: each class has a latent."
+            )
+
+    def check_labels(self, labels: jax.Array) -> None:
+        if not self.num_classes:
+            return
+        check_labels(labels, self.num_classes)
+        if missing := sorted({*range(self.num_classes)} - {*np.unique(labels).tolist()}):
+            raise UserError(
+                f"there are no images of the classes {missing}, but num_classes is"
+                f" {self.num_classes}: the generator would be asked for what it has never seen."
+            )
 
     @property
     def averaged(self) -> tuple[str, ...]:
@@ -190,13 +232,13 @@ class AdversarialModel(Judged):
         return (*(alone if self.discriminator_steps > 1 else ()), (tuple(self.players), 1))
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
-        """G: z [N, latent_dim] -> images [N, H, W, C] in [-1, 1]. `momentum` is that of the
-        averages of its batch normalisation."""
+        """G: z [N, latent_dim] and y of (7), one-hot [N, num_classes], side by side -> images
+        [N, H, W, C] in [-1, 1]. `momentum` is that of the averages of its batch normalisation."""
         raise NotImplementedError
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
         return {
-            "generator": (self.generator(), (self.latent_dim,)),
+            "generator": (self.generator(), (self.latent_dim + self.num_classes,)),
             "discriminator": (self.discriminator(), self.image_shape),
         }
 
@@ -204,17 +246,21 @@ class AdversarialModel(Judged):
         """(1): z [B, latent_dim]; and u of the penalty between images, [B]."""
         key_z, key_u = jax.random.split(key)
         num = batch.images.shape[0]
-        return self.noise(key_z, num), jax.random.uniform(key_u, (num,))
+        z = self.noise(key_z, num)
+        if self.num_classes:
+            z = self.of_classes(z, batch.labels)
+        return z, jax.random.uniform(key_u, (num,))
 
     def losses(
         self, params: Params, batch: Batch, drawn: tuple[jax.Array, jax.Array]
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         z, u = drawn
         x = 2 * batch.images - 1
-        fake, generator_stats = self.apply_training(params, "generator", z)  # (2)
+        y = batch.labels if self.num_classes else None
+        fake, generator_stats = self.apply_training(params, "generator", self.beside(z))  # (2)
         r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
         f, _ = self.apply_training(params, "discriminator", fake)
-        game = self.game(params, x, fake, r, f, u)  # (4), (5)
+        game = self.game(params, x, fake, score_of(r, y), score_of(f, y), u, y)  # (4), (5)
         stats = {"generator": generator_stats, "discriminator": discriminator_stats}
         return (
             {"discriminator": game.discriminator, "generator": game.generator},
@@ -225,9 +271,26 @@ class AdversarialModel(Judged):
         """(1): [num, latent_dim]."""
         return jax.random.normal(key, (num, self.latent_dim))
 
+    def of_classes(self, z: jax.Array, y: jax.Array) -> jax.Array:
+        """Latents [N, latent_dim] of the classes y, int [N]: the largest of z_1, ..., z_K changes
+        places with z_y. Of z ~ N(0, I) they have the distribution that z has where its class is y.
+        """
+        rows, now = jnp.arange(len(z)), self.class_of(z)
+        return z.at[rows, now].set(z[rows, y]).at[rows, y].set(z[rows, now])
+
+    def class_of(self, z: jax.Array) -> jax.Array:
+        """(7): z [N, latent_dim] -> y, int [N]."""
+        return jnp.argmax(z[:, : self.num_classes], axis=1)
+
+    def beside(self, z: jax.Array) -> jax.Array:
+        """(7): what G sees of z [N, latent_dim]."""
+        if not self.num_classes:
+            return z
+        return jnp.concatenate([z, jax.nn.one_hot(self.class_of(z), self.num_classes)], axis=1)
+
     def decode(self, params: Params, z: jax.Array) -> jax.Array:
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
-        return jnp.clip((self.apply(params, "generator", z) + 1) / 2, 0.0, 1.0)
+        return jnp.clip((self.apply(params, "generator", self.beside(z)) + 1) / 2, 0.0, 1.0)
 
     def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
         return in_chunks(partial(self.decode, params), self.noise(key, num))
@@ -243,13 +306,23 @@ def _settled(params: Params, key: jax.Array) -> Params:
     generator = model.generator(momentum=0.0)  # type: ignore[attr-defined]
 
     def statistics(key: jax.Array) -> Weights:
-        z = model.noise(key, _STANDING_BATCH)  # type: ignore[attr-defined]
+        z = model.beside(model.noise(key, _STANDING_BATCH))  # type: ignore[attr-defined]
         options = {"train": True, "mutable": ["batch_stats"]}
         return model.forward(generator, params, "generator", z, **options)[1]
 
     every = jax.lax.map(statistics, jax.random.split(key, _STANDING_BATCHES))
     mean = jax.tree.map(partial(jnp.mean, axis=0), every)
     return params.replace(stats=params.stats | {"generator": mean})
+
+
+def score_of(outputs: jax.Array, y: jax.Array | None) -> jax.Array:
+    """(8): a discriminator's outputs [N, 1 + K], of classes y, int [N] -> [N]."""
+    if outputs.shape[1] == 1:
+        return outputs[:, 0]
+    of_classes = outputs[:, 1:]
+    if y is None:
+        return outputs[:, 0] + jnp.max(of_classes, axis=1)
+    return outputs[:, 0] + jnp.take_along_axis(of_classes, y[:, None], axis=1)[:, 0]
 
 
 def _nearest(images: jax.Array) -> jax.Array:

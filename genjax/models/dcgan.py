@@ -73,11 +73,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> scores [N]."""
+    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
 
     widths: tuple[int, ...]
     kernel_size: int
     norm: Normalization
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -88,7 +89,8 @@ class Discriminator(nn.Module):
                 features, self.kernel_size, stride=2, use_bias=norm != "batch", kernel_init=_INIT
             )
             x = nn.leaky_relu(normalized(down, x, norm, train), 0.2)  # (2), (3)
-        return normalized(Dense(1, kernel_init=_INIT), flatten(x), outside, train)[:, 0]
+        last = Dense(1 + self.num_classes, kernel_init=_INIT)
+        return normalized(last, flatten(x), outside, train)
 
 
 @register("dcgan")
@@ -128,4 +130,6 @@ class DCGAN(AdversarialModel):
         )
 
     def discriminator(self) -> nn.Module:
-        return Discriminator(self.widths, self.kernel_size, self.discriminator_norm)
+        return Discriminator(
+            self.widths, self.kernel_size, self.discriminator_norm, self.num_classes
+        )

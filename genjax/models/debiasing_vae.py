@@ -30,7 +30,7 @@ from genjax import resampling
 from genjax.distributions import Normal
 from genjax.latents import in_chunks
 from genjax.models.vae import VAE
-from genjax.types import Batch, Params, Terms, UserError, Weights, register
+from genjax.types import Batch, Params, Terms, UserError, Weights, check_labels, register
 
 _LEAST_EFFECTIVE = 0.02  # share of the images
 
@@ -83,12 +83,8 @@ class DebiasingVAE(VAE):
             )
 
     def check_labels(self, labels: jax.Array) -> None:
+        check_labels(labels, self.num_classes)
         found, counts = np.unique(np.asarray(labels), return_counts=True)
-        if found[0] < 0 or found[-1] >= self.num_classes:
-            raise UserError(
-                f"the labels are from {found[0]} to {found[-1]}, but must be from 0 to"
-                f" {self.num_classes - 1}: give the model num_classes={max(found[-1] + 1, 2)}."
-            )
         if len(found) < 2:
             raise UserError(
                 f"all images are of one class, {found[0]}: a debiasing VAE learns to tell classes"

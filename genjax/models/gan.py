@@ -35,17 +35,18 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> scores [N] through dense layers."""
+    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
 
     hidden: tuple[int, ...]
     norm: Normalization
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         x, bias = flatten(x), self.norm != "batch"
         for width in self.hidden:
             x = nn.leaky_relu(normalized(Dense(width, bias), x, self.norm, train), 0.2)
-        return normalized(Dense(1), x, without_batch(self.norm), train)[:, 0]
+        return normalized(Dense(1 + self.num_classes), x, without_batch(self.norm), train)
 
 
 @register("gan")
@@ -65,4 +66,6 @@ class GAN(AdversarialModel):
         return MLPGenerator(self.hidden, self.image_shape, self.generator_norm, momentum)
 
     def discriminator(self) -> nn.Module:
-        return MLPDiscriminator(self.discriminator_hidden, self.discriminator_norm)
+        return MLPDiscriminator(
+            self.discriminator_hidden, self.discriminator_norm, self.num_classes
+        )

@@ -75,11 +75,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> scores [N]."""
+    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
 
     widths: tuple[int, ...]
     kernel_size: int
     norm: Normalization
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -87,7 +88,7 @@ class Discriminator(nn.Module):
             down = Conv(features, self.kernel_size, stride=2)
             x = normalized(down, x, without_batch(self.norm), train)
             x = _leaky(ResidualBlock(self.norm)(x, train))
-        return normalized(Dense(1), flatten(x), without_batch(self.norm), train)[:, 0]
+        return normalized(Dense(1 + self.num_classes), flatten(x), without_batch(self.norm), train)
 
 
 @register("r3gan")
@@ -109,4 +110,6 @@ class R3GAN(DCGAN):
         )
 
     def discriminator(self) -> nn.Module:
-        return Discriminator(self.widths, self.kernel_size, self.discriminator_norm)
+        return Discriminator(
+            self.widths, self.kernel_size, self.discriminator_norm, self.num_classes
+        )

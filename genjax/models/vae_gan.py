@@ -159,4 +159,4 @@ class VAEGAN(VAE, Judged):
             capture_intermediates=lambda module, _: module.name == layer,
         )
         (features,) = kept["intermediates"][layer]["__call__"]
-        return scores, features, {name: kept[name] for name in stats}
+        return scores[:, 0], features, {name: kept[name] for name in stats}
