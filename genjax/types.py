@@ -366,7 +366,8 @@ def check_labels(labels: ArrayLike, num_classes: int) -> None:
     if least < 0 or most >= num_classes:
         raise UserError(
             f"the labels are from {least} to {most}, but the model's num_classes is {num_classes}:"
-            f" they must be from 0 to {num_classes - 1}."
+            f" they must be from 0 to {num_classes - 1}. One for all of them has num_classes"
+            f" {max(most + 1, 2)}."
         )
 
 

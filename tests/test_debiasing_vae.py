@@ -179,7 +179,7 @@ def test_fields_that_cannot_be_used(fields, message):
 @pytest.mark.parametrize(
     ("labels", "fields", "message"),
     [
-        (np.arange(20), {}, "must be from 0 to 9: give the model num_classes=20"),
+        (np.arange(20), {}, "must be from 0 to 9. One for all of them has num_classes 20"),
         (np.arange(20) - 1, {"num_classes": 20}, "the labels are from -1 to 18"),
         (np.full(20, 3), {}, "all images are of one class, 3"),
         (np.arange(20) == 4, {"bins": 5}, "class 1 has 1 images, fewer than the 5 bins"),

@@ -111,3 +111,11 @@ def test_pixels_become_large_squares():
     assert picture.shape == (480, 480, 3)
     assert np.all(picture[:160, :160] == 255)
     assert np.all(picture[:160, 160:] == 0)
+
+
+def test_the_page_says_which_latents_choose_the_class():
+    from genjax.app.latents import _guidance
+
+    assert "class" not in _guidance(explored("gan"))
+    model = small("gan", image_shape=(8, 8, 1), num_classes=2)
+    assert "largest of the first 2" in _guidance(Explorer(model.init(jax.random.key(0))))

@@ -37,6 +37,7 @@ class Explorer:
     """A trained model, and the images of the data set that it may be shown.
 
     Attributes:
+        num_classes: of a GAN that knows classes; else 0.
         use: what the latents carry (`genjax.latent_use`), where the model encodes and there are
             images to measure on; else None.
         order: the latents in the order in which they are offered: those that carry most first, and
@@ -51,6 +52,7 @@ class Explorer:
             check_shape(model, dataset)
         self.params, self.dataset = params, dataset
         self.latent_dim: int = model.latent_dim
+        self.num_classes: int = model.num_classes if latents.knows_classes(model) else 0
         self.encodes = has(model, "encode")
         self.shows_real = self.encodes and dataset is not None
         self.use: LatentUse | None = None

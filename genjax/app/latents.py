@@ -93,6 +93,8 @@ def _guidance(explorer: Explorer) -> str:
     text = "Move a slider, or click on the plane, and see what the model decodes from the latents."
     if explorer.latent_dim > 2:
         text += " The plane moves two of them, and leaves the others as they are."
+    if explorer.num_classes:
+        text += f" The largest of the first {explorer.num_classes} gives the image its class."
     if explorer.use and explorer.latent_dim > 1:
         text += f" On top are the latents that tell most of an image ({explorer.use.measure})."
     if explorer.latent_dim > SLIDERS:
