@@ -76,7 +76,8 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
     monkeypatch.setattr("genjax.metrics.classifier_model._MOST_EPOCHS", 1)
     out = tmp_path / "run"
     small = ["--epochs", "2", "--model.hidden", "16", "--model.discriminator-hidden", "16"]
-    assert main(["gan-mnist", *small, "--num-generated", "30", "--out", str(out)]) == 0
+    small += ["--model.num-classes", "10", "--num-generated", "30"]
+    assert main(["gan-mnist", *small, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     result = json.loads((out / "result.json").read_text())
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -86,10 +87,12 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
         assert figures["frechet_classifier"] > 0
         assert 0 <= figures["copies"] <= figures["nearer_to_train"] < 1.001  # of the training set
         assert 0 <= figures["label_agreement"] <= 1
+        assert 0 <= figures["class_agreement"] <= 1
     assert result["record"]["judge"]["accuracy"] > 0.5
     assert result["record"]["num_generated"] == 30
     assert re.search(r"last +best: epoch \d\n.*frechet_classifier +\S+ +\S+\n", printed, re.DOTALL)
-    for name in ("samples", "samples-best", "real", "progression", "interpolation", "curves"):
+    pictures = ("samples", "samples-best", "real", "progression", "interpolation", "curves")
+    for name in (*pictures, "classes"):
         with Image.open(out / "figures" / f"{name}.png") as image:
             assert np.asarray(image.convert("L")).std() > 5, name
     assert genjax.load(out / "best.npz").model.hidden == (16,)
