@@ -90,17 +90,13 @@ class Judged(Model):
             )
 
     def discriminator(self) -> nn.Module:
-        """S: images [N, H, W, C] in [-1, 1] -> scores [N]."""
+        """S: images [N, H, W, C] in [-1, 1] -> scores [N, 1], or s of (8), [N, 1 + K]."""
         raise NotImplementedError
 
     def score(
         self, params: Params, images: jax.Array, labels: jax.Array | None = None
     ) -> jax.Array:
-        """(3): images [N, H, W, C] in [0, 1] -> the discriminator's score of each, [N].
-
-        Of a class-conditional model as images of the classes `labels`, int [N], or if left out,
-        each of the class that it fits best.
-        """
+        """(3), (8): images [N, H, W, C] in [0, 1] of the classes `labels`, int [N] -> [N]."""
         return score_of(self.apply(params, "discriminator", 2 * images - 1), labels)
 
     def game(
@@ -316,13 +312,14 @@ def _settled(params: Params, key: jax.Array) -> Params:
 
 
 def score_of(outputs: jax.Array, y: jax.Array | None) -> jax.Array:
-    """(8): a discriminator's outputs [N, 1 + K], of classes y, int [N] -> [N]."""
-    if outputs.shape[1] == 1:
-        return outputs[:, 0]
-    of_classes = outputs[:, 1:]
+    """(8): a discriminator's outputs [N, 1 + K] -> the scores [N] of images of the classes y, int
+    [N]; without y, each of the class that it fits best."""
+    common, of_classes = outputs[:, 0], outputs[:, 1:]
+    if not of_classes.shape[1]:
+        return common
     if y is None:
-        return outputs[:, 0] + jnp.max(of_classes, axis=1)
-    return outputs[:, 0] + jnp.take_along_axis(of_classes, y[:, None], axis=1)[:, 0]
+        return common + jnp.max(of_classes, axis=1)
+    return common + jnp.take_along_axis(of_classes, y[:, None], axis=1)[:, 0]
 
 
 def _nearest(images: jax.Array) -> jax.Array:

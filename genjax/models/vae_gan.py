@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from genjax.distributions import sum_event
-from genjax.models.adversarial import Judged
+from genjax.models.adversarial import Judged, score_of
 from genjax.models.dcgan import Discriminator, doubled_widths
 from genjax.models.vae import VAE
 from genjax.types import Batch, Params, Terms, UserError, Weights, register
@@ -159,4 +159,4 @@ class VAEGAN(VAE, Judged):
             capture_intermediates=lambda module, _: module.name == layer,
         )
         (features,) = kept["intermediates"][layer]["__call__"]
-        return scores[:, 0], features, {name: kept[name] for name in stats}
+        return score_of(scores, None), features, {name: kept[name] for name in stats}
