@@ -112,7 +112,7 @@ def test_labels_that_cannot_be_had_are_refused(of_shades, key):
         genjax.sample(small("vae", image_shape=SHAPE).init(key), key, labels=[0])
     with pytest.raises(TypeError, match="knows no classes"):
         genjax.sample(small("gan", image_shape=SHAPE).init(key), key, labels=[0])
-    with pytest.raises(UserError, match=r"no images of the classes \[2, 3\]"):
+    with pytest.raises(UserError, match="no images of the classes 2, 3"):
         genjax.fit(small("gan", num_classes=4, latent_dim=4), DATA, key)
     with pytest.raises(UserError, match="from 0 to 1, but the model's num_classes is 1"):
         genjax.fit(small("gan", num_classes=1), DATA, key)

@@ -214,8 +214,9 @@ class AdversarialModel(Judged):
         check_labels(labels, self.num_classes)
         if missing := sorted({*range(self.num_classes)} - {*np.unique(labels).tolist()}):
             raise UserError(
-                f"there are no images of the classes {missing}, but num_classes is"
-                f" {self.num_classes}: the generator would be asked for what it has never seen."
+                f"num_classes is {self.num_classes}, but there are no images of the classes"
+                f" {', '.join(map(str, missing))}. Set it to as many as there are, or to 0 for a"
+                " model that knows of none."
             )
 
     @property
