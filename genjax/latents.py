@@ -52,7 +52,7 @@ def sample(
 
     With a `temperature` or a `density` (`genjax.fit_density`) the images are decoded from latents
     of that density, at that temperature: below 1 samples are more typical and less various. With
-    `labels`, int [N], the images are of these classes, one of each: [N, H, W, C].
+    `labels`, int [N], the images are of these classes: [N, H, W, C]; or all `num` of one label.
 
     Raises:
         TypeError: if the model lacks what is asked for; of labels, a GAN with `num_classes`.
@@ -65,6 +65,7 @@ def sample(
         if not isinstance(labels, jax.core.Tracer):
             check_labels(labels, model.num_classes)
         labels = jnp.asarray(labels)
+        labels = labels if labels.ndim else jnp.full(num, labels)
         num = len(labels)
     return _sample(params, key, num, temperature, density, labels)
 

@@ -94,6 +94,9 @@ def test_a_sample_is_of_the_class_that_was_asked_for(of_shades, key):
     together = jax.jit(jax.vmap(lambda key, y: genjax.sample(of_shades, key, labels=y)))
     many = together(jax.random.split(key), labels.reshape(2, 20))
     assert np.mean((np.mean(many, axis=(2, 3, 4)) > 0.5) == labels.reshape(2, 20)) > 0.9
+    dark = genjax.sample(of_shades, key, 10, labels=0)
+    assert dark.shape == (10, 8, 8, 1)
+    assert np.mean(np.mean(dark, axis=(1, 2, 3)) < 0.5) > 0.8
     plain = np.mean(genjax.sample(of_shades, key, 40), axis=(1, 2, 3)) > 0.5
     assert 10 < plain.sum() < 30  # and without labels, both
 

@@ -254,7 +254,7 @@ class AdversarialModel(Judged):
         z, u = drawn
         x = 2 * batch.images - 1
         y = batch.labels if self.num_classes else None
-        fake, generator_stats = self.apply_training(params, "generator", self.beside(z))  # (2)
+        fake, generator_stats = self.apply_training(params, "generator", self.with_class(z))  # (2)
         r, discriminator_stats = self.apply_training(params, "discriminator", x)  # (3)
         f, _ = self.apply_training(params, "discriminator", fake)
         game = self.game(params, x, fake, score_of(r, y), score_of(f, y), u, y)  # (4), (5)
@@ -279,15 +279,15 @@ class AdversarialModel(Judged):
         """(7): z [N, latent_dim] -> y, int [N]."""
         return jnp.argmax(z[:, : self.num_classes], axis=1)
 
-    def beside(self, z: jax.Array) -> jax.Array:
-        """(7): what G sees of z [N, latent_dim]."""
+    def with_class(self, z: jax.Array) -> jax.Array:
+        """(7): z [N, latent_dim], beside it y: what G sees."""
         if not self.num_classes:
             return z
         return jnp.concatenate([z, jax.nn.one_hot(self.class_of(z), self.num_classes)], axis=1)
 
     def decode(self, params: Params, z: jax.Array) -> jax.Array:
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
-        return jnp.clip((self.apply(params, "generator", self.beside(z)) + 1) / 2, 0.0, 1.0)
+        return jnp.clip((self.apply(params, "generator", self.with_class(z)) + 1) / 2, 0.0, 1.0)
 
     def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
         return in_chunks(partial(self.decode, params), self.noise(key, num))
@@ -303,7 +303,7 @@ def _settled(params: Params, key: jax.Array) -> Params:
     generator = model.generator(momentum=0.0)  # type: ignore[attr-defined]
 
     def statistics(key: jax.Array) -> Weights:
-        z = model.beside(model.noise(key, _STANDING_BATCH))  # type: ignore[attr-defined]
+        z = model.with_class(model.noise(key, _STANDING_BATCH))  # type: ignore[attr-defined]
         options = {"train": True, "mutable": ["batch_stats"]}
         return model.forward(generator, params, "generator", z, **options)[1]
 
