@@ -59,10 +59,7 @@ def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     np.testing.assert_array_equal(jnp.argmax(z[:, :2], axis=1), BATCH.labels)
     values, _ = model.losses(params, BATCH, (z, u))
     one_hot = np.eye(2)[BATCH.labels]
-    x, x_fake = (
-        2 * BATCH.images - 1,
-        model.apply(params, "generator", np.hstack([z, 3**0.5 * one_hot])),
-    )
+    x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", np.hstack([z, one_hot]))
 
     def score(images):
         outputs = model.apply(params, "discriminator", images)

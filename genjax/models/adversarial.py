@@ -9,9 +9,8 @@
     the k is at once with the generator's, on the same noise: both share their forward passes
 
 (7) y      = argmax(z_1, ..., z_K)             of K = num_classes, if there are any: each as often
-    as any other. G sees y, one-hot, beside z (Mirza & Osindero 2014, arXiv:1411.1784, section 3),
-    times sqrt(latent_dim): as long as z, or the noise would drown it. Of a real image y is its
-    label, and G is trained with those of the batch
+    as any other. G sees y, one-hot, beside z (Mirza & Osindero 2014, arXiv:1411.1784, section 3);
+    of a real image y is its label, and G is trained with those of the batch
 (8) S(x, y) = s_0(x) + s_y(x)                  where s are the outputs of the last layer: the
     projection of Miyato & Koyama 2018, arXiv:1802.05637, equation 3
 
@@ -284,8 +283,7 @@ class AdversarialModel(Judged):
         """(7): z [N, latent_dim], beside it y: what G sees."""
         if not self.num_classes:
             return z
-        y = jax.nn.one_hot(self.class_of(z), self.num_classes)
-        return jnp.concatenate([z, self.latent_dim**0.5 * y], axis=1)
+        return jnp.concatenate([z, jax.nn.one_hot(self.class_of(z), self.num_classes)], axis=1)
 
     def decode(self, params: Params, z: jax.Array) -> jax.Array:
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
