@@ -70,8 +70,8 @@ train-beta-tcvae-sprites: ## beta-TCVAE on sprites: the same at less cost
 train-gan-mnist: ## vanilla GAN on MNIST
 train-dcgan-mnist: ## DCGAN on MNIST
 train-dcgan-fashion: ## DCGAN on Fashion-MNIST
-train-dcgan-cifar10: ## DCGAN on CIFAR-10
-train-dcgan-cifar10-full: ## the same, 200,000 steps: for an accelerator
+train-dcgan-cifar10: ## DCGAN that knows the classes, on CIFAR-10
+train-dcgan-cifar10-full: ## 200,000 steps, spectral normalisation: for an accelerator
 train-dcgan-stacked: ## DCGAN on Stacked MNIST: how many of 1,000 modes?
 train-r3gan-stacked: ## relativistic residual GAN on Stacked MNIST
 train-debiasing-vae-mnist-rotated: ## debiasing VAE: 5% of the training digits are rotated
