@@ -9,10 +9,10 @@
     the k is at once with the generator's, on the same noise: both share their forward passes
 
 (7) y      = argmax(z_1, ..., z_K)             of K = num_classes, if there are any: each as often
-    as any other. G sees y, one-hot, beside z (Mirza & Osindero 2014, arXiv:1411.1784, section 3);
+    as any other. G sees y, one-hot, beside z (Mirza & Osindero 2014, arXiv:1411.1784, section 3.2);
     of a real image y is its label, and G is trained with those of the batch
 (8) S(x, y) = s_0(x) + s_y(x)                  where s are the outputs of the last layer: the
-    projection of Miyato & Koyama 2018, arXiv:1802.05637, equation 3
+    projection of Miyato & Koyama 2018, arXiv:1802.05637, section 3
 
 loss_D, loss_G and the penalties are those of `genjax.losses`: the minimax game of equation 1, the
 non-saturating one of section 3, and what came later.
