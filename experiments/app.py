@@ -12,7 +12,8 @@ from experiments import trained
 from experiments.command import exit_code
 from experiments.named import EXPERIMENTS
 from genjax.data import Dataset
-from genjax.types import UserError, has
+from genjax.errors import UserError
+from genjax.model import has
 
 _CHANGES = 50  # of a slider, to measure
 

@@ -13,11 +13,11 @@ import tyro
 from experiments.command import exit_code
 from genjax import data
 from genjax.data.stacked import one_digit
+from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifier import measured
 from genjax.metrics.classifier_model import Classifier, training_for
-from genjax.train import fit
-from genjax.types import UserError
+from genjax.training.fit import fit
 
 
 @dataclass(frozen=True)

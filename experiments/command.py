@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 
 def exit_code(work: Callable[[], object], stopped: str = "stopped.", if_stopped: int = 130) -> int:

@@ -14,8 +14,8 @@ from experiments.series import run_of
 from genjax import plot
 from genjax.data import Dataset
 from genjax.data.planted import GROUP, PLANTED
-from genjax.files import replace_file
-from genjax.types import Params
+from genjax.model import Params
+from genjax.runs.files import replace_file
 
 _CLASS = 0  # whose histograms are shown
 _LATENTS = 6  # whose histograms are shown

@@ -19,7 +19,7 @@ from experiments.series import Options, main, run_of
 from experiments.sprites import NAMES
 from genjax import plot
 from genjax.data import Dataset
-from genjax.types import Params
+from genjax.model import Params
 
 FIGURES = {
     "mig": "MIG",

@@ -8,9 +8,10 @@ import numpy as np
 import tyro
 
 from genjax import data
-from genjax.configuration import Training
 from genjax.data import Dataset, Stream
-from genjax.types import Model, UserError
+from genjax.errors import UserError
+from genjax.model import Model
+from genjax.training.configuration import Training
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import tyro
 
 from experiments import trained
 from experiments.command import exit_code
+from genjax.errors import UserError
 from genjax.metrics import generated
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.runs.progress import progress
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ cores.
 from dataclasses import replace
 
 from experiments.experiment import Experiment, add
-from genjax.configuration import Optimizer, Training
 from genjax.models import DCGAN, GAN, R3GAN
+from genjax.training.configuration import Optimizer, Training
 
 _FAST = Optimizer(learning_rate=1e-3, b1=0.5, schedule="cosine")
 

@@ -11,9 +11,12 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.experiment import Experiment
-from genjax import metrics, run, seeds
+from genjax import metrics
 from genjax.data import Dataset
-from genjax.types import Params, UserError, has
+from genjax.errors import UserError
+from genjax.model import Params, has
+from genjax.runs import run_folder
+from genjax.training import seeds
 
 _FITTED = 10_000  # training images whose codes a density is fitted to
 
@@ -120,9 +123,9 @@ class Measurement:
 
         `last` are the figures of the last weights, which may be the best.
         """
-        found = run.best_epoch(out).tolist()
+        found = run_folder.best_epoch(out).tolist()
         epochs = found if isinstance(found, list) else [found]
-        best = seeds.each(genjax.load(out / run.BEST))
+        best = seeds.each(genjax.load(out / run_folder.BEST))
         figures = together(
             [
                 of_last if epoch == self.experiment.training.epochs else self.of(one, own)

@@ -8,8 +8,8 @@ few images there are, with or without resampling.
 from dataclasses import replace
 
 from experiments.experiment import Experiment, add
-from genjax.configuration import Optimizer, Training
 from genjax.models import DebiasingVAE
+from genjax.training.configuration import Optimizer, Training
 
 NAMES = {  # data set -> experiment
     "mnist_rotated": "debiasing-vae-mnist-rotated",

@@ -8,9 +8,9 @@ import numpy as np
 import genjax
 from genjax.data import Dataset
 from genjax.data.planted import GROUP
-from genjax.files import replace_file
 from genjax.metrics.groups import group_shares
-from genjax.types import Params, has
+from genjax.model import Params, has
+from genjax.runs.files import replace_file
 
 _SUBSET = 0.1  # of the training images, the size of a balanced subset
 

@@ -12,9 +12,9 @@ from experiments.command import exit_code
 from experiments.experiment import Experiment
 from experiments.train import train
 from genjax.data import Dataset, Stream
-from genjax.files import replace_file
-from genjax.progress import within
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.files import replace_file
+from genjax.runs.progress import within
 
 Figures = Mapping[str, str]  # of result.json, and what the table calls them
 Draw = Callable[[Path, Mapping[str, Experiment]], None]

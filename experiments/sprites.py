@@ -7,8 +7,8 @@ pixels are binary as they are.
 from dataclasses import replace
 
 from experiments.experiment import Experiment, add
-from genjax.configuration import Optimizer, Training
 from genjax.models import VAE
+from genjax.training.configuration import Optimizer, Training
 
 NAMES = ("vae-sprites", "beta-vae-sprites", "beta-tcvae-sprites")
 _NETWORKS = VAE(latent_dim=10, network="mlp", hidden=(256, 256), binarize=False)

@@ -25,11 +25,15 @@ from experiments import resampled
 from experiments.experiment import Experiment, resident
 from experiments.measure import Keys, Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
-from genjax import hosts, metrics, plot, run, seeds
+from genjax import metrics, plot
 from genjax.data import Dataset, Stream
-from genjax.files import read_json, replace_file, write_json
+from genjax.distributed import hosts
+from genjax.errors import UserError
 from genjax.latents import knows_classes
-from genjax.types import Params, UserError, has, registered_name
+from genjax.model import Params, has, registered_name
+from genjax.runs import run_folder
+from genjax.runs.files import read_json, replace_file, write_json
+from genjax.training import seeds
 
 _FRAMES = 20  # pictures of the training progression, about
 _SHOWN = 64  # images a grid
@@ -79,7 +83,7 @@ def train(
     keys = keys_of(experiment)
     key_run = jnp.stack([own.run for own in keys]) if len(keys) > 1 else keys[0].run
 
-    run.start(out, model, experiment.training, train_set.record(), key_run, overwrite)
+    run_folder.start(out, model, experiment.training, train_set.record(), key_run, overwrite)
     if finished := hosts.by_first(partial(_finished, out, measurement)):
         print(f"{out} is finished already. To train it anew: --overwrite.")
         return finished
@@ -113,13 +117,13 @@ def _measured(
     train_set, test_set = measurement.train_set, measurement.test_set
     result |= resampled.shares(out, seeds.each(params)[0], train_set, keys[0].show)
     if len(keys) > 1:
-        last = run.read_metrics(out)[-1]
+        last = run_folder.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
-    if (out / run.BEST).exists():
+    if (out / run_folder.BEST).exists():
         result["best"] = measurement.of_best(out, keys, figures)
     draw(out / "figures", params, test_set, keys[0].show)
     result |= {
-        "training_seconds": sum(line["seconds"] for line in run.read_metrics(out)),
+        "training_seconds": sum(line["seconds"] for line in run_folder.read_metrics(out)),
         "seconds": time.monotonic() - began,  # of this process: all, unless it went on with a run
         "expected": measurement.experiment.expected,
     }
@@ -153,11 +157,11 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     if others:
         rows = [genjax.sample(one, key, _SHOWN_OF_EACH) for one in (params, *others)]
         plot.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
-    if (figures.parent / run.BEST).exists():
-        best = seeds.each(genjax.load(figures.parent / run.BEST))[0]
+    if (figures.parent / run_folder.BEST).exists():
+        best = seeds.each(genjax.load(figures.parent / run_folder.BEST))[0]
         plot.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
     plot.save_grid(figures / "real.png", real)
-    plot.save_curves(figures / "curves.png", run.read_metrics(figures.parent))
+    plot.save_curves(figures / "curves.png", run_folder.read_metrics(figures.parent))
     paths = sorted((figures.parent / "progress").glob("*.npy"))
     frames = [np.load(path) / 255.0 for path in paths]
     plot.save_gif(figures / "progression.gif", frames, real)

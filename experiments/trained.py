@@ -5,10 +5,13 @@ from pathlib import Path
 import genjax
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
-from genjax import data, run, seeds
+from genjax import data
 from genjax.data import Dataset
-from genjax.files import read_json
-from genjax.types import Params, UserError
+from genjax.errors import UserError
+from genjax.model import Params
+from genjax.runs import run_folder
+from genjax.runs.files import read_json
+from genjax.training import seeds
 
 _RUNS = Path("runs")
 
@@ -36,7 +39,7 @@ def find(name: str, path: Path | None = None) -> Path:
 
 def weights(place: Path) -> Path:
     """Where the best weights lie: of a game's run, best.npz; else `place` itself, the last ones."""
-    best = place / run.BEST
+    best = place / run_folder.BEST
     return best if best.exists() else place
 
 
@@ -62,7 +65,7 @@ def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
             f"the run was trained on {name!r}, a folder of images: say where it is, with"
             " --dataset PATH."
         )
-    model = genjax.types.from_json(config.get("model", {}))
+    model = genjax.model.from_json(config.get("model", {}))
     train_set, test_set = Experiment(
         "", name, model, image_size=model.image_shape[0]
     ).load_resident()

@@ -5,8 +5,8 @@ few tenths of a nat with the seed.
 """
 
 from experiments.experiment import Experiment, add
-from genjax.configuration import Optimizer, Training
 from genjax.models import VAE, Autoencoder
+from genjax.training.configuration import Optimizer, Training
 
 _FAST = Optimizer(learning_rate=4e-3, schedule="cosine", warmup_steps=500)
 

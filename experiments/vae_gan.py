@@ -5,8 +5,8 @@ is worth few nats. The figures to expect were measured with seed 0, on 2 CPU cor
 """
 
 from experiments.experiment import Experiment, add
-from genjax.configuration import Optimizer, Training
 from genjax.models import VAEGAN
+from genjax.training.configuration import Optimizer, Training
 
 _TRAINING = Training(
     epochs=10,

@@ -17,8 +17,8 @@ from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
 from experiments.series import Options, main, run_of
 from genjax import plot
+from genjax.model import Model
 from genjax.models import VAE, Autoencoder
-from genjax.types import Model
 
 FIGURES = {
     "nll": "IWAE-5000, nats",

@@ -4,13 +4,11 @@ params = genjax.fit(genjax.VAE(latent_dim=20), genjax.data.load("mnist"), jax.ra
 images = genjax.sample(params, jax.random.key(1))  # [64, 28, 28, 1] in [0, 1]
 """
 
-from genjax import data, hosts, models, plot
+from genjax import data, models, plot
 from genjax.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
-from genjax.checkpoint import CheckpointError
-from genjax.checkpoint import load_params as load
-from genjax.checkpoint import save_params as save
-from genjax.configuration import Optimizer, Training
 from genjax.density import Density
+from genjax.distributed import hosts
+from genjax.errors import UserError
 from genjax.inversion import invert
 from genjax.latents import (
     classify,
@@ -26,10 +24,14 @@ from genjax.latents import (
     traverse,
 )
 from genjax.metrics import evaluate
+from genjax.model import Batch, Model, Params, init, register
 from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
 from genjax.resampling import balanced_subset, resampling_weights
-from genjax.train import TrainingDiverged, fit
-from genjax.types import Batch, Model, Params, UserError, init, register
+from genjax.runs.checkpoints import CheckpointError
+from genjax.runs.checkpoints import load_params as load
+from genjax.runs.checkpoints import save_params as save
+from genjax.training.configuration import Optimizer, Training
+from genjax.training.fit import TrainingDiverged, fit
 
 __all__ = [
     "DCGAN",

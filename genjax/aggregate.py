@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike
 
 from genjax.density import Density
 from genjax.distributions import Normal, kl_to_standard_normal
+from genjax.errors import UserError
 from genjax.latents import encode, in_chunks, is_active, with_parts
-from genjax.types import Params, UserError, has
+from genjax.model import Params, has
 
 
 @partial(

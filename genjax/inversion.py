@@ -17,7 +17,7 @@ import optax
 
 from genjax.distributions import sum_event
 from genjax.latents import decode, with_parts
-from genjax.types import Params
+from genjax.model import Params
 
 
 def length_prior(z: jax.Array) -> jax.Array:

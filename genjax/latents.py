@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from genjax.chunks import in_chunks
 from genjax.density import Density, standard_normal
-from genjax.types import MODELS, Model, Params, check_labels, has, registered_name
+from genjax.errors import check_labels
+from genjax.model import MODELS, Model, Params, has, registered_name
+from genjax.nn.chunks import in_chunks
 
 _ACTIVE = 0.01
 

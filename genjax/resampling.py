@@ -30,8 +30,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
+from genjax.errors import UserError
 from genjax.latents import encode, is_active
-from genjax.types import Params, Terms, UserError
+from genjax.model import Params, Terms
 
 Form = Literal["max", "product"]
 

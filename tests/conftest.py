@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genjax.data import Dataset, from_arrays
-from genjax.types import MODELS, Model
+from genjax.model import MODELS, Model
 
 
 @pytest.hookimpl(wrapper=True)

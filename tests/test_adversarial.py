@@ -11,12 +11,12 @@ from conftest import blobs, small
 
 import genjax
 from genjax import losses
-from genjax.configuration import Optimizer, Training
+from genjax.model import MODELS, Batch
 from genjax.models.adversarial import AdversarialModel, _nearest
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, normalized
-from genjax.step import batches_a_step, epoch, gradients, init_state
-from genjax.types import MODELS, Batch
+from genjax.training.configuration import Optimizer, Training
+from genjax.training.step import batches_a_step, epoch, gradients, init_state
 
 NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]
 SHAPE = (12, 9, 3)
@@ -239,7 +239,7 @@ def test_a_game_that_goes_wrong_warns_once_and_is_recorded(tmp_path, key):
     with pytest.warns(UserWarning, match=r"since epoch \d the discriminator tells nearly") as seen:
         genjax.fit(model, blobs(64), key, training, out=tmp_path, progress=False)
     assert sum("tells nearly" in str(w.message) for w in seen) == 1
-    lines = genjax.run.read_metrics(tmp_path)
+    lines = genjax.runs.run_folder.read_metrics(tmp_path)
     assert "warnings" not in lines[0] or "discriminator wins" not in lines[0]["warnings"]
     assert "discriminator wins" in lines[-1]["warnings"]
 
@@ -285,8 +285,13 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
         distance=lambda params, key: next(distances),
         on_epoch=lambda epoch, params: kept.append(params),
     )  # fmt: skip
-    assert [line["distance"] for line in genjax.run.read_metrics(tmp_path)] == [3.0, 1.0, 2.0, 1.5]
-    assert genjax.run.best_epoch(tmp_path) == 2
+    assert [line["distance"] for line in genjax.runs.run_folder.read_metrics(tmp_path)] == [
+        3.0,
+        1.0,
+        2.0,
+        1.5,
+    ]
+    assert genjax.runs.run_folder.best_epoch(tmp_path) == 2
     for where, params in [("best.npz", kept[2]), (".", last)]:
         for a, b in zip(
             jax.tree.leaves(genjax.load(tmp_path / where)), jax.tree.leaves(params), strict=True
@@ -390,16 +395,16 @@ def test_a_resumed_run_keeps_the_same_best_weights(tmp_path, key, monkeypatch):
     def train(folder):
         distance = genjax.metrics.distance_to(data, 40)
         genjax.fit(model, data, key, training, out=folder, distance=distance, progress=False)
-        lines = genjax.run.read_metrics(folder)
+        lines = genjax.runs.run_folder.read_metrics(folder)
         for line in lines:
             del line["seconds"], line["images_per_second"]
         return lines, genjax.load(folder / "best.npz"), genjax.load(folder)
 
     whole = train(tmp_path / "whole")
-    append, save = genjax.run.append_metrics, genjax.checkpoint.save
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    append, save = genjax.runs.run_folder.append_metrics, genjax.runs.checkpoints.save
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr(  # after every second epoch only
-        "genjax.checkpoint.save", lambda f, state: state.epoch % 2 or save(f, state)
+        "genjax.runs.checkpoints.save", lambda f, state: state.epoch % 2 or save(f, state)
     )
 
     def stop_in_fourth(folder, line):
@@ -407,10 +412,10 @@ def test_a_resumed_run_keeps_the_same_best_weights(tmp_path, key, monkeypatch):
         if line["epoch"] == 4:
             raise Stop
 
-    monkeypatch.setattr("genjax.run.append_metrics", stop_in_fourth)
+    monkeypatch.setattr("genjax.runs.run_folder.append_metrics", stop_in_fourth)
     with pytest.raises(Stop):
         train(tmp_path / "stopped")
-    monkeypatch.setattr("genjax.run.append_metrics", append)
+    monkeypatch.setattr("genjax.runs.run_folder.append_metrics", append)
     resumed = train(tmp_path / "stopped")
     assert resumed[0] == whole[0]
     for ours, theirs in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole), strict=True):

@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 
 import genjax
 from genjax.distributions import Normal
+from genjax.errors import UserError
 from genjax.metrics.likelihood import active_units
-from genjax.types import UserError
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
 

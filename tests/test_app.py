@@ -17,7 +17,7 @@ from PIL import Image
 
 import genjax
 from experiments import app as command
-from genjax.types import UserError
+from genjax.errors import UserError
 
 pytest.importorskip("gradio")
 httpx = pytest.importorskip("httpx")

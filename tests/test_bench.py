@@ -11,8 +11,8 @@ from experiments.bench.__main__ import Options, contenders, row_of, table, with_
 from experiments.bench.cases import Case, cases
 from experiments.bench.measure import measure
 from genjax import data
-from genjax.configuration import Optimizer
 from genjax.models import VAE, VAEGAN
+from genjax.training.configuration import Optimizer
 
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")

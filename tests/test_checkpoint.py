@@ -17,8 +17,8 @@ from conftest import small
 from test_promises import same
 
 import genjax
-from genjax import checkpoint
-from genjax.configuration import Training
+from genjax.runs import checkpoints
+from genjax.training.configuration import Training
 
 TRAINING = Training(epochs=3, batch_size=16)
 
@@ -26,7 +26,7 @@ TRAINING = Training(epochs=3, batch_size=16)
 @pytest.fixture
 def finished(tmp_path, dataset, monkeypatch):
     """The folder of a run that kept the checkpoints of its epochs 2 and 3."""
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     fit(tmp_path / "run", dataset)
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["2", "3"]
     return tmp_path / "run"
@@ -126,7 +126,7 @@ def test_damaged_metrics_cost_only_the_damaged_line(finished, dataset):
     path = finished / "metrics.jsonl"
     first, second, third = path.read_text().splitlines()
     path.write_text("\n".join([first, "3", second[:-7], third]))
-    assert [line["epoch"] for line in genjax.run.read_metrics(finished)] == [1, 3]
+    assert [line["epoch"] for line in genjax.runs.run_folder.read_metrics(finished)] == [1, 3]
     fit(finished, dataset)
 
 
@@ -140,7 +140,10 @@ def test_what_else_lies_among_the_checkpoints_is_left_alone(finished, dataset):
 
 
 def test_two_processes_cannot_train_in_one_folder(finished, dataset):
-    with genjax.run.locked(finished), pytest.raises(genjax.UserError, match="another process"):
+    with (
+        genjax.runs.run_folder.locked(finished),
+        pytest.raises(genjax.UserError, match="another process"),
+    ):
         fit(finished, dataset)
 
 
@@ -181,13 +184,13 @@ def test_weights_of_another_shape_are_refused(tmp_path, key):
 
 
 def test_state_survives_a_checkpoint_with_its_key(tmp_path, dataset):
-    from genjax.step import init_state
+    from genjax.training.step import init_state
 
     state = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(7), TRAINING)
-    checkpoint.save(tmp_path, state)
+    checkpoints.save(tmp_path, state)
     other = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(8), TRAINING)
-    restored = checkpoint.restore(tmp_path, other)
-    assert same(checkpoint.named_arrays(restored), checkpoint.named_arrays(state))
+    restored = checkpoints.restore(tmp_path, other)
+    assert same(checkpoints.named_arrays(restored), checkpoints.named_arrays(state))
     np.testing.assert_array_equal(
         jax.random.normal(restored.key, (3,)), jax.random.normal(state.key, (3,))
     )
@@ -198,8 +201,8 @@ import sys, jax
 sys.path.insert(0, {tests!r})
 from conftest import blobs, small
 import genjax
-from genjax.configuration import Training
-genjax.checkpoint.SECONDS_BETWEEN = 0.0
+from genjax.training.configuration import Training
+genjax.runs.checkpoints.SECONDS_BETWEEN = 0.0
 genjax.fit(small("vae"), blobs(2_000), jax.random.key(0), Training({epochs}, 16), out={out!r},
            progress=False)
 """

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.chunks import in_chunks
+from genjax.nn.chunks import in_chunks
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(3, [3]), (8, [8]), (9, [5]), (17, [6]), (1, [1])])

@@ -11,10 +11,11 @@ from test_adversarial import NAMES, PENALISED, lively
 
 import genjax
 from genjax import losses
-from genjax.configuration import Optimizer, Training
 from genjax.data import from_arrays
+from genjax.errors import UserError
 from genjax.metrics.evaluate import _class_agreement
-from genjax.types import Batch, UserError
+from genjax.model import Batch
+from genjax.training.configuration import Optimizer, Training
 
 SHAPE = (12, 9, 3)
 DATA = blobs(16, SHAPE)

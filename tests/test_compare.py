@@ -14,8 +14,8 @@ from experiments.compare import budget, matched, results
 from experiments.compare.claims import CLAIMS, judged
 from experiments.compare.figures import FIGURES, Contender, Figure, better, shown, winner
 from experiments.experiment import Experiment
-from genjax.configuration import Training
-from genjax.files import read_json, write_json
+from genjax.runs.files import read_json, write_json
+from genjax.training.configuration import Training
 
 LESS, ONE, MORE = (Figure("x", "x", "", best) for best in (0.0, 1.0, np.inf))
 

@@ -10,8 +10,8 @@ from conftest import blobs
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
+from genjax.errors import UserError
 from genjax.metrics import classifier, coverage, kernel, measure_samples, samples
-from genjax.types import UserError
 
 
 def normal(count, dimensions=4, seed=0, shift=0.0):

@@ -31,7 +31,7 @@ from genjax import data
 from genjax.data import cache, download, originals, prepared
 from genjax.data.prepare import prepare
 from genjax.data.sample import digits
-from genjax.types import UserError
+from genjax.errors import UserError
 
 TFDS_DATA_DIR = os.environ.get("TFDS_DATA_DIR")
 DOWNLOADS = os.environ.get("GENJAX_TEST_DOWNLOADS")

@@ -10,8 +10,8 @@ import pytest
 from experiments import debias
 from experiments.named import EXPERIMENTS
 from experiments.planted import NAMES
-from genjax.configuration import Training
 from genjax.data.planted import PLANTED
+from genjax.training.configuration import Training
 
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")

@@ -11,12 +11,13 @@ from conftest import blobs, small
 
 import genjax
 from genjax import resampling
-from genjax.configuration import Training
 from genjax.data import from_arrays
 from genjax.data.planted import GROUP, PLANTED, planted
 from genjax.distributions import kl_to_standard_normal
+from genjax.errors import UserError
 from genjax.metrics.groups import group_accuracies, group_shares
-from genjax.types import Batch, UserError
+from genjax.model import Batch
+from genjax.training.configuration import Training
 
 SHAPE = (8, 8, 1)
 
@@ -149,7 +150,7 @@ def test_what_was_drawn_is_recorded(tmp_path, key):
         small("debiasing_vae"), blobs(60), key, Training(epochs=2, batch_size=20),
         out=tmp_path / "run", progress=False,
     )  # fmt: skip
-    for line in genjax.run.read_metrics(tmp_path / "run"):
+    for line in genjax.runs.run_folder.read_metrics(tmp_path / "run"):
         assert 0 < line["resampling_effective"] <= 1.001
         assert line["resampling_least"] <= 1.001
         assert line["resampling_greatest"] >= 0.999

@@ -13,8 +13,10 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax import checkpoint, devices, train
-from genjax.configuration import Training
+from genjax.distributed import devices
+from genjax.runs import checkpoints
+from genjax.training import fit as fit_module
+from genjax.training.configuration import Training
 
 ROOT = Path(__file__).parent.parent
 CASES = {  # batch normalisation over the batch, an average, a distance; a batch of seeds
@@ -46,7 +48,7 @@ def fit(folder: Path, name: str, half: bool = False):
 
 
 def recording(compiled, found: list):
-    """`train._compiled`, noting of each program its devices and a device's operations."""
+    """`fit_module._compiled`, noting of each program its devices and a device's operations."""
 
     def recorded(*arguments):
         state, data, run_epoch = compiled(*arguments)
@@ -60,7 +62,7 @@ def recording(compiled, found: list):
 
 def on_eight_devices(folder: Path) -> None:
     """What a process of 8 devices does: it ends one run, and begins the other."""
-    checkpoint.SECONDS_BETWEEN = 0.0
+    checkpoints.SECONDS_BETWEEN = 0.0
     for count, used in [(16, 8), (8, 8)]:
         assert devices.mesh_of(count, "seeds").size == used
     for count, used in [(12, 6), (7, 7)]:
@@ -70,7 +72,7 @@ def on_eight_devices(folder: Path) -> None:
         assert devices.mesh_of(11, "seeds") is None
 
     found = []
-    train._compiled = recording(train._compiled, found)
+    fit_module._compiled = recording(fit_module._compiled, found)
     assert len(jax.tree.leaves(fit(folder, "dcgan"))[0].devices()) == 1
     with pytest.raises(Stop):
         fit(folder, "seeds", half=True)
@@ -78,9 +80,9 @@ def on_eight_devices(folder: Path) -> None:
 
 
 def test_eight_devices_train_as_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     found = []
-    monkeypatch.setattr(train, "_compiled", recording(train._compiled, found))
+    monkeypatch.setattr(fit_module, "_compiled", recording(fit_module._compiled, found))
     with pytest.raises(Stop):
         fit(tmp_path / "one", "dcgan", half=True)
     shutil.copytree(tmp_path / "one", tmp_path / "both")
@@ -95,7 +97,9 @@ def test_eight_devices_train_as_one(tmp_path, monkeypatch):
     assert of_batch[1] < 0.8 * found[0][1]  # of the batch a part, of the diagnosis all
     for name in CASES:
         one, both = fit(tmp_path / "one", name), fit(tmp_path / "both", name)
-        lines = [genjax.run.read_metrics(tmp_path / way / name) for way in ("one", "both")]
+        lines = [
+            genjax.runs.run_folder.read_metrics(tmp_path / way / name) for way in ("one", "both")
+        ]
         for left, right in zip(*lines, strict=True):
             assert left["distance"] == pytest.approx(right["distance"], rel=1e-3)
         for left, right in zip(*map(jax.tree.leaves, (one, both)), strict=True):

@@ -20,9 +20,9 @@ from experiments import disentangle, series, variants
 from experiments.classifier import RECIPES
 from experiments.named import EXPERIMENTS
 from experiments.train import main, train
-from genjax.configuration import Training
 from genjax.data import sprites
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.training.configuration import Training
 
 ROOT = Path(__file__).parent.parent
 SMALL = [

@@ -17,7 +17,7 @@ from experiments.explore import __main__ as explore
 from experiments.explore.figures import Explored, allowed
 from experiments.explore.overviews import density
 from experiments.explore.page import Section, page
-from genjax.configuration import Training
+from genjax.training.configuration import Training
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 import genjax
 from genjax import plot
-from genjax.types import UserError
+from genjax.errors import UserError
 
 pytest.importorskip("gradio")
 

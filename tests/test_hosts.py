@@ -19,8 +19,9 @@ from experiments import train as command
 from experiments.experiment import Experiment
 from experiments.measure import keys_of
 from experiments.named import EXPERIMENTS
-from genjax import checkpoint, devices, hosts, train
-from genjax.configuration import Training
+from genjax.distributed import devices, hosts
+from genjax.runs import checkpoints
+from genjax.training.configuration import Training
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 150  # until a host that hangs is killed
@@ -51,7 +52,7 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     Experiment.load = lambda self: (blobs(32), blobs(32))
     genjax.evaluate = lambda *arguments, **options: {"figure": 1.0, "record": {}}
     command.draw = lambda *arguments: None
-    checkpoint.SECONDS_BETWEEN = 0.0
+    checkpoints.SECONDS_BETWEEN = 0.0
     many = ["--hosts", "2", "--host", str(host), "--coordinator", f"127.0.0.1:{port}"]
     assert command.main(["vae-mnist", "--out", str(folder / "seeds"), *many]) == 0
     with pytest.raises(genjax.UserError, match="7 images of a batch do not divide among 2 hosts"):
@@ -61,14 +62,14 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     with pytest.raises(genjax.UserError, match="no run of genjax"):  # host 0 sees it, both say it
         genjax.fit(MODEL, blobs(32), jax.random.key(0), out=folder)
 
-    check_alive = train._check_alive
+    check_alive = fit._check_alive
 
     def die(terms, alive, done, out):
         if done == 3 and host == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         check_alive(terms, alive, done, out)
 
-    train._check_alive = die
+    fit._check_alive = die
     try:
         fit(folder / "batch" if host == 0 else folder / "unseen")
     except hosts.HostLost as error:
@@ -93,7 +94,7 @@ def free_port() -> int:
 
 
 def test_two_hosts_train_as_one_and_one_goes_on_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     with pytest.raises(Stop):  # begun on one
         fit(tmp_path / "batch", stop_in=2)
     port = free_port()
@@ -108,12 +109,13 @@ def test_two_hosts_train_as_one_and_one_goes_on_alone(tmp_path, monkeypatch):
     assert "goes on from the newest checkpoint" in said[0]
     assert not (tmp_path / "unseen").exists()
 
-    lines = genjax.run.read_metrics(tmp_path / "batch")
+    lines = genjax.runs.run_folder.read_metrics(tmp_path / "batch")
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     resumed, whole = fit(tmp_path / "batch"), fit(tmp_path / "whole")
     assert_same(resumed, whole)
     for left, right in zip(
-        *(genjax.run.read_metrics(tmp_path / name) for name in ("batch", "whole")), strict=True
+        *(genjax.runs.run_folder.read_metrics(tmp_path / name) for name in ("batch", "whole")),
+        strict=True,
     ):
         assert left["loss"] == pytest.approx(right["loss"], rel=1e-3)
 
@@ -155,9 +157,9 @@ def test_hosts_join_before_anything_touches_a_device(key):
 def test_a_host_that_waits_in_vain_says_so(tmp_path):
     """A process of its own: it ends at once, although jax would go on waiting."""
     code = (
-        "import genjax.hosts, experiments.train as train;"
-        " genjax.hosts.SECONDS_TO_MEET = 1;"
-        " train.main(['vae-mnist', '--hosts', '2', '--host', '1',"
+        "import genjax.distributed.hosts, experiments.train as train;"
+        " genjax.distributed.hosts.SECONDS_TO_MEET = 1;"
+        " fit.main(['vae-mnist', '--hosts', '2', '--host', '1',"
         f" '--coordinator', '127.0.0.1:{free_port()}', '--out', '{tmp_path}'])"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax import latents
-from genjax.types import MODELS, Model
+from genjax.model import MODELS, Model
 
 
 @pytest.fixture

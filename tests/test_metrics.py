@@ -13,6 +13,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax.data.stacked import one_digit, stacked
+from genjax.errors import UserError
 from genjax.metrics import (
     classifier,
     classifier_files,
@@ -22,7 +23,7 @@ from genjax.metrics import (
     smoothness,
 )
 from genjax.metrics.sharpness import sharpness
-from genjax.types import MODELS, Batch, Model, UserError
+from genjax.model import MODELS, Batch, Model
 
 # --- modes --------------------------------------------------------------------------------------
 

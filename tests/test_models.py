@@ -12,7 +12,7 @@ from conftest import blobs
 
 import genjax
 from genjax.metrics.likelihood import active_units, importance_weighted_nll
-from genjax.types import Batch
+from genjax.model import Batch
 
 SMALL = {"image_shape": (8, 8, 1), "channels": (4, 8), "hidden": (16,), "latent_dim": 3}
 IMAGES = jnp.asarray(blobs(6).images / np.float32(255))

@@ -13,14 +13,14 @@ from conftest import blobs, small
 from jax.extend.core import jaxprs_in_params
 
 import genjax
-from genjax.configuration import Training
+from genjax.model import MODELS, Batch
 from genjax.nn import dense
 from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose
 from genjax.nn.dense import Dense
 from genjax.nn.normalization import BatchNorm, normalized
-from genjax.precision import cast
-from genjax.step import gradients
-from genjax.types import MODELS, Batch
+from genjax.nn.precision import cast
+from genjax.training.configuration import Training
+from genjax.training.step import gradients
 
 NAMES = sorted(MODELS)
 ROUNDING = 2.0**-8  # the largest relative error of a number in bfloat16 is half of it

@@ -7,9 +7,9 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax.configuration import Training
-from genjax.step import gradients, init_state
-from genjax.types import MODELS, Batch, has
+from genjax.model import MODELS, Batch, has
+from genjax.training.configuration import Training
+from genjax.training.step import gradients, init_state
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]
 NAMES = sorted(MODELS)
@@ -151,7 +151,7 @@ class Stop(Exception):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_resumed_run_ends_in_the_same_bits(name, tmp_path, dataset, monkeypatch):
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     training = Training(epochs=4, batch_size=16, ema_decay=0.9)
 
     def run(out, on_epoch=None):
@@ -175,7 +175,7 @@ def test_a_resumed_run_ends_in_the_same_bits(name, tmp_path, dataset, monkeypatc
         timings = ("seconds", "images_per_second")
         return [
             {k: v for k, v in line.items() if k not in timings}
-            for line in genjax.run.read_metrics(tmp_path / folder)
+            for line in genjax.runs.run_folder.read_metrics(tmp_path / folder)
         ]
 
     assert lines("stopped") == lines("whole")

@@ -11,7 +11,7 @@ from conftest import blobs, small
 import genjax
 from genjax import resampling
 from genjax.data import from_arrays
-from genjax.types import UserError
+from genjax.errors import UserError
 
 RNG = np.random.default_rng(0)
 N, BINS = 400, 10

@@ -14,9 +14,10 @@ from experiments import trained
 from experiments.measure import together
 from experiments.named import EXPERIMENTS
 from experiments.train import train
-from genjax import run, seeds
-from genjax.configuration import Optimizer, Training
-from genjax.step import epochs, init_state
+from genjax.runs import run_folder
+from genjax.training import seeds
+from genjax.training.configuration import Optimizer, Training
+from genjax.training.step import epochs, init_state
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 GAME = Training(4, 16, ema_decay=0.9)
@@ -54,10 +55,10 @@ def test_many_seeds_are_the_single_runs(game, tmp_path):
     assert_same(genjax.load(folder), many)
     best = genjax.load(folder / "best.npz")
     assert_same(seeds.nth(best, 1), genjax.load(tmp_path / "best.npz"))
-    assert run.best_epoch(folder)[1] == run.best_epoch(tmp_path)
+    assert run_folder.best_epoch(folder)[1] == run_folder.best_epoch(tmp_path)
     assert genjax.sample(seeds.each(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
 
-    line, other = (run.read_metrics(path)[-1] for path in (folder, tmp_path))
+    line, other = (run_folder.read_metrics(path)[-1] for path in (folder, tmp_path))
     for name in other.keys() - {"epoch", "seconds", "images_per_second", "warnings"}:
         each = line["seeds"][name]
         assert each[1] == pytest.approx(other[name], rel=1e-3, abs=1e-4)
@@ -72,7 +73,7 @@ class Stop(Exception):
 @pytest.mark.filterwarnings("ignore:since epoch")
 def test_many_stopped_runs_go_on_to_the_same_bits(game, tmp_path, monkeypatch):
     """And to the same best weights: stopped after some were written that no checkpoint reached."""
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     seen = []
 
     def stop_in_third(epoch, _):
@@ -95,7 +96,10 @@ def test_many_stopped_runs_go_on_to_the_same_bits(game, tmp_path, monkeypatch):
         assert np.array_equal(left, right)
     timings = ("seconds", "images_per_second")
     mine, wholes = (
-        [{k: v for k, v in line.items() if k not in timings} for line in run.read_metrics(path)]
+        [
+            {k: v for k, v in line.items() if k not in timings}
+            for line in run_folder.read_metrics(path)
+        ]
         for path in (tmp_path, folder)
     )
     assert mine == wholes
@@ -125,7 +129,7 @@ def test_a_seed_that_diverges_leaves_the_others_alone(tmp_path):
     assert not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(seeds.nth(many, 1)))
     alone = Optimizer("sgd", sgd.learning_rate[2])
     assert_same(seeds.nth(many, 2), fit(model, KEYS[2], Training(3, 16, alone)))
-    line = run.read_metrics(tmp_path)[-1]
+    line = run_folder.read_metrics(tmp_path)[-1]
     assert line["collapse_rate"] == pytest.approx(1 / 3)
     assert line["warnings"] == ["seed 1: diverged"]
     assert line["seeds"]["loss"][1] is None

@@ -11,10 +11,11 @@ from conftest import blobs
 from experiments import classifier as command
 from genjax.data import Dataset
 from genjax.data.dataset import checksum
+from genjax.errors import UserError
 from genjax.metrics import classifier, classifier_model
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifier_model import Classifier
-from genjax.types import Batch, UserError
+from genjax.model import Batch
 
 SHAPE = (28, 28, 1)
 SHIPPED = {  # image shape, least accuracy

@@ -12,7 +12,7 @@ from conftest import small
 import genjax
 from genjax.latents import slerp
 from genjax.metrics import classifier, smoothness
-from genjax.types import Model, Params
+from genjax.model import Model, Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +106,6 @@ def test_a_model_without_a_decoder_is_refused(key, monkeypatch):
     class Blind(Model):
         pass
 
-    monkeypatch.setitem(genjax.types.MODELS, "blind", Blind)
+    monkeypatch.setitem(genjax.model.MODELS, "blind", Blind)
     with pytest.raises(TypeError, match="has no decode"):
         smoothness.jacobian_variation(Params({}, {}, Blind((8, 8, 1))), key)

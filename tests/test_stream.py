@@ -18,12 +18,12 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from genjax import checkpoint, feed
-from genjax.configuration import Training
 from genjax.data import Dataset, Stream, prepared, stream
-from genjax.progress import TrainingProgress
-from genjax.step import init_state, order_of
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.progress import TrainingProgress
+from genjax.training import streaming
+from genjax.training.configuration import Training
+from genjax.training.step import init_state, order_of
 
 pytestmark = pytest.mark.skipif(
     not (prepared.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
@@ -186,11 +186,15 @@ def test_damage_is_found_while_training(data_dir, tmp_path):
     content = bytearray(shard.read_bytes())
     content[1000] ^= 255
     shard.write_bytes(content)
-    chunks = feed._Chunks(
-        damaged, lambda epoch: np.arange(56).reshape(7, 1, 8), feed.bounds(7, 2), range(1), slice(8)
+    chunks = streaming._Chunks(
+        damaged,
+        lambda epoch: np.arange(56).reshape(7, 1, 8),
+        streaming.bounds(7, 2),
+        range(1),
+        slice(8),
     )
     with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
-        list(feed._read_ahead(chunks))
+        list(streaming._read_ahead(chunks))
 
 
 def test_what_cannot_be_trained_on_a_stream(streamed, key):
@@ -232,7 +236,7 @@ def fit(name: str, images: Dataset | Stream, folder: Path, stop_in: int = 0):
 
 def lines(folder: Path):
     timings = ("seconds", "images_per_second")
-    read = genjax.run.read_metrics(folder)
+    read = genjax.runs.run_folder.read_metrics(folder)
     return [{k: v for k, v in line.items() if k not in timings} for line in read]
 
 
@@ -243,8 +247,8 @@ def assert_same(left, right):
 
 def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkeypatch):
     """Seven steps in chunks of 3, 3 and 1; also where it was stopped and goes on."""
-    monkeypatch.setattr(feed, "_CHUNK_STEPS", 3)
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     shares: list[float] = []  # of an epoch, as the bar is told
     monkeypatch.setattr(TrainingProgress, "part_done", lambda self, share: shares.append(share))
     expected = fit("gan", resident, tmp_path / "resident")
@@ -262,7 +266,7 @@ def test_fewer_images_than_a_batch(streamed, key):
     """The order of an epoch is that of the resident set, also of one smaller than a step."""
     model, training = small("gan", image_shape=(8, 8, 1), discriminator_steps=2), Training(4, 4)
     few, state = streamed.take(5), init_state(model, key, training)
-    read = feed._orders(few, state, training, steps=1)
+    read = streaming._orders(few, state, training, steps=1)
     for epoch in (0, 2):
         later = state.replace(epoch=jnp.int32(epoch))
         images = few.resident().images
@@ -272,11 +276,11 @@ def test_fewer_images_than_a_batch(streamed, key):
 
 
 def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
-    """Chunk by number, over the end of an epoch, in the order of `genjax.step`."""
+    """Chunk by number, over the end of an epoch, in the order of `genjax.training.step`."""
     orders = np.random.default_rng(0).integers(0, 57, (5, 7, 2, 4))
-    parts = feed.bounds(7, 3)
-    chunks = feed._Chunks(streamed, orders.__getitem__, parts, range(3, 5), slice(2, 4))
-    read = feed._read_ahead(chunks)
+    parts = streaming.bounds(7, 3)
+    chunks = streaming._Chunks(streamed, orders.__getitem__, parts, range(3, 5), slice(2, 4))
+    read = streaming._read_ahead(chunks)
     for epoch in (3, 4):
         for first, after in parts:
             images, labels = next(read)
@@ -300,17 +304,17 @@ def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
     ],
 )
 def test_chunks(steps, most, lengths):
-    parts = feed.bounds(steps, most)
+    parts = streaming.bounds(steps, most)
     assert [after - first for first, after in parts] == lengths
     assert [first for first, _ in parts] == [0, *(after for _, after in parts[:-1])]
 
 
 def test_every_process_reads_its_rows_of_a_batch():
-    rows = [np.arange(12)[feed.rows_of(process, 3, 12)] for process in range(3)]
+    rows = [np.arange(12)[streaming.rows_of(process, 3, 12)] for process in range(3)]
     np.testing.assert_array_equal(np.concatenate(rows), np.arange(12))
     assert [len(own) for own in rows] == [4, 4, 4]
     with pytest.raises(UserError, match=r"batch of 12 .* over 5 processes: .* multiple of 5"):
-        feed.rows_of(0, 5, 12)
+        streaming.rows_of(0, 5, 12)
 
 
 def on_two_devices(data: Path, folder: Path) -> None:

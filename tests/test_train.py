@@ -14,8 +14,9 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax.configuration import Optimizer, Training
-from genjax.step import (
+from genjax.model import MODELS, Batch, Model, Params
+from genjax.training.configuration import Optimizer, Training
+from genjax.training.step import (
     averaged,
     batch_of,
     batches_a_step,
@@ -24,7 +25,6 @@ from genjax.step import (
     init_state,
     update,
 )
-from genjax.types import MODELS, Batch, Model, Params
 
 
 class Number(nn.Module):
@@ -256,7 +256,7 @@ def test_divergence_names_epoch_and_term(registered, dataset, tmp_path):
 
 
 def test_too_large_steps_diverge_and_leave_finite_records(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     training = Training(50, 16, Optimizer("sgd", learning_rate=3e3))
     with pytest.raises(genjax.TrainingDiverged, match=r"epoch \d+: "):
         genjax.fit(small("vae"), dataset, jax.random.key(0), training, out=tmp_path, progress=False)
@@ -266,7 +266,7 @@ def test_too_large_steps_diverge_and_leave_finite_records(dataset, tmp_path, mon
 
 def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkeypatch):
     """The weights break in the third epoch, while every loss is still finite."""
-    monkeypatch.setattr("genjax.checkpoint.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
     run_epoch = epoch
 
     class Breaking:
@@ -279,7 +279,7 @@ def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkey
 
             return type("Lowered", (), {"compile": lambda self: call})()
 
-    monkeypatch.setattr("genjax.train.epoch", Breaking())
+    monkeypatch.setattr("genjax.training.fit.epoch", Breaking())
     with pytest.raises(genjax.TrainingDiverged, match=r"epoch 3: a weight .*checkpoints/2"):
         genjax.fit(
             small("vae"), dataset, jax.random.key(0), Training(5, 16), out=tmp_path, progress=False

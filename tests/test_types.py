@@ -7,7 +7,8 @@ import jax
 import pytest
 
 import genjax
-from genjax.types import MODELS, Model, UserError, from_json, register, registered_name, to_json
+from genjax.errors import UserError
+from genjax.model import MODELS, Model, from_json, register, registered_name, to_json
 
 
 @pytest.mark.parametrize("name", MODELS)

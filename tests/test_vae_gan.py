@@ -11,9 +11,9 @@ from conftest import blobs, small
 
 import genjax
 from genjax.losses import ADVERSARIAL
+from genjax.model import Batch
 from genjax.models.vae_gan import Drawn
-from genjax.step import gradients
-from genjax.types import Batch
+from genjax.training.step import gradients
 
 SHAPE = (12, 9, 1)
 DATA = blobs(16, SHAPE)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from genjax.configuration import Optimizer
 from genjax.models import DCGAN, GAN, VAE, VAEGAN
+from genjax.training.configuration import Optimizer
 
 SAMPLES = 1000  # images drawn at once
 

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.bench.cases import SAMPLES, Case, Program
-from genjax.configuration import Training
 from genjax.nn import conv
-from genjax.step import batch_of, epoch, epochs, init_state, update
+from genjax.training.configuration import Training
+from genjax.training.step import batch_of, epoch, epochs, init_state, update
 
 
 def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
@@ -33,7 +33,7 @@ def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> P
         return float(jnp.mean(terms["loss" if "loss" in terms else "discriminator_loss"]))
 
     def sample() -> None:
-        params = state.params if seeds == 1 else genjax.seeds.nth(state.params, 0)
+        params = state.params if seeds == 1 else genjax.training.seeds.nth(state.params, 0)
         draw(params, jax.random.key(1), SAMPLES).block_until_ready()
 
     return Program(train, sample)

@@ -10,7 +10,7 @@ import jax
 
 from experiments.bench.cases import SAMPLES, Case, Program, cases
 from genjax import data
-from genjax.files import enable_compilation_cache
+from genjax.runs.files import enable_compilation_cache
 
 FLAX, PYTORCH = "flax", "pytorch"
 OF_PYTORCH = {  # name: compiled, bfloat16

@@ -17,8 +17,8 @@ from experiments.compare import budget, report, results
 from experiments.compare.matched import SETTINGS, matched
 from experiments.series import run_of, train_all
 from genjax import metrics
-from genjax.files import enable_compilation_cache
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.files import enable_compilation_cache
 
 
 @dataclass(frozen=True)

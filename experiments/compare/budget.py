@@ -11,9 +11,9 @@ import jax
 
 from experiments.experiment import Experiment
 from genjax.data import Dataset
-from genjax.files import read_json, write_json
-from genjax.step import batches_a_step, epoch, init_state
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.files import read_json, write_json
+from genjax.training.step import batches_a_step, epoch, init_state
 
 _TRIAL_SECONDS = 1.0
 _UNITS = {"s": 1, "m": 60, "h": 3600}

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from experiments.compare.results import MEASURED
 from experiments.experiment import Experiment
-from genjax.configuration import Optimizer, Training
+from genjax.model import Model
 from genjax.models import DCGAN, GAN, VAE, VAEGAN, Autoencoder
-from genjax.types import Model
+from genjax.training.configuration import Optimizer, Training
 
 _DESCENDING = Training(batch_size=128, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine"))
 _PLAYING = Training(

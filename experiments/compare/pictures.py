@@ -16,7 +16,7 @@ from experiments import trained
 from experiments.compare.figures import FIGURES, Contender
 from genjax import plot
 from genjax.data import Dataset
-from genjax.types import Params, has
+from genjax.model import Params, has
 
 _SHOWN = 64  # samples
 _IN_A_ROW = 12  # reconstructions, steps of a way

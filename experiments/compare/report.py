@@ -12,11 +12,12 @@ from experiments import html
 from experiments.compare import pictures
 from experiments.compare.claims import judged
 from experiments.compare.figures import FIGURES, Contender, shown, winner
-from genjax import metrics, run
+from genjax import metrics
 from genjax.data import Dataset
-from genjax.files import replace_file
+from genjax.errors import UserError
 from genjax.metrics.samples import MOST
-from genjax.types import UserError
+from genjax.runs import run_folder
+from genjax.runs.files import replace_file
 
 _IN_A_ROW = 4  # pictures
 _FLOOR = "data"
@@ -202,7 +203,7 @@ def _runs(contenders: Sequence[Contender]) -> str:
     rows = []
     for one in contenders:
         for folder, result in zip(one.folders, one.results, strict=True):
-            lines = run.read_metrics(folder)
+            lines = run_folder.read_metrics(folder)
             warned = dict.fromkeys(name for line in lines for name in line.get("warnings", []))
             rows.append(
                 [

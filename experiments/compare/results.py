@@ -10,10 +10,13 @@ import numpy as np
 import genjax
 from experiments import trained
 from experiments.compare.figures import Contender
-from genjax import checkpoint, metrics, run, seeds
+from genjax import metrics
 from genjax.data import Dataset
-from genjax.files import read_json, write_json
-from genjax.types import Model, UserError, from_json, registered_name
+from genjax.errors import UserError
+from genjax.model import Model, from_json, registered_name
+from genjax.runs import checkpoints, run_folder
+from genjax.runs.files import read_json, write_json
+from genjax.training import seeds
 
 _KEPT = "compared.json"  # in the folder of a run that was not trained to be compared
 MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
@@ -75,8 +78,8 @@ def _finished_config(place: Path) -> dict[str, Any]:
     if not place.is_dir():
         raise UserError(f"{place} is a file of weights: give the folders of runs.")
     config = read_json(place / "config.json")
-    done = [line["epoch"] for line in run.read_metrics(place)][-1:]
-    if done != [config["training"]["epochs"]] or not checkpoint.newest(place):
+    done = [line["epoch"] for line in run_folder.read_metrics(place)][-1:]
+    if done != [config["training"]["epochs"]] or not checkpoints.newest(place):
         raise UserError(
             f"{place} is not finished: epoch {sum(done)} of {config['training']['epochs']}. Train"
             " it to its end, with the command that began it."
@@ -103,7 +106,7 @@ def _measured(
 
     Of a run of many seeds, those of the first.
     """
-    epochs = len(run.read_metrics(place))
+    epochs = len(run_folder.read_metrics(place))
     how = {**MEASURED, "judge": judge.digest if judge else None, "epochs": epochs}
     kept = place / _KEPT
     if kept.exists() and read_json(kept).get("how") == how:
@@ -121,10 +124,10 @@ def _measured(
 
     print(f"measuring {place}")
     result = measure(place)
-    if (place / run.BEST).exists():
-        epoch = np.ravel(run.best_epoch(place)).tolist()[0]
-        result["best"] = measure(place / run.BEST) | {"epoch": epoch}
-    seconds = sum(line["seconds"] for line in run.read_metrics(place))
+    if (place / run_folder.BEST).exists():
+        epoch = np.ravel(run_folder.best_epoch(place)).tolist()[0]
+        result["best"] = measure(place / run_folder.BEST) | {"epoch": epoch}
+    seconds = sum(line["seconds"] for line in run_folder.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}
     write_json(kept, result)
     return result

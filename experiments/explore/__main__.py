@@ -18,10 +18,11 @@ from experiments.command import exit_code
 from experiments.explore.figures import Explored, allowed
 from experiments.explore.page import Section, page
 from experiments.named import EXPERIMENTS
-from genjax import run
-from genjax.files import enable_compilation_cache, replace_file
-from genjax.progress import progress
-from genjax.types import UserError, registered_name
+from genjax.errors import UserError
+from genjax.model import registered_name
+from genjax.runs import run_folder
+from genjax.runs.files import enable_compilation_cache, replace_file
+from genjax.runs.progress import progress
 
 
 def explore(folder: Path, dataset: str | None = None) -> Path:
@@ -55,7 +56,7 @@ def _facts(explored: Explored, weights: Path) -> dict[str, str]:
     model, test_set = explored.model, explored.test_set
     return {
         "model": f"{registered_name(model)}, {model.latent_dim} latents",
-        "weights": f"the best of the run, {run.BEST}" if weights.is_file() else "the last",
+        "weights": f"the best of the run, {run_folder.BEST}" if weights.is_file() else "the last",
         "data": f"{test_set.name}, {len(test_set):,} test images of {test_set.image_shape}",
         "source": test_set.source,
     }

@@ -16,7 +16,7 @@ import numpy as np
 
 import genjax
 from genjax.data import Dataset
-from genjax.types import Params, has
+from genjax.model import Params, has
 
 _IMAGES = 10_000  # that are looked at, of either set
 _MOST_CLASSES = 20  # that a reader can tell apart

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 try:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

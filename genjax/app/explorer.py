@@ -19,7 +19,7 @@ from genjax.aggregate import LatentUse, latent_use
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
 from genjax.metrics.images import check_shape
-from genjax.types import Params, has
+from genjax.model import Params, has
 
 _MEASURED = 1_000  # images that rates and extents are measured on
 _SIDE = 480  # pixels, about, of a picture

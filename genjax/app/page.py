@@ -6,8 +6,9 @@ from genjax.app import latents, samples, ways
 from genjax.app.components import STYLE, gr, theme
 from genjax.app.explorer import Explorer
 from genjax.data import Dataset
-from genjax.files import enable_compilation_cache
-from genjax.types import Params, UserError, registered_name
+from genjax.errors import UserError
+from genjax.model import Params, registered_name
+from genjax.runs.files import enable_compilation_cache
 
 
 def build(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from genjax.data.dataset import Decoded, checksum
-from genjax.files import cache_folder, replace_file
+from genjax.runs.files import cache_folder, replace_file
 
 
 def identity(files: Iterable[Path]) -> str:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 
 class Decoded(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from genjax.data.originals import LABEL_NAMES
-from genjax.files import replace_file
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.files import replace_file
+from genjax.runs.progress import progress
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT, READ_TIMEOUT = 3, 8, 30  # seconds
 

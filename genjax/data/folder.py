@@ -11,8 +11,8 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, Decoded, on_device
 from genjax.data.picture import read_picture
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.progress import progress
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 

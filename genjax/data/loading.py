@@ -17,7 +17,7 @@ from genjax.data.sample import digits
 from genjax.data.sprites import NAME as SPRITES
 from genjax.data.sprites import sprites
 from genjax.data.stream import Stream, check_can_stream, is_large, open_stream
-from genjax.types import UserError
+from genjax.errors import UserError
 
 NAMES = (*originals.LABEL_NAMES, stacked.NAME, SPRITES, *PLANTED)
 SPLITS = ("train", "test")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,8 +15,8 @@ import numpy as np
 
 from genjax.data import prepared
 from genjax.data.originals import LABEL_NAMES, parse
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.progress import progress
 
 
 def prepare(name: str, files: Mapping[str, Path], data_dir: Path) -> Path:

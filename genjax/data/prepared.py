@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from genjax.data.dataset import Decoded
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.progress import progress
 
 
 def can_read_array_record() -> bool:

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data.dataset import Dataset, Decoded, on_device
-from genjax.types import UserError
+from genjax.errors import UserError
 
 NAME = "sprites"
 PERIODS = {"square": 0.25, "ellipse": 0.5, "heart": 1.0}  # of the shapes, in turns

@@ -16,8 +16,8 @@ import numpy as np
 
 from genjax.data import prepared
 from genjax.data.dataset import Dataset, Decoded, Described, on_device
-from genjax.progress import progress
-from genjax.types import UserError
+from genjax.errors import UserError
+from genjax.runs.progress import progress
 
 LARGEST_RESIDENT = 2 * 2**30  # bytes, where the device does not say how much memory it has
 _LARGEST_PART = 2**29  # bytes of a stream that are made resident where no number is given

@@ -24,13 +24,14 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.data.stacked import LABEL_NAMES as STACKED_NAMES
 from genjax.data.stacked import one_digit
-from genjax.files import cache_folder, enable_compilation_cache
+from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifier_model import Classifier, training_for
 from genjax.metrics.images import chunks
+from genjax.model import Params
 from genjax.nn.networks import flatten
-from genjax.train import fit
-from genjax.types import Params, UserError
+from genjax.runs.files import cache_folder, enable_compilation_cache
+from genjax.training.fit import fit
 
 _IMAGES_AT_ONCE = 500
 

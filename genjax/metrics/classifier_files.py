@@ -20,11 +20,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax.checkpoint import filled, named_arrays
 from genjax.data import Dataset
-from genjax.files import replace_file
+from genjax.errors import UserError
 from genjax.metrics.classifier_model import Classifier
-from genjax.types import Params, UserError
+from genjax.model import Params
+from genjax.runs.checkpoints import filled, named_arrays
+from genjax.runs.files import replace_file
 
 WEIGHTS = Path(__file__).parent / "weights"
 _NAMES = {"stacked_mnist, R": "stacked_mnist"}  # of a file, where not the data set's

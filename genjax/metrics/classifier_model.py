@@ -17,12 +17,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from genjax.configuration import Optimizer, Training
+from genjax.errors import check_fields
+from genjax.model import Batch, Model, Params, Terms, Weights
 from genjax.nn.conv import Conv
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import BatchNorm
-from genjax.types import Batch, Model, Params, Terms, Weights, check_fields
+from genjax.training.configuration import Optimizer, Training
 
 _IMAGES_SHOWN = 360_000  # in training: of MNIST's, six epochs
 _MOST_EPOCHS = 40
@@ -54,7 +55,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Classifier(Model):
-    """Trained as every model is, by `genjax.train.fit`, but no generative one: not registered.
+    """Trained as every model is, by `genjax.training.fit.fit`, but no generative one: not registered.
 
     Attributes:
         num_classes: of the data set.

@@ -34,7 +34,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from genjax.chunks import in_chunks
+from genjax.nn.chunks import in_chunks
 
 NEIGHBOURS = 5
 _ROWS_AT_ONCE = 500

@@ -30,9 +30,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from genjax.errors import UserError
 from genjax.latents import is_active
-from genjax.progress import progress as progress_bar
-from genjax.types import UserError
+from genjax.runs.progress import progress as progress_bar
 
 LEAST = 20  # codes: the figures of fewer say nothing
 _BINS = 20

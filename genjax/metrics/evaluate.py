@@ -12,14 +12,15 @@ import numpy as np
 from genjax import latents
 from genjax.data import Dataset
 from genjax.data.planted import GROUP
-from genjax.files import enable_compilation_cache, software
+from genjax.errors import UserError
 from genjax.metrics import disentanglement, frechet, likelihood, samples, smoothness
 from genjax.metrics.classifier import Judge
 from genjax.metrics.groups import group_accuracies
 from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.sharpness import relative, sharpness
-from genjax.progress import progress as progress_bar
-from genjax.types import Params, UserError, has, to_json
+from genjax.model import Params, has, to_json
+from genjax.runs.files import enable_compilation_cache, software
+from genjax.runs.progress import progress as progress_bar
 
 _IMAGES_AT_ONCE = 100
 # folded into the key; chunks of images fold in 0, 1, ...

@@ -25,10 +25,11 @@ import numpy as np
 
 from genjax import latents
 from genjax.data import Dataset
+from genjax.errors import UserError
 from genjax.metrics.images import check_shape, chunks
+from genjax.model import Params
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
-from genjax.types import Params, UserError
 
 IMAGES_AT_ONCE = 500
 _CHANNELS = (8, 12, 16)

@@ -12,7 +12,7 @@ the test set.
 
 import numpy as np
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 
 def group_accuracies(right: np.ndarray, groups: np.ndarray) -> dict[str, float]:

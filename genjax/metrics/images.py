@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from genjax.data import Dataset
-from genjax.types import Model, UserError
+from genjax.errors import UserError
+from genjax.model import Model
 
 
 def chunks(count: int, size: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.latents import is_active
-from genjax.types import Params
+from genjax.model import Params
 
 
 def importance_weighted_nll(

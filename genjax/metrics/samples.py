@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset
+from genjax.errors import UserError
 from genjax.metrics import frechet
 from genjax.metrics.classifier import Judge
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
@@ -14,7 +15,6 @@ from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from genjax.metrics.modes import class_coverage
 from genjax.metrics.sharpness import high_frequency_share, relative, sharpness
 from genjax.nn.networks import flatten
-from genjax.types import UserError
 
 MOST = 10_000  # of either side: beyond, the figures hardly change
 _MOST_FOR_MEMORISATION = 2000  # samples and test images, each compared with all training images

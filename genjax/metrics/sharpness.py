@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.chunks import in_chunks
+from genjax.nn.chunks import in_chunks
 
 
 @jax.jit

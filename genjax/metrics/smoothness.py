@@ -28,10 +28,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.chunks import in_chunks
 from genjax.latents import slerp, with_parts
 from genjax.metrics.classifier import Judge
-from genjax.types import Params
+from genjax.model import Params
+from genjax.nn.chunks import in_chunks
 
 EPSILON = 1e-3
 STEPS = 2000  # of (1)

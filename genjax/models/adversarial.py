@@ -33,10 +33,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import losses
-from genjax.chunks import in_chunks
+from genjax.errors import UserError, check_labels
+from genjax.model import Batch, Model, Params, Terms, Weights
+from genjax.nn.chunks import in_chunks
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization
-from genjax.types import Batch, Model, Params, Terms, UserError, Weights, check_labels
 
 _STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing statistics from
 _WATCHED = 256  # samples whose diversity is watched

@@ -26,8 +26,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from genjax.chunks import in_chunks
 from genjax.distributions import Bernoulli, Normal
+from genjax.errors import UserError
+from genjax.model import Batch, Model, Params, Terms, Weights, register
+from genjax.nn.chunks import in_chunks
 from genjax.nn.networks import (
     MLP,
     Activation,
@@ -35,7 +37,6 @@ from genjax.nn.networks import (
     ConvEncoder,
     MLPDecoder,
 )
-from genjax.types import Batch, Model, Params, Terms, UserError, Weights, register
 
 
 @register("autoencoder")

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 import flax.linen as nn
 import jax
 
+from genjax.errors import UserError
+from genjax.model import register
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
@@ -31,7 +33,6 @@ from genjax.nn.normalization import (
     normalized,
     without_batch,
 )
-from genjax.types import UserError, register
 
 _INIT = nn.initializers.normal(0.02)  # (4)
 

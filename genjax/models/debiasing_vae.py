@@ -28,9 +28,10 @@ import optax
 
 from genjax import resampling
 from genjax.distributions import Normal
+from genjax.errors import UserError, check_labels
 from genjax.latents import in_chunks
+from genjax.model import Batch, Params, Terms, Weights, register
 from genjax.models.vae import VAE
-from genjax.types import Batch, Params, Terms, UserError, Weights, check_labels, register
 
 _LEAST_EFFECTIVE = 0.02  # share of the images
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import flax.linen as nn
 import jax
 
+from genjax.model import register
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
-from genjax.types import register
 
 
 class MLPGenerator(nn.Module):

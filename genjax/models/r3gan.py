@@ -23,12 +23,12 @@ import jax
 import jax.numpy as jnp
 
 from genjax import losses
+from genjax.model import register
 from genjax.models.dcgan import DCGAN
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
 from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
-from genjax.types import register
 
 
 def _leaky(x: jax.Array) -> jax.Array:

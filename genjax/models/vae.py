@@ -40,8 +40,9 @@ from genjax.distributions import (
     standard_normal_like,
     total_correlation,
 )
+from genjax.errors import UserError
+from genjax.model import Batch, Params, Terms, Weights, register
 from genjax.models.autoencoder import Autoencoder
-from genjax.types import Batch, Params, Terms, UserError, Weights, register
 
 
 @register("vae")

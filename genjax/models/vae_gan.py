@@ -30,10 +30,11 @@ import jax
 import jax.numpy as jnp
 
 from genjax.distributions import sum_event
+from genjax.errors import UserError
+from genjax.model import Batch, Params, Terms, Weights, register
 from genjax.models.adversarial import Judged, score_of
 from genjax.models.dcgan import Discriminator, doubled_widths
 from genjax.models.vae import VAE
-from genjax.types import Batch, Params, Terms, UserError, Weights, register
 
 
 class Drawn(NamedTuple):

@@ -69,7 +69,7 @@ from jax import Array, lax
 
 from genjax.nn import winograd
 from genjax.nn.blocks import from_blocks, to_blocks
-from genjax.precision import biased
+from genjax.nn.precision import biased
 
 Initializer = Callable[..., Array]
 Size = tuple[int, ...]  # (H, W)

@@ -33,7 +33,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from genjax.nn.conv import Initializer
-from genjax.precision import biased, cast
+from genjax.nn.precision import biased, cast
 
 
 class Dense(nn.Module):

@@ -1,4 +1,4 @@
-"""The central types: `Params`, `Batch`, `TrainState`, `Model`, and the registry of models.
+"""The central types: `Params`, `Batch`, `Model`, and the registry of models.
 
 A `Model` is a frozen dataclass: its fields are the hyperparameters, its methods are pure
 functions. It is the whole specification: hashable, so that it can be static under `jit`, and
@@ -6,28 +6,20 @@ written to JSON and back by `to_json` and `from_json`.
 """
 
 import dataclasses
-import math
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
-from numpy.typing import ArrayLike
 
-from genjax.precision import ComputeDtype, cast
+from genjax.errors import UserError, check_fields, to_tuples
+from genjax.nn.precision import ComputeDtype, cast
 
 Weights = dict[str, Any]  # network name -> pytree of arrays
 Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
-Purpose = Literal["settle", "diagnose", "distance"]  # of keys that no epoch uses
-
-
-class UserError(Exception):
-    """Something the user gave cannot be used. The message says what, where, and what to do."""
 
 
 @partial(
@@ -64,50 +56,6 @@ class Params:
         return dataclasses.replace(self, **changes)
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["params", "opt_state", "ema", "key", "epoch"],
-    meta_fields=[],
-)
-@dataclass(frozen=True)
-class TrainState:
-    """All that training carries from one epoch to the next, and all that a checkpoint holds.
-
-    Of many runs at once (`genjax.seeds`) every array has a first axis [S], and the methods are to
-    be mapped over it.
-
-    `opt_state` maps a player to its optimizer's state. `ema` is the moving average of the weights
-    of the model's `averaged` networks, or `{}` where none is kept. `key` is the run's key, never
-    consumed: every epoch folds its number `epoch` (int32, epochs done) into it.
-    """
-
-    params: Params
-    opt_state: dict[str, Any]
-    ema: Weights
-    key: jax.Array
-    epoch: jax.Array
-
-    def replace(self, **changes: Any) -> "TrainState":
-        return dataclasses.replace(self, **changes)
-
-    @property
-    def epochs_done(self) -> int:
-        """Of one run or of many, which go at the same pace."""
-        return int(self.epoch.max())
-
-    def key_of(self, purpose: Purpose) -> jax.Array:
-        """A key that is the same in every epoch, and none of theirs."""
-        return jax.random.fold_in(self.key, 2**32 - 1 - get_args(Purpose).index(purpose))
-
-    def averaged_params(self) -> Params:
-        """The parameters to sample and measure with: the moving average where one is kept.
-
-        `Model.settled` may have work to do, of a few thousand passes of a generator.
-        """
-        params = self.params.replace(weights=self.params.weights | self.ema)
-        return params.model.settled(params, self.key_of("settle"))
-
-
 @dataclass(frozen=True)
 class Model:
     """Base of every model. A subclass gives `players`, `networks`, `losses`, `sample`.
@@ -116,7 +64,7 @@ class Model:
         image_shape: (height, width, channels); empty for that of the data set, which `for_images`
             fills in.
         compute_dtype: what the networks compute in, while they learn and afterwards; weights, and
-            all that goes into them and comes out, are float32 (`genjax.precision`).
+            all that goes into them and comes out, are float32 (`genjax.nn.precision`).
     """
 
     image_shape: tuple[int, ...] = ()
@@ -328,49 +276,3 @@ def from_json(spec: Mapping[str, Any]) -> Model:
             f"{spec['name']} has no field {', '.join(unknown)}; its fields are: {sorted(known)}"
         )
     return cls(**fields)
-
-
-def check_fields(spec: Any, name: str) -> None:
-    """Raises `UserError` where a field of the dataclass `spec` is not of its type.
-
-    Whole numbers must be at least 1, or what the field's metadata states as "least", and others
-    finite; a choice must be one of its names.
-    """
-    kinds = typing.get_type_hints(type(spec))
-    for field in dataclasses.fields(spec):
-        kind, value = kinds[field.name], getattr(spec, field.name)
-        if field.name == "image_shape":
-            continue
-        if typing.get_origin(kind) is Literal:
-            good, must = value in typing.get_args(kind), f"one of {typing.get_args(kind)}"
-        elif kind is int or kind == tuple[int, ...]:
-            least = field.metadata.get("least", 1)
-            numbers = value if isinstance(value, tuple) else (value,)
-            whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
-            good = whole and all(n >= least for n in numbers)
-            must = f"a whole number of at least {least}" + ("" if kind is int else ", or several")
-        elif kind in (float, float | tuple[float, ...]):
-            several = value if isinstance(value, tuple) and kind is not float else (value,)
-            good = all(isinstance(n, int | float) and math.isfinite(n) for n in several)
-            must = "a finite number" + ("" if kind is float else ", or a tuple of them")
-        else:
-            continue
-        if not good:
-            raise UserError(f"{name}: {field.name} is {value!r}, but must be {must}.")
-
-
-def check_labels(labels: ArrayLike, num_classes: int) -> None:
-    """Raises `UserError` where not all labels, int [N], are from 0 to `num_classes`, exclusive."""
-    labels = np.asarray(labels)
-    least, most = labels.min(initial=0), labels.max(initial=0)
-    if least < 0 or most >= num_classes:
-        raise UserError(
-            f"the labels are from {least} to {most}, but the model's num_classes is {num_classes}:"
-            f" they must be from 0 to {num_classes - 1}. One for all of them has num_classes"
-            f" {max(most + 1, 2)}."
-        )
-
-
-def to_tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were: fields must be hashable."""
-    return tuple(map(to_tuples, value)) if isinstance(value, list | tuple) else value

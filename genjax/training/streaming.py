@@ -1,4 +1,4 @@
-"""Epochs over a `Stream`: the steps of `genjax.step`, in chunks that are read ahead of the device.
+"""Epochs over a `Stream`: the steps of `genjax.training.step`, in chunks that are read ahead of the device.
 
 The order of an epoch follows from the run's key and the epoch's number alone, and is the one in
 which the data would be visited if they lay on the device. So the run is the same, and one that is
@@ -20,11 +20,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from genjax import devices
-from genjax.configuration import Training
 from genjax.data import Stream
-from genjax.step import Rows, as_batch, ended, order_of, several
-from genjax.types import Model, Params, Terms, TrainState, UserError, registered_name
+from genjax.distributed import devices
+from genjax.errors import UserError
+from genjax.model import Model, Params, Terms, registered_name
+from genjax.training.configuration import Training
+from genjax.training.state import TrainState
+from genjax.training.step import Rows, as_batch, ended, order_of, several
 
 _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
@@ -102,7 +104,7 @@ class _Chunks:
 def _orders(
     stream: Stream, state: TrainState, training: Training, steps: int
 ) -> Callable[[int], np.ndarray]:
-    """`genjax.step.order_of` any epoch by its number; what it needs is kept apart from the state,
+    """`genjax.training.step.order_of` any epoch by its number; what it needs is kept apart from the state,
     whose arrays are given away."""
     model = state.params.model
     own = devices.gathered(state.key)
@@ -145,7 +147,7 @@ def last(
 
 
 class StreamedEpochs:
-    """The epochs of a run from the state's on, compiled: called as `genjax.step.epoch` is, one
+    """The epochs of a run from the state's on, compiled: called as `genjax.training.step.epoch` is, one
     after the other; `on_part` is told which share of one is over."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """Many hosts: processes that train one run together, started by one command a host.
 
 `join` first. Then `jax.devices()` are those of all hosts, and `fit`, called by every host with the
-same arguments, shares its work out over them (`genjax.devices`). Every host loads the data itself.
+same arguments, shares its work out over them (`genjax.distributed.devices`). Every host loads the data itself.
 Host 0 alone reads and writes the run's folder, measures, draws and shows; what the others have to
 know of that, it tells them (`by_first`). So only host 0 needs the folder, and a run goes on on any
 number of hosts, or on one, where host 0 finds that folder.
@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 SECONDS_TO_MEET = 300
 SECONDS_OF_SILENCE = 60

@@ -18,9 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import devices, hosts, run, seeds
-from genjax.files import replace_file, write_json
-from genjax.types import Model, Params, TrainState, UserError, from_json, to_json
+from genjax.distributed import devices, hosts
+from genjax.errors import UserError
+from genjax.model import Model, Params, from_json, to_json
+from genjax.runs import run_folder
+from genjax.runs.files import replace_file, write_json
+from genjax.training import seeds
+from genjax.training.state import TrainState
 
 SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
 _KEPT = 2
@@ -202,9 +206,9 @@ def save_best(folder: Path, params: Params, is_best: np.ndarray) -> None:
         params = jax.tree.map(
             lambda new, old: jnp.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old),
             params,
-            load_params(folder / run.BEST),
+            load_params(folder / run_folder.BEST),
         )
-    save_params(folder / run.BEST, params)
+    save_params(folder / run_folder.BEST, params)
 
 
 def load_params(path: str | Path) -> Params:
@@ -216,7 +220,7 @@ def load_params(path: str | Path) -> Params:
     """
     path = Path(path).absolute()
     if path.is_dir():
-        model = run.model_of(path)
+        model = run_folder.model_of(path)
         found = _newest_arrays(path)
         if found is None:
             raise CheckpointError(f"{path} holds no finished checkpoint yet.")

@@ -5,7 +5,7 @@ rows of the batch (data parallel). What is summed over the batch, such as the lo
 statistics of batch normalisation, the compiler sums over all devices, and random numbers do not
 depend on the number of devices (JAX's `jax_threefry_partitionable`), so the run is that of one
 device up to rounding. A run of many seeds shares out the seeds, which need nothing from each other.
-The devices may be those of many hosts (`genjax.hosts`).
+The devices may be those of many hosts (`genjax.distributed.hosts`).
 
 `jax.pmap` is not used: its program is that of one device, so that batch statistics, random numbers
 and the shares of a batch would have to be written into every model.
@@ -44,7 +44,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 AXIS = "devices"
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from genjax.types import UserError, check_fields, to_tuples
+from genjax.errors import UserError, check_fields, to_tuples
 
 
 @dataclass(frozen=True)

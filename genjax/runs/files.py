@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import jax
 
-from genjax.types import UserError
+from genjax.errors import UserError
 
 
 def cache_folder() -> Path:

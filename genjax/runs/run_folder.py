@@ -22,9 +22,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax import hosts
-from genjax.files import read_json, replace_file, software, write_json
-from genjax.types import Model, UserError, from_json, to_json
+from genjax.distributed import hosts
+from genjax.errors import UserError
+from genjax.model import Model, from_json, to_json
+from genjax.runs.files import read_json, replace_file, software, write_json
 
 BEST = "best.npz"
 _SPECIFICATION = ("model", "training", "dataset", "key")

@@ -1,6 +1,6 @@
 """`fit`: a training run, from the first epoch or the newest checkpoint to the last.
 
-An epoch is one compiled call of `genjax.step`, or over a stream several (`genjax.feed`); between
+An epoch is one compiled call of `genjax.training.step`, or over a stream several (`genjax.training.streaming`); between
 two epochs the host measures, draws, writes metrics and checkpoints, and warns of what goes wrong.
 """
 
@@ -16,13 +16,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import checkpoint, devices, feed, hosts, run, seeds
-from genjax.configuration import Training
 from genjax.data import Dataset, Stream
-from genjax.files import enable_compilation_cache
-from genjax.progress import TrainingProgress
-from genjax.step import batches_a_step, epoch, epochs, init_state
-from genjax.types import Model, Params, Terms, TrainState, UserError
+from genjax.distributed import devices, hosts
+from genjax.errors import UserError
+from genjax.model import Model, Params, Terms
+from genjax.runs import checkpoints, run_folder
+from genjax.runs.files import enable_compilation_cache
+from genjax.runs.progress import TrainingProgress
+from genjax.training import seeds, streaming
+from genjax.training.configuration import Training
+from genjax.training.state import TrainState
+from genjax.training.step import batches_a_step, epoch, epochs, init_state
 
 _DISTANCES = 20  # measured in a run, about
 _PATIENCE = 3  # epochs that something goes wrong before the user is warned
@@ -48,7 +52,7 @@ def fit(
     """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
 
     With more than one device, every batch is shared out over all that divide it evenly; the run is
-    that of one device up to rounding. So with many hosts (`genjax.hosts.join`), which all call this
+    that of one device up to rounding. So with many hosts (`genjax.distributed.hosts.join`), which all call this
     with the same arguments: each gets the parameters; host 0 alone uses `out`, calls `on_epoch` and
     `distance`, warns, and shows the bar.
 
@@ -92,14 +96,16 @@ def fit(
     key = _checked(key, training)
     model = model.for_images(dataset.image_shape)
     if isinstance(dataset, Stream):
-        feed.check(model, dataset, key)
+        streaming.check(model, dataset, key)
     else:
         model.check_labels(dataset.labels)
     steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)
-    folder = run.start(out, model, training, dataset.record(), key, overwrite) if out else None
-    with hosts.watched(), run.locked(folder) if folder else contextlib.nullcontext():
+    folder = (
+        run_folder.start(out, model, training, dataset.record(), key, overwrite) if out else None
+    )
+    with hosts.watched(), run_folder.locked(folder) if folder else contextlib.nullcontext():
         run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
         state = run_on(state, dataset, training, steps, folder)
         return seeds.averaged_params(devices.gathered(state.replace(opt_state={})))
@@ -134,7 +140,7 @@ def _compiled(
         mesh = devices.mesh_of(min(training.batch_size, len(dataset)), "images of a batch")
     state = devices.placed(state, mesh, split=many)
     if isinstance(dataset, Stream):
-        return state, (), feed.StreamedEpochs(dataset, state, training, steps, mesh)
+        return state, (), streaming.StreamedEpochs(dataset, state, training, steps, mesh)
     data = devices.placed((dataset.images, dataset.labels), mesh)
     of_runs = epochs if many else epoch
     compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
@@ -154,9 +160,9 @@ def _fit(
     """The epochs that are still to be done, from the newest checkpoint on."""
     is_first = hosts.is_first()
     if folder:
-        state = checkpoint.restore(folder, state)
+        state = checkpoints.restore(folder, state)
         if is_first:
-            run.keep_metrics(folder, state.epochs_done)
+            run_folder.keep_metrics(folder, state.epochs_done)
     done = state.epochs_done
     if on_epoch and done == 0 and is_first:
         on_epoch(0, _copied(seeds.averaged_params(state)))
@@ -167,13 +173,13 @@ def _fit(
     images_an_epoch = min(steps * batches_a_step(model) * training.batch_size, len(dataset))
     images_an_epoch *= state.key.size
     measured_every = max(1, training.epochs // _DISTANCES)
-    lasting = run.lasting_warnings(folder) if folder and is_first else {}
+    lasting = run_folder.lasting_warnings(folder) if folder and is_first else {}
     saved_at = time.monotonic()
     show = progress and is_first
     with TrainingProgress(training.epochs, images_an_epoch, done, show=show) as bar:
         bar.note("compiling")
         state, data, run_epoch = _compiled(state, dataset, training, steps)
-        if isinstance(run_epoch, feed.StreamedEpochs):
+        if isinstance(run_epoch, streaming.StreamedEpochs):
             run_epoch.on_part = bar.part_done
         bar.note("training")
         while done < training.epochs:
@@ -191,7 +197,7 @@ def _fit(
                 here = devices.gathered(state.replace(opt_state={}))
             if is_first:
                 found = seeds.found(model, terms, alive)
-                lasting = run.an_epoch_longer(lasting, found)
+                lasting = run_folder.an_epoch_longer(lasting, found)
                 _warn_of_lasting(found, lasting, done)
                 params = seeds.averaged_params(here) if on_epoch or distance else state.params
                 if distance and (last or done % measured_every == 0):
@@ -204,17 +210,19 @@ def _fit(
                     on_epoch(done, _copied(params))
                 if folder:
                     line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
-                    run.append_metrics(folder, line | ({"warnings": [*found]} if found else {}))
+                    run_folder.append_metrics(
+                        folder, line | ({"warnings": [*found]} if found else {})
+                    )
                     if "distance" in terms:
-                        checkpoint.save_best(folder, params, run.best_epoch(folder) == done)
+                        checkpoints.save_best(folder, params, run_folder.best_epoch(folder) == done)
             if folder and (last or hosts.by_first(partial(_is_due, saved_at))):
-                checkpoint.save(folder, state)
+                checkpoints.save(folder, state)
                 saved_at = time.monotonic()
     return state
 
 
 def _is_due(saved_at: float) -> bool:
-    return time.monotonic() - saved_at > checkpoint.SECONDS_BETWEEN
+    return time.monotonic() - saved_at > checkpoints.SECONDS_BETWEEN
 
 
 def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done: int) -> None:
@@ -242,7 +250,7 @@ def _check_alive(terms: seeds.Values, alive: np.ndarray, done: int, folder: Path
     bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
     what = f"the term {bad[0]!r} is {first[bad[0]]}" if bad else "a weight is not finite"
     every = f" of seed 0, and the others of {alive.size} have diverged too" if alive.ndim else ""
-    kept = hosts.by_first(lambda: checkpoint.newest(folder)) if folder else None
+    kept = hosts.by_first(lambda: checkpoints.newest(folder)) if folder else None
     raise TrainingDiverged(
         f"training stopped in epoch {done}: {what}{every}. "
         + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")

@@ -19,7 +19,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax.types import Model, Params, TrainState
+from genjax.model import Model, Params
+from genjax.training.state import TrainState
 
 DIVERGED = "diverged"
 Values = Mapping[str, np.ndarray]  # of terms: [] of one run, [S] of many

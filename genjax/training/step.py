@@ -14,8 +14,8 @@ takes a batch of its own.
 Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and batch i of it
 fold_in(., i), so that a resumed run draws what the uninterrupted one would have drawn.
 
-Many keys give many runs at once (`genjax.seeds`), and many devices share the work out
-(`genjax.devices`); an epoch of one run knows nothing of the first, and of the second only where its
+Many keys give many runs at once (`genjax.training.seeds`), and many devices share the work out
+(`genjax.distributed.devices`); an epoch of one run knows nothing of the first, and of the second only where its
 batches lie.
 """
 
@@ -29,9 +29,11 @@ import optax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from genjax import devices, seeds
-from genjax.configuration import Training
-from genjax.types import Batch, Model, Params, Terms, TrainState, Weights
+from genjax.distributed import devices
+from genjax.model import Batch, Model, Params, Terms, Weights
+from genjax.training import seeds
+from genjax.training.configuration import Training
+from genjax.training.state import TrainState
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # of players
 Rows = tuple[jax.Array, jax.Array]  # images uint8 [..., H, W, C] and labels int32 [...]
