@@ -16,7 +16,7 @@ from genjax.data.stacked import one_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifier import measured
-from genjax.metrics.classifier_model import Classifier, training_for
+from genjax.models.image_classifier import Classifier, training_for
 from genjax.training.fit import fit
 
 

@@ -11,7 +11,7 @@ from experiments.experiment import Experiment
 from experiments.explore.page import Section, page
 from experiments.resampled import weighing
 from experiments.series import run_of
-from genjax import plot
+from genjax import plots
 from genjax.data import Dataset
 from genjax.data.planted import GROUP, PLANTED
 from genjax.model import Params
@@ -80,7 +80,7 @@ def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
     axis.set(xlabel="alpha", ylim=(0, 1))
     axis.grid(alpha=0.3)
     axis.legend()
-    plot.finish(figure, path)
+    plots.finish(figure, path)
     text = (
         "Rotated MNIST. The smaller alpha, the more of the rare group the model sees; where it is"
         " too small, a few odd images crowd out all others, and both groups suffer."
@@ -115,7 +115,7 @@ def _histograms(
     for axis, d in zip(axes[1], shown, strict=True):
         axis.set_xlabel(f"latent {d}")
     axes[0, 0].legend(fontsize=7)
-    plot.finish(figure, path)
+    plots.finish(figure, path)
     about = PLANTED[train_set.name]
     text = (
         f"Latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"
@@ -140,14 +140,14 @@ def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 def _by_density(path: Path, train_set: Dataset, p: np.ndarray) -> Section:
     images = np.asarray(train_set.images) / np.float32(255)
-    plot.save_by_density(path, images, p, _SHOWN)
+    plots.save_by_density(path, images, p, _SHOWN)
     rare = train_set.attributes[GROUP][np.argsort(-p)[:_SHOWN]] > 0
     text = (
         f"The {_SHOWN} training images whose classes have many like them, and the {_SHOWN} that are"
         f" the least like others of their class. Of the latter {rare.mean():.0%} belong to a rare"
         f" group, of all {np.mean(train_set.attributes[GROUP] > 0):.0%}."
     )
-    code = "genjax.plot.save_by_density(path, images, p)"
+    code = "genjax.plots.save_by_density(path, images, p)"
     title = f"{train_set.name}: the commonest and the rarest images"
     return Section(f"{train_set.name}-density", title, path, text, code)
 

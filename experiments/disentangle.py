@@ -17,7 +17,7 @@ from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
 from experiments.series import Options, main, run_of
 from experiments.sprites import NAMES
-from genjax import plot
+from genjax import plots
 from genjax.data import Dataset
 from genjax.model import Params
 
@@ -50,7 +50,7 @@ def traversal(params: Params, test_set: Dataset) -> np.ndarray:
 def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
     _, test_set = next(iter(experiments.values())).load_resident()
     shown = [traversal(genjax.load(run_of(out, name)), test_set) for name in experiments]
-    plot.save_panels(out / "traversals.png", shown, list(experiments), _STEPS)
+    plots.save_panels(out / "traversals.png", shown, list(experiments), _STEPS)
 
 
 if __name__ == "__main__":

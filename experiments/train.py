@@ -25,11 +25,11 @@ from experiments import resampled
 from experiments.experiment import Experiment, resident
 from experiments.measure import Keys, Measurement, judge_of, keys_of, together
 from experiments.named import EXPERIMENTS
-from genjax import metrics, plot
+from genjax import metrics, plots
 from genjax.data import Dataset, Stream
 from genjax.distributed import hosts
 from genjax.errors import UserError
-from genjax.latents import knows_classes
+from genjax.latents.sampling import knows_classes
 from genjax.model import Params, has, registered_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, replace_file, write_json
@@ -138,7 +138,7 @@ def _keep(
     and what the next epoch draws by, where the model resamples."""
     first = seeds.each(params)[0]
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
-        frame = plot.to_uint8(genjax.sample(first, key, _SHOWN))
+        frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
         path = out / "progress" / f"{epoch:06d}.npy"
         path.parent.mkdir(exist_ok=True)
         replace_file(path, lambda file: np.save(file, frame))
@@ -153,20 +153,20 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     model: Any = params.model
     params, *others = seeds.each(params)
     real = test_set.images[:_SHOWN] / 255.0
-    plot.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
+    plots.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
     if others:
         rows = [genjax.sample(one, key, _SHOWN_OF_EACH) for one in (params, *others)]
-        plot.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
+        plots.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
     if (figures.parent / run_folder.BEST).exists():
         best = seeds.each(genjax.load(figures.parent / run_folder.BEST))[0]
-        plot.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
-    plot.save_grid(figures / "real.png", real)
-    plot.save_curves(figures / "curves.png", run_folder.read_metrics(figures.parent))
+        plots.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
+    plots.save_grid(figures / "real.png", real)
+    plots.save_curves(figures / "curves.png", run_folder.read_metrics(figures.parent))
     paths = sorted((figures.parent / "progress").glob("*.npy"))
     frames = [np.load(path) / 255.0 for path in paths]
-    plot.save_gif(figures / "progression.gif", frames, real)
+    plots.save_gif(figures / "progression.gif", frames, real)
     chosen = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
-    plot.save_strip(
+    plots.save_strip(
         figures / "progression.png",
         [*(frames[i] for i in chosen), real],
         [*(f"epoch {int(paths[i].stem)}" for i in chosen), "data"],
@@ -174,21 +174,21 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     if has(model, "decode"):
         start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, 8, model.latent_dim))
         ways = genjax.interpolate(params, start, end, num=10)
-        plot.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
+        plots.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
     if knows_classes(model):  # a row shows the same noise as every class
         asked = np.tile(np.arange(model.num_classes), 8)
         z = jnp.repeat(model.noise(jax.random.fold_in(key, 2), 8), model.num_classes, axis=0)
         of_classes = genjax.decode(params, model.of_classes(z, asked))
-        plot.save_grid(figures / "classes.png", of_classes, model.num_classes)
+        plots.save_grid(figures / "classes.png", of_classes, model.num_classes)
     if has(model, "encode", "decode"):
         originals = np.asarray(real[:32])
-        pairs = plot.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
-        plot.save_grid(figures / "reconstructions.png", pairs, columns=8)
+        pairs = plots.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
+        plots.save_grid(figures / "reconstructions.png", pairs, columns=8)
     if has(model, "encode", "decode") and model.latent_dim == 2:
         plane = genjax.manifold(params, 20)
-        plot.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
+        plots.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
         z = genjax.encode(params, test_set.images / 255.0)
-        plot.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
+        plots.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
 
 
 def main(arguments: list[str]) -> int:

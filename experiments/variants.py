@@ -16,7 +16,7 @@ import genjax
 from experiments.experiment import Experiment
 from experiments.named import EXPERIMENTS
 from experiments.series import Options, main, run_of
-from genjax import plot
+from genjax import plots
 from genjax.model import Model
 from genjax.models import VAE, Autoencoder
 
@@ -74,7 +74,7 @@ def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
         "samples": [genjax.sample(p, jax.random.key(0), _SHOWN) for p in params],
     }
     for name, rows in pictures.items():
-        plot.save_strip(out / f"{name}.png", [real, *rows], ["data", *experiments], _SHOWN)
+        plots.save_strip(out / f"{name}.png", [real, *rows], ["data", *experiments], _SHOWN)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ params = genjax.fit(genjax.VAE(latent_dim=20), genjax.data.load("mnist"), jax.ra
 images = genjax.sample(params, jax.random.key(1))  # [64, 28, 28, 1] in [0, 1]
 """
 
-from genjax import data, models, plot
-from genjax.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
-from genjax.density import Density
+from genjax import data, models, plots
 from genjax.distributed import hosts
 from genjax.errors import UserError
-from genjax.inversion import invert
-from genjax.latents import (
+from genjax.latents.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
+from genjax.latents.balancing import balanced_subset, resampling_weights
+from genjax.latents.density import Density
+from genjax.latents.inversion import invert
+from genjax.latents.sampling import (
     classify,
     decode,
     encode,
@@ -26,7 +27,6 @@ from genjax.latents import (
 from genjax.metrics import evaluate
 from genjax.model import Batch, Model, Params, init, register
 from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
-from genjax.resampling import balanced_subset, resampling_weights
 from genjax.runs.checkpoints import CheckpointError
 from genjax.runs.checkpoints import load_params as load
 from genjax.runs.checkpoints import save_params as save
@@ -69,7 +69,7 @@ __all__ = [
     "models",
     "pca",
     "plane",
-    "plot",
+    "plots",
     "reconstruct",
     "register",
     "resampling_weights",

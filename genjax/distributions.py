@@ -17,6 +17,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
 
 def sum_event(values: jax.Array) -> jax.Array:
@@ -108,3 +109,9 @@ def total_correlation(q: Normal, z: jax.Array) -> jax.Array:
     joint = jax.nn.logsumexp(jnp.sum(pairs, axis=2), axis=1) - jnp.log(len(z))
     marginals = jax.nn.logsumexp(pairs, axis=1) - jnp.log(len(z))
     return jnp.mean(joint - jnp.sum(marginals, axis=1))
+
+
+def is_active(means: ArrayLike) -> jax.Array:
+    """Whether each of D latents is in use: its variance is above 0.01 over the means of q(z|x) of
+    many images, [N, D] -> bool [D] (Burda et al. 2016, arXiv:1509.00519, section 5.1)."""
+    return jnp.var(jnp.asarray(means), axis=0) > 0.01

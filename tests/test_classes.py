@@ -13,7 +13,7 @@ import genjax
 from genjax import losses
 from genjax.data import from_arrays
 from genjax.errors import UserError
-from genjax.metrics.evaluate import _class_agreement
+from genjax.metrics.evaluation import _class_agreement
 from genjax.model import Batch
 from genjax.training.configuration import Optimizer, Training
 

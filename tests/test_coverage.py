@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from genjax.errors import UserError
-from genjax.metrics import classifier, coverage, kernel, measure_samples, samples
+from genjax.metrics import classifier, coverage, kernel, measure_samples, sample_quality
 
 
 def normal(count, dimensions=4, seed=0, shift=0.0):
@@ -199,7 +199,7 @@ def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(judge, ke
 
 
 def test_the_judge_goes_over_the_samples_once(judge, monkeypatch):
-    monkeypatch.setattr(samples, "MOST", 30)
+    monkeypatch.setattr(sample_quality, "MOST", 30)
     seen = []
     predict = classifier.Judge.predict
     monkeypatch.setattr(

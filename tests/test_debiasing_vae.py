@@ -10,13 +10,13 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax import resampling
 from genjax.data import from_arrays
 from genjax.data.planted import GROUP, PLANTED, planted
 from genjax.distributions import kl_to_standard_normal
 from genjax.errors import UserError
 from genjax.metrics.groups import group_accuracies, group_shares
 from genjax.model import Batch
+from genjax.models import resampling
 from genjax.training.configuration import Training
 
 SHAPE = (8, 8, 1)

@@ -7,8 +7,8 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax.density import Density, standard_normal
 from genjax.errors import UserError
+from genjax.latents.density import Density, standard_normal
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
 FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])

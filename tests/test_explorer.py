@@ -8,7 +8,7 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from genjax import plot
+from genjax import plots
 from genjax.errors import UserError
 
 pytest.importorskip("gradio")
@@ -47,7 +47,7 @@ def test_a_cell_of_the_plane_is_the_image_of_its_centre(name, channels, key):
         share = (2 * column + 1) / columns - 1, 1 - (2 * row + 1) / rows
         np.testing.assert_allclose(there[[3, 1]], 3 * np.array(share), rtol=1e-5)
         cell = canvas[8 * row : 8 * row + 8, 16 * column : 16 * column + 16]
-        expected = plot.to_rgb(genjax.decode(it.params, there[None]))[0]
+        expected = plots.to_rgb(genjax.decode(it.params, there[None]))[0]
         np.testing.assert_allclose(cell.astype(int), expected, atol=1)
 
 
@@ -71,7 +71,7 @@ def test_a_way_begins_and_ends_at_its_ends(key):
     for spherical in (True, False):
         strip = it.way(start, end, spherical).astype(int)
         for z, left in ((start, 2), (end, strip.shape[1] - 10)):
-            expected = plot.to_rgb(it.decode(z)[None])[0]
+            expected = plots.to_rgb(it.decode(z)[None])[0]
             np.testing.assert_allclose(strip[2:10, left : left + 8], expected, atol=1)
 
 
@@ -114,7 +114,7 @@ def test_pixels_become_large_squares():
 
 
 def test_the_page_says_which_latents_choose_the_class():
-    from genjax.app.latents import _guidance
+    from genjax.app.latents_tab import _guidance
 
     assert "class" not in _guidance(explored("gan"))
     model = small("gan", image_shape=(8, 8, 1), num_classes=2)

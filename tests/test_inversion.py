@@ -8,7 +8,7 @@ import scipy.stats
 from conftest import small
 
 import genjax
-from genjax.inversion import length_prior
+from genjax.latents.inversion import length_prior
 
 
 @pytest.fixture

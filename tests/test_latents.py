@@ -10,7 +10,7 @@ import scipy.stats
 from conftest import blobs, small
 
 import genjax
-from genjax import latents
+from genjax.latents.sampling import sampling
 from genjax.model import MODELS, Model
 
 
@@ -44,7 +44,7 @@ def test_interpolation_keeps_its_ends(params, key):
 def test_slerp_is_a_rotation_at_constant_speed(key):
     start, end = jax.random.normal(key, (2, 6, 4))
     start, end = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (start, end))
-    way = np.stack([latents.slerp(start, end, t) for t in np.linspace(0, 1, 9)])
+    way = np.stack([sampling.slerp(start, end, t) for t in np.linspace(0, 1, 9)])
     np.testing.assert_allclose(np.linalg.norm(way, axis=-1), 1.0, rtol=1e-4)
     steps = np.arccos(np.sum(way[1:] * way[:-1], axis=-1))
     np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), rtol=1e-2)
@@ -53,8 +53,8 @@ def test_slerp_is_a_rotation_at_constant_speed(key):
 def test_slerp_of_equal_or_opposite_or_zero_latents_is_finite():
     a = jnp.array([[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
     b = jnp.array([[1.0, 2.0], [-1.0, 0.0], [0.0, 1.0]])
-    assert np.all(np.isfinite(latents.slerp(a, b, 0.3)))
-    np.testing.assert_allclose(latents.slerp(a, b, 0.3)[0], a[0], rtol=1e-5)
+    assert np.all(np.isfinite(sampling.slerp(a, b, 0.3)))
+    np.testing.assert_allclose(sampling.slerp(a, b, 0.3)[0], a[0], rtol=1e-5)
 
 
 def test_a_traversal_moves_one_latent_at_a_time(params):

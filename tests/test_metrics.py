@@ -14,16 +14,10 @@ from conftest import blobs, small
 import genjax
 from genjax.data.stacked import one_digit, stacked
 from genjax.errors import UserError
-from genjax.metrics import (
-    classifier,
-    classifier_files,
-    classifier_model,
-    frechet,
-    modes,
-    smoothness,
-)
+from genjax.metrics import classifier, classifier_files, frechet, modes, smoothness
 from genjax.metrics.sharpness import sharpness
 from genjax.model import MODELS, Batch, Model
+from genjax.models import image_classifier
 
 # --- modes --------------------------------------------------------------------------------------
 
@@ -129,7 +123,7 @@ def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
 @pytest.fixture
 def own_classifiers(tmp_path, monkeypatch):
     monkeypatch.setattr(classifier, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(classifier_model, "_MOST_EPOCHS", 25)
+    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 25)
     return tmp_path / "classifiers"
 
 
@@ -165,7 +159,7 @@ def test_the_loss_is_the_cross_entropy(key):  # (3)
 def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
     image = np.zeros((9, 8, 1), np.float32)
     image[4, 4] = 1
-    moved = classifier_model.shifted(jnp.tile(image, (400, 1, 1, 1)), key, 2)
+    moved = image_classifier.shifted(jnp.tile(image, (400, 1, 1, 1)), key, 2)
     assert moved.shape == (400, 9, 8, 1)
     rows, columns = np.nonzero(np.asarray(moved)[..., 0])[1:]
     assert set(zip(rows, columns, strict=True)) == {
@@ -237,7 +231,7 @@ def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatc
         names = tuple("0123456789")
         return dataclasses.replace(data, split=split, labels=data.labels + 4, label_names=names)
 
-    monkeypatch.setattr(classifier_model, "_MOST_EPOCHS", 2)
+    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 2)
     train, test = stacked(digits("train")), stacked(digits("test"))
     judge = classifier.judge(train, test, progress=False)
     assert judge.stacked

@@ -9,9 +9,9 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from genjax import resampling
 from genjax.data import from_arrays
 from genjax.errors import UserError
+from genjax.models import resampling
 
 RNG = np.random.default_rng(0)
 N, BINS = 400, 10
@@ -185,5 +185,5 @@ def test_it_works_under_jit_and_vmap():
 def test_a_picture_of_the_commonest_and_the_rarest(tmp_path):
     data = blobs(30)
     path = tmp_path / "new" / "density.png"
-    genjax.plot.save_by_density(path, data.images / 255.0, np.arange(30), 9)
+    genjax.plots.save_by_density(path, data.images / 255.0, np.arange(30), 9)
     assert path.stat().st_size > 1000

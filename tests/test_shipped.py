@@ -12,10 +12,11 @@ from experiments import classifier as command
 from genjax.data import Dataset
 from genjax.data.dataset import checksum
 from genjax.errors import UserError
-from genjax.metrics import classifier, classifier_model
+from genjax.metrics import classifier
 from genjax.metrics import classifier_files as files
-from genjax.metrics.classifier_model import Classifier
 from genjax.model import Batch
+from genjax.models import image_classifier
+from genjax.models.image_classifier import Classifier
 
 SHAPE = (28, 28, 1)
 SHIPPED = {  # image shape, least accuracy
@@ -46,7 +47,7 @@ def own_folders(tmp_path, monkeypatch):
     """An empty cache and an empty folder of shipped files, and none but short trainings."""
     monkeypatch.setattr(classifier, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(files, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(classifier_model, "_MOST_EPOCHS", 1)
+    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 1)
     return tmp_path
 
 
@@ -138,7 +139,7 @@ def test_the_deep_classifier_learns_its_averages(key):
 
 def test_half_of_the_images_are_mirrored(key):
     image = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
-    images = np.asarray(classifier_model.half_mirrored(jnp.tile(image, (1000, 1, 1, 1)), key))
+    images = np.asarray(image_classifier.half_mirrored(jnp.tile(image, (1000, 1, 1, 1)), key))
     mirrored = [np.array_equal(each, image[:, ::-1]) for each in images]
     kept = [np.array_equal(each, image) for each in images]
     assert sum(mirrored) + sum(kept) == 1000

@@ -10,7 +10,7 @@ import pytest
 from conftest import small
 
 import genjax
-from genjax.latents import slerp
+from genjax.latents.sampling import slerp
 from genjax.metrics import classifier, smoothness
 from genjax.model import Model, Params
 

@@ -20,6 +20,7 @@ from PIL import Image
 import genjax
 from genjax.data import Dataset, Stream, prepared, stream
 from genjax.errors import UserError
+from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
 from genjax.training import streaming
 from genjax.training.configuration import Training

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 import genjax
 from experiments import trained
 from experiments.compare.figures import FIGURES, Contender
-from genjax import plot
+from genjax import plots
 from genjax.data import Dataset
 from genjax.model import Params, has
 
@@ -37,13 +37,13 @@ def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> No
     """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png,
     reconstructions.png, ways.png, figures.png; of each what the contenders have."""
     real = test_set.images[:_SHOWN] / np.float32(255)
-    plot.save_grid(folder / "data.png", real)
+    plots.save_grid(folder / "data.png", real)
     params = {c.name: trained.load(c.folders[0]) for c in contenders}
     key_samples, key_ways = jax.random.split(jax.random.key(0))
     samples = {n: genjax.sample(one, key_samples, _SHOWN) for n, one in params.items()}
     _strip(folder / "samples.png", {"data": real, **samples})
     for name, images in samples.items():
-        plot.save_grid(folder / f"samples-{name}.png", images)
+        plots.save_grid(folder / f"samples-{name}.png", images)
     for c in contenders:
         progression = c.folders[0] / "figures" / "progression.png"
         if progression.exists():
@@ -54,12 +54,12 @@ def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> No
     if rows := _rows(params, ("decode",), lambda one: _ways(one, key_ways)):
         every = [way for ways in rows.values() for way in ways]
         names = [name if not n else "" for name in rows for n in range(_WAYS)]
-        plot.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
+        plots.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
     chart(folder / "figures.png", contenders)
 
 
 def _strip(path: Path, rows: Mapping[str, ArrayLike]) -> None:
-    plot.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
+    plots.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
 
 
 def _rows(
@@ -100,4 +100,4 @@ def chart(path: Path, contenders: Sequence[Contender]) -> None:
         axis.grid(alpha=0.3, axis="x")
     for axis in axes[:, 1:].flat:
         axis.set_yticklabels([])
-    plot.finish(picture, path)
+    plots.finish(picture, path)

@@ -15,7 +15,7 @@ from experiments.compare.figures import FIGURES, Contender, shown, winner
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.metrics.samples import MOST
+from genjax.metrics.sample_quality import MOST
 from genjax.runs import run_folder
 from genjax.runs.files import replace_file
 

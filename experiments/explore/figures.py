@@ -16,6 +16,7 @@ import numpy as np
 
 import genjax
 from genjax.data import Dataset
+from genjax.latents.aggregate import LatentUse
 from genjax.model import Params, has
 
 _IMAGES = 10_000  # that are looked at, of either set
@@ -71,7 +72,7 @@ class Explored:
         return genjax.encode(self.params, self.images)
 
     @cached_property
-    def use(self) -> genjax.aggregate.LatentUse:
+    def use(self) -> LatentUse:
         return genjax.latent_use(self.params, self.images, self.key_of("use"))
 
     @cached_property

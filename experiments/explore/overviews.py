@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.explore.figures import Explored, figure
-from genjax import metrics, plot
+from genjax import metrics, plots
 
 _PROJECTED = 1_500  # latents, by t-SNE
 _BINS = 10  # of a latent's histogram
@@ -57,7 +57,7 @@ def _draw_samples(explored: Explored, path: Path, ways: Sequence[tuple[str, dict
         far = distance(explored.params, explored.key_of("distance"), **how)
         names.append(f"{name}\ndistance {far:.3f}")
         rows.append(genjax.sample(explored.params, explored.key_of("samples"), 12, **how))
-    plot.save_strip(path, [*rows, explored.images[:12]], [*names, "test images"], 12)
+    plots.save_strip(path, [*rows, explored.images[:12]], [*names, "test images"], 12)
     return (
         "The distance is the Fréchet distance between 2,000 samples and"
         f" {min(2_000, len(explored.test_set)):,} test images in the features of a random network;"
@@ -72,7 +72,7 @@ def _draw_samples(explored: Explored, path: Path, ways: Sequence[tuple[str, dict
 )
 def latent_use(explored: Explored, path: Path) -> str:
     use = explored.use
-    plot.save_latent_use(path, use)
+    plots.save_latent_use(path, use)
     amount = (
         f"The rate KL(q(z|x) || p(z)) of each latent, the mean over {len(explored.images):,} test"
         f" images; their sum is {float(use.amount.sum()):.1f} nats."
@@ -95,7 +95,7 @@ def latent_use(explored: Explored, path: Path) -> str:
 )
 def plane(explored: Explored, path: Path) -> str:
     names = ("z[0]", "z[1]")
-    plot.save_latent_scatter(path, explored.z, explored.labels, explored.label_names, names)
+    plots.save_latent_scatter(path, explored.z, explored.labels, explored.label_names, names)
     return f"The latents of {len(explored.z):,} test images{_coloured(explored)}."
 
 
@@ -108,7 +108,7 @@ def plane(explored: Explored, path: Path) -> str:
 def principal_components(explored: Explored, path: Path) -> str:
     points, shares = genjax.pca(explored.z)
     names = [f"component {i + 1}: {share:.0%} of the variance" for i, share in enumerate(shares)]
-    plot.save_latent_scatter(
+    plots.save_latent_scatter(
         path, points, explored.labels, explored.label_names, (names[0], names[1])
     )
     return (
@@ -126,7 +126,7 @@ def principal_components(explored: Explored, path: Path) -> str:
 def neighbourhoods(explored: Explored, path: Path) -> str:
     points = genjax.tsne(explored.z[:_PROJECTED], explored.key_of("t-SNE"))
     labels = explored.labels[:_PROJECTED]
-    plot.save_latent_scatter(path, points, labels, explored.label_names, ("", ""))
+    plots.save_latent_scatter(path, points, labels, explored.label_names, ("", ""))
     return (
         f"The latents of {len(points):,} test images{_coloured(explored)}, laid out by t-SNE:"
         " neighbours stay neighbours, but distances between groups, and their sizes, say nothing."
@@ -153,7 +153,7 @@ def inversion(explored: Explored, path: Path) -> str:
     for name, pictures in made.items():
         rows.append(pictures)
         names.append(f"{name}\nerror {float(jnp.mean((pictures - images) ** 2)):.4f}")
-    plot.save_strip(path, rows, names, 12)
+    plots.save_strip(path, rows, names, 12)
     length, typical = float(jnp.mean(jnp.linalg.norm(z, axis=1))), explored.model.latent_dim**0.5
     encoded = (
         " Above them the decoded latents that the encoder gives in one pass, which may have any"
@@ -173,14 +173,14 @@ def inversion(explored: Explored, path: Path) -> str:
 @figure(
     "Rare and common images",
     """weights = genjax.resampling_weights(params, known_images)
-genjax.plot.save_by_density("density.png", known_images, weights)""",
+genjax.plots.save_by_density("density.png", known_images, weights)""",
     "encode",
     when=lambda explored: bool(explored.use.active.any()) and len(explored.known_images) >= _BINS,
 )
 def density(explored: Explored, path: Path) -> str:
     images = explored.known_images
     weights = genjax.resampling_weights(explored.params, images, bins=_BINS)
-    plot.save_by_density(path, images, weights, _BY_DENSITY)
+    plots.save_by_density(path, images, weights, _BY_DENSITY)
     return (
         f"Of {len(images):,} training images the {_BY_DENSITY} with the commonest latents, and the"
         f" {_BY_DENSITY} with the rarest: in some latent few others lie near them. A model sees"

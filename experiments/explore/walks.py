@@ -10,7 +10,7 @@ import numpy as np
 
 import genjax
 from experiments.explore.figures import Explored, figure
-from genjax import plot
+from genjax import plots
 
 _SHARES = np.linspace(0.0, 1.0, 8)  # of the way of an interpolation
 _STRENGTHS = np.linspace(-1.0, 1.5, 6)  # of an attribute
@@ -27,7 +27,7 @@ _CONTRASTS = 5  # attributes, each shown on two images
 )
 def manifold(explored: Explored, path: Path) -> str:
     plane = genjax.manifold(explored.params, 20)
-    plot.save_grid(path, plane.reshape(-1, *explored.model.image_shape), 20)
+    plots.save_grid(path, plane.reshape(-1, *explored.model.image_shape), 20)
     return (
         "The images of a grid over the plane of the two latents, the first to the right, the second"
         " upwards. Every cell stands for the same probability of N(0, I)."
@@ -57,7 +57,7 @@ def traversal(explored: Explored, path: Path) -> str:
     unit = "nats" if use.measure.startswith("rate") else "variance"
     names = [f"z[{d}]: {use.amount[d]:.2f} {unit}" for d in chosen]
     columns = [f"{value:+.0f} sd" for value in _DEVIATIONS]
-    plot.save_strip(path, rows, names, len(columns), columns, faint=list(~active[chosen]))
+    plots.save_strip(path, rows, names, len(columns), columns, faint=list(~active[chosen]))
     pale = " Those that are not active come last, pale: nothing changes in them."
     return (
         "The latent of the first test image; in each row one of its dimensions moves from -3 to +3"
@@ -79,7 +79,7 @@ def directions(explored: Explored, path: Path) -> str:
     order = np.asarray(jnp.argsort(-changes))[:12]
     names = [f"z[{d}]" for d in order]
     columns = [f"{value:+.0f}" for value in _DEVIATIONS]
-    plot.save_strip(path, rows[order], names, len(columns), columns)
+    plots.save_strip(path, rows[order], names, len(columns), columns)
     return (
         "One latent drawn from N(0, I); in each row one of its dimensions moves from -3 to 3. Shown"
         f" are the {len(order)} of {len(z)} that change the image most. A model without encoder"
@@ -154,7 +154,7 @@ def _draw_ways(
         kinds = [np.concatenate([ends[0], kind, ends[1]], axis=1) for kind in kinds]
         columns = ["image", *columns, "image"]
     rows = [row for pair in zip(*kinds, strict=True) for row in pair]
-    plot.save_strip(path, rows, ["straight", "sphere"] * len(start), len(columns), columns)
+    plots.save_strip(path, rows, ["straight", "sphere"] * len(start), len(columns), columns)
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def attributes(explored: Explored, path: Path) -> str:
         rows += [*np.concatenate([explored.images[shown][:, None], ways], axis=1)]
         names += [contrast.name] * len(shown)
     columns = ["image", *(f"{strength:+.1f}" for strength in _STRENGTHS)]
-    plot.save_strip(path, rows, names, len(columns), columns)
+    plots.save_strip(path, rows, names, len(columns), columns)
     return (
         "The mean latent of one group of images minus that of another is a direction. Two test"
         " images of the first group are encoded, and moved along it: at 0 they are reconstructed,"

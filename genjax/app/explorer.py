@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import latents, plot
-from genjax.aggregate import LatentUse, latent_use
+from genjax import plots
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
+from genjax.latents import sampling
+from genjax.latents.aggregate import LatentUse, latent_use
 from genjax.metrics.images import check_shape
 from genjax.model import Params, has
 
@@ -47,12 +48,12 @@ class Explorer:
 
     def __init__(self, params: Params, dataset: Dataset | None = None):
         """Raises `TypeError` if the model cannot decode, `UserError` on images of another shape."""
-        model: Any = latents.with_parts(params.model, "decode")
+        model: Any = sampling.with_parts(params.model, "decode")
         if dataset is not None:
             check_shape(model, dataset)
         self.params, self.dataset = params, dataset
         self.latent_dim: int = model.latent_dim
-        self.num_classes: int = model.num_classes if latents.knows_classes(model) else 0
+        self.num_classes: int = model.num_classes if sampling.knows_classes(model) else 0
         self.encodes = has(model, "encode")
         self.shows_real = self.encodes and dataset is not None
         self.use: LatentUse | None = None
@@ -62,7 +63,7 @@ class Explorer:
             self._measure(dataset.images[:_MEASURED] / 255.0)
 
     def _measure(self, images: jax.Array) -> None:
-        z = np.asarray(latents.encode(self.params, images))
+        z = np.asarray(sampling.encode(self.params, images))
         self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
         use = jax.tree.map(np.asarray, latent_use(self.params, images, jax.random.key(0)))
         self.use, self.order = use, np.asarray(use.order).tolist()
@@ -86,11 +87,11 @@ class Explorer:
 
     def encode(self, image: np.ndarray) -> np.ndarray:
         """An image [H, W, C] -> its z."""
-        return np.asarray(latents.encode(self.params, image[None]))[0]
+        return np.asarray(sampling.encode(self.params, image[None]))[0]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """-> an image [H, W, C]."""
-        return np.asarray(latents.decode(self.params, z[None]))[0]
+        return np.asarray(sampling.decode(self.params, z[None]))[0]
 
     def drawn(self, path: str | Path | None) -> np.ndarray:
         """A picture in a file, brought to the model's shape: [H, W, C]. No file is empty paper."""
@@ -117,9 +118,9 @@ class Explorer:
         rows, columns = self.cells()
         axes = np.array([across, up])
         values = (self.reach[d] * centres(num) for d, num in ((across, columns), (up, rows)))
-        images = latents.plane(self.params, z, axes, *values)
+        images = sampling.plane(self.params, z, axes, *values)
         height, width, _ = self.params.model.image_shape
-        pixels = plot.to_rgb(images.reshape(-1, *images.shape[2:]))
+        pixels = plots.to_rgb(images.reshape(-1, *images.shape[2:]))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
         x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
@@ -138,18 +139,18 @@ class Explorer:
 
     def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
         """The strip of images from one z to another, ends included."""
-        images = latents.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
-        return plot.grid(images, _STEPS)
+        images = sampling.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
+        return plots.grid(images, _STEPS)
 
     def samples(self, key: jax.Array) -> np.ndarray:
         """A grid of draws from the model."""
-        return plot.grid(latents.sample(self.params, key, _SAMPLES))
+        return plots.grid(sampling.sample(self.params, key, _SAMPLES))
 
     def ways(self, key: jax.Array) -> np.ndarray:
         """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
         start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, _WAYS, self.latent_dim))
-        images = latents.interpolate(self.params, start, end, _STEPS)
-        return plot.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
+        images = sampling.interpolate(self.params, start, end, _STEPS)
+        return plots.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
 
     def compile(self) -> None:
         """Runs everything once, so that nobody waits for the compiler."""
@@ -176,5 +177,5 @@ def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
 
 def large(image: np.ndarray) -> Any:
     """An image [H, W, C], its pixels as large squares: pillow's image."""
-    pixels = plot.to_rgb(image[None])[0]
-    return plot.enlarged(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))
+    pixels = plots.to_rgb(image[None])[0]
+    return plots.enlarged(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))

@@ -2,7 +2,7 @@
 
 import os
 
-from genjax.app import latents, samples, ways
+from genjax.app import interpolation_tab, latents_tab, samples_tab
 from genjax.app.components import STYLE, gr, theme
 from genjax.app.explorer import Explorer
 from genjax.data import Dataset
@@ -42,11 +42,11 @@ def build(
     with page:
         gr.Markdown(f"## {titles[0]}\n{_about(explorers[0])}")
         with gr.Tab("Latents"):
-            latents.tab(explorers[0])
+            latents_tab.tab(explorers[0])
         with gr.Tab("From one image to another"):
-            ways.tab(explorers[0], page)
+            interpolation_tab.tab(explorers[0], page)
         with gr.Tab("Samples" if beside is None else "Side by side"):
-            samples.tab(explorers, titles)
+            samples_tab.tab(explorers, titles)
     return page
 
 

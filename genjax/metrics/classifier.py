@@ -1,7 +1,7 @@
 """A classifier of a data set's classes that judges samples: shipped with genjax, or trained here.
 
 (1) h(x), the features, [D], and
-(2) p(c|x), the probabilities: as genjax.metrics.classifier_model numbers them
+(2) p(c|x), the probabilities: as genjax.models.image_classifier numbers them
 (3) p(100 r + 10 g + b | x) = p(r|x_R) p(g|x_G) p(b|x_B)     of stacked digits
 
 (3) is the PacGAN protocol (Lin et al. 2018, arXiv:1712.04086): one classifier of digits,
@@ -26,9 +26,9 @@ from genjax.data.stacked import LABEL_NAMES as STACKED_NAMES
 from genjax.data.stacked import one_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
-from genjax.metrics.classifier_model import Classifier, training_for
 from genjax.metrics.images import chunks
 from genjax.model import Params
+from genjax.models.image_classifier import Classifier, training_for
 from genjax.nn.networks import flatten
 from genjax.runs.files import cache_folder, enable_compilation_cache
 from genjax.training.fit import fit

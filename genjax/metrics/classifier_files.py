@@ -22,8 +22,8 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.metrics.classifier_model import Classifier
 from genjax.model import Params
+from genjax.models.image_classifier import Classifier
 from genjax.runs.checkpoints import filled, named_arrays
 from genjax.runs.files import replace_file
 

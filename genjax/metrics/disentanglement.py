@@ -23,15 +23,15 @@ Of a posterior q(z|x) = N(mu(x), diag sigma(x)^2):
 
 (7) Cov[z] = Cov_x[mu(x)] + diag E_x[sigma(x)^2]     of the aggregate posterior E_x q(z|x)
 (8) latent correlation = the mean of |rho_de| over d != e, rho the correlation of (7), of active
-                  latents only (genjax.latents.is_active): the others are noise, and uncorrelated
+                  latents only (genjax.distributions.is_active): the others are noise, and uncorrelated
 """
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from genjax.distributions import is_active
 from genjax.errors import UserError
-from genjax.latents import is_active
 from genjax.runs.progress import progress as progress_bar
 
 LEAST = 20  # codes: the figures of fewer say nothing

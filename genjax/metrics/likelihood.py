@@ -4,7 +4,7 @@
 (2) NLL_k   = -log 1/k sum_{i<=k} w_i,  w_i = p(x, z_i) / q(z_i|x),  z_i ~ q(z|x)
               Burda et al. 2016, arXiv:1509.00519, equation 8: -log p(x) <= E NLL_k <= -ELBO
 (3) active units: latents d with Var_x(E_q[z_d|x]) > 0.01                 ibid., section 5.1;
-              `genjax.latents.is_active`
+              `genjax.distributions.is_active`
 
 Computed by logsumexp over the k draws, a chunk of draws and of images at a time.
 """
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genjax.latents import is_active
+from genjax.distributions import is_active
 from genjax.model import Params
 
 

@@ -28,7 +28,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.latents import slerp, with_parts
+from genjax.latents.sampling import slerp, with_parts
 from genjax.metrics.classifier import Judge
 from genjax.model import Params
 from genjax.nn.chunks import in_chunks

@@ -5,7 +5,7 @@ latent structure", AIES).
 (2) p(y|x) = softmax(l)_y;   of two classes the encoder gives one logit, l = (0, l_1)
 (3) loss   = class_weight (-log p(y|x)) + 1[y debiased] (distortion + beta rate)
                                           the VAE's (5)              paper: equations 1 to 3
-(4) epoch  : the images are drawn by the latents of those of their class, `genjax.resampling`
+(4) epoch  : the images are drawn by the latents of those of their class, `genjax.models.resampling`
                                                                      paper: algorithm 1
 
 The VAE learns what the images of a class look like, in order to see which of them are rare; the
@@ -26,12 +26,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from genjax import resampling
 from genjax.distributions import Normal
 from genjax.errors import UserError, check_labels
-from genjax.latents import in_chunks
 from genjax.model import Batch, Params, Terms, Weights, register
+from genjax.models import resampling
 from genjax.models.vae import VAE
+from genjax.nn.chunks import in_chunks
 
 _LEAST_EFFECTIVE = 0.02  # share of the images
 
@@ -45,7 +45,7 @@ class DebiasingVAE(VAE):
         num_classes: labels are from 0 to this, exclusive.
         class_weight: nats of the VAE's terms that a nat of the classifier's is worth, (3).
         debiased_classes: which have the VAE's terms, (3), and are resampled, (4); () for all.
-        resampling: the form of the weights, (2) of `genjax.resampling`, or none.
+        resampling: the form of the weights, (2) of `genjax.models.resampling`, or none.
         alpha: smoothing of the histograms: the smaller, the more the rare is favoured.
         bins: of each histogram.
         resampling_warmup: share of the training before the first resampling.

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.distributions import sum_event
-from genjax.latents import decode, with_parts
+from genjax.latents.sampling import decode, with_parts
 from genjax.model import Params
 
 

@@ -1,6 +1,6 @@
 """The tab of samples: of one model, or of two side by side."""
 
-from genjax import plot
+from genjax import plots
 from genjax.app.components import SOON, gr, key_of, picture
 from genjax.app.explorer import Explorer
 
@@ -25,7 +25,7 @@ def tab(explorers: list[Explorer], titles: list[str]) -> None:
     def draw(number: int | None) -> list:
         key = key_of(number)
         drawn = [canvas for e in explorers for canvas in (e.samples(key), e.ways(key))]
-        return [plot.enlarged(canvas, 3) for canvas in drawn]
+        return [plots.enlarged(canvas, 3) for canvas in drawn]
 
     gr.on(None, draw, number, pictures, api_name="samples", **SOON)  # also when it opens
     another.click(lambda n: (n or 0) + 1, number, number, **SOON)

@@ -2,7 +2,7 @@
 
 (1) rate_d  = 1/N sum_n KL(q(z_d|x_n) || N(0, 1))       nats, of a model with a posterior
     var_d   = Var_n(z_d(x_n))                           of a plain autoencoder's codes
-(2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.latents.is_active`
+(2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.distributions.is_active`
 (3) loc_d, scale_d: mean and standard deviation of the aggregate posterior,
     scale_d^2 = Var_n(E[z_d|x_n]) + 1/N sum_n Var[z_d|x_n]
 (4) a       = mean z of images with an attribute - mean z of those without
@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genjax.density import Density
-from genjax.distributions import Normal, kl_to_standard_normal
+from genjax.distributions import Normal, is_active, kl_to_standard_normal
 from genjax.errors import UserError
-from genjax.latents import encode, in_chunks, is_active, with_parts
+from genjax.latents.density import Density
+from genjax.latents.sampling import encode, in_chunks, with_parts
 from genjax.model import Params, has
 
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import latents
 from genjax.data import Dataset
 from genjax.data.planted import GROUP
 from genjax.errors import UserError
-from genjax.metrics import disentanglement, frechet, likelihood, samples, smoothness
+from genjax.latents import sampling
+from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
 from genjax.metrics.classifier import Judge
 from genjax.metrics.groups import group_accuracies
 from genjax.metrics.images import check_shape, chunks
@@ -84,7 +84,7 @@ def _feature_error(params: Params, dataset: Dataset, judge: Judge, count: int) -
     parts = []
     for index, real in chunks(count, frechet.IMAGES_AT_ONCE):
         images = dataset.images[index] / np.float32(255)
-        error = judge.features(latents.reconstruct(params, images)) - judge.features(images)
+        error = judge.features(sampling.reconstruct(params, images)) - judge.features(images)
         parts.append(np.mean(error**2, axis=1)[:real])
     return np.concatenate(parts)
 
@@ -127,11 +127,11 @@ def _of_samples(
             moments.append((time.perf_counter(), count))
 
         generated = frechet.generated(params, jax.random.fold_in(key, _SAMPLES), num, drawn)
-    result = samples.measure_samples(generated, dataset, judge, train_set)
+    result = sample_quality.measure_samples(generated, dataset, judge, train_set)
     if timed := sum(count for _, count in moments[1:]):  # the first chunk compiles
         seconds = moments[-1][0] - moments[0][0]
         result["sampling_seconds"] = 10_000 * seconds / timed
-    if judge and latents.knows_classes(params.model):
+    if judge and sampling.knows_classes(params.model):
         result["class_agreement"] = _class_agreement(params, judge, jax.random.fold_in(key, _ASKED))
     if has(params.model, "decode"):
         result |= smoothness.navigability(params, judge, jax.random.fold_in(key, _WALKS))
@@ -249,7 +249,7 @@ def evaluate(
         "dataset": dataset.record() | {"num_images": count},
         "num_samples": num_samples,
         "num_generated": num_generated,
-        "samples": samples.record() if num_generated else None,
+        "samples": sample_quality.record() if num_generated else None,
         "smoothness": smoothness.record() if num_generated and has(model, "decode") else None,
         "train_set": train_set.record() if num_generated and train_set else None,
         "judge": {"accuracy": judge.accuracy, "digest": judge.digest} if judge else None,

@@ -11,12 +11,10 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from genjax.density import Density, standard_normal
 from genjax.errors import check_labels
+from genjax.latents.density import Density, standard_normal
 from genjax.model import MODELS, Model, Params, has, registered_name
 from genjax.nn.chunks import in_chunks
-
-_ACTIVE = 0.01
 
 
 def with_parts(model: Model, *names: str) -> Any:
@@ -33,12 +31,6 @@ def with_parts(model: Model, *names: str) -> Any:
 def knows_classes(model: Model) -> bool:
     """Whether images of a class can be asked of the model."""
     return has(model, "of_classes") and getattr(model, "num_classes", 0) > 0
-
-
-def is_active(means: ArrayLike) -> jax.Array:
-    """Whether each of D latents is in use: its variance is above 0.01 over the means of q(z|x) of
-    many images, [N, D] -> bool [D] (Burda et al. 2016, arXiv:1509.00519, section 5.1)."""
-    return jnp.var(jnp.asarray(means), axis=0) > _ACTIVE
 
 
 def sample(

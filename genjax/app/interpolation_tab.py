@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax import plot
+from genjax import plots
 from genjax.app.components import SOON, gr, key_of, picture
 from genjax.app.explorer import Explorer, large
 
@@ -31,7 +31,7 @@ def tab(explorer: Explorer, page: gr.Blocks) -> None:
         found = [_found(explorer, *values[:3]), _found(explorer, *values[3:])]
         (start, first), (end, last) = found
         way = explorer.way(start, end, spherical=shape == "spherical")
-        return [large(first), large(last), plot.enlarged(way, 4)]
+        return [large(first), large(last), plots.enlarged(way, 4)]
 
     (first, *controls), (last, *others) = ends
     inputs, outputs = [shape, *controls, *others], [first, last, strip]
