@@ -53,7 +53,7 @@ variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (3
 	$(RUN) -m experiments.variants $(ARGS)
 
 fid: $(READY) ## the published FID of a run's samples: ARGS="runs/dcgan-cifar10" (needs the extra fid)
-	$(RUN) -m experiments.fid $(ARGS)
+	$(RUN) -m genjax.cli.fid $(ARGS)
 
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
@@ -81,18 +81,18 @@ train-vae-gan-mnist: ## VAE-GAN on MNIST
 train-vae-gan-fashion: ## VAE-GAN on Fashion-MNIST
 train-vae-gan-cifar10: ## VAE-GAN on CIFAR-10
 train-%: $(READY)
-	$(RUN) -m experiments.train $* $(ARGS)
+	$(RUN) -m genjax.cli.train $* $(ARGS)
 
 train-classifier-mnist: ## a classifier that judges samples, anew; genjax ships those of these data sets
 train-classifier-stacked: ## the same, for Stacked MNIST
 train-classifier-fashion: ## the same, for Fashion-MNIST
 train-classifier-cifar10: ## the same, for CIFAR-10
 train-classifier-%: $(READY)
-	$(RUN) -m experiments.classifier $* $(ARGS)
+	$(RUN) -m genjax.cli.train_classifier $* $(ARGS)
 
 app-vae-mnist: ## play with a trained model in the browser; so with every train-*
 app-%: $(READY)
-	$(RUN) -m experiments.app $* $(ARGS)
+	$(RUN) -m genjax.cli.app $* $(ARGS)
 
 explore-vae-mnist: ## a page on the latent space of that run, or of any other
 explore-%: $(READY)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import tyro
 
-from experiments import debias_page
-from experiments.command import exit_code
-from experiments.experiment import Experiment
-from experiments.named import EXPERIMENTS
-from experiments.planted import NAMES
-from experiments.series import Options as Runs
-from experiments.series import table, train_all
+from genjax.cli.command import exit_code
 from genjax.data.planted import PLANTED
+from genjax.plots import debias_page
+from genjax.recipes.debiasing import NAMES
+from genjax.recipes.recipe import Recipe
+from genjax.recipes.series import Options as Runs
+from genjax.recipes.series import table, train_all
+from genjax.recipes.table import RECIPES
 
 _ALPHAS = (0.5, 1.0, 4.0, 8.0)  # beside the experiment's own, 2
 _SWEPT = "mnist_rotated"
@@ -36,15 +36,15 @@ class Options:
     """Runs of every other alpha, with the seeds from 0 on."""
 
 
-def pair(dataset: str) -> dict[str, Experiment]:
-    """The experiment on a data set with planted bias, and its baseline of uniform sampling."""
-    debiased = EXPERIMENTS[NAMES[dataset]]
+def pair(dataset: str) -> dict[str, Recipe]:
+    """The recipe on a data set with planted bias, and its baseline of uniform sampling."""
+    debiased = RECIPES[NAMES[dataset]]
     uniform = replace(debiased, model=replace(debiased.model, resampling="none"))  # type: ignore[call-arg]
     return {f"uniform-{dataset}": uniform, f"debiased-{dataset}": debiased}
 
 
-def sweep(dataset: str) -> dict[float, tuple[str, Experiment]]:
-    """alpha -> the run's name and the experiment, the smallest alpha first; infinity: uniform."""
+def sweep(dataset: str) -> dict[float, tuple[str, Recipe]]:
+    """alpha -> the run's name and the recipe, the smallest alpha first; infinity: uniform."""
     uniform, debiased = pair(dataset).items()
     others = {
         alpha: (

@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
-from experiments.experiment import Experiment
-from experiments.named import EXPERIMENTS
-from experiments.series import Options, main, run_of
-from experiments.sprites import NAMES
 from genjax import plots
 from genjax.data import Dataset
 from genjax.model import Params
+from genjax.recipes.disentangling import NAMES
+from genjax.recipes.recipe import Recipe
+from genjax.recipes.series import Options, main, run_of
+from genjax.recipes.table import RECIPES
 
 FIGURES = {
     "mig": "MIG",
@@ -47,13 +47,13 @@ def traversal(params: Params, test_set: Dataset) -> np.ndarray:
     return np.asarray(rows).reshape(-1, *test_set.image_shape)
 
 
-def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
+def draw(out: Path, experiments: Mapping[str, Recipe]) -> None:
     _, test_set = next(iter(experiments.values())).load_resident()
     shown = [traversal(genjax.load(run_of(out, name)), test_set) for name in experiments]
     plots.save_panels(out / "traversals.png", shown, list(experiments), _STEPS)
 
 
 if __name__ == "__main__":
-    runs = {name: EXPERIMENTS[name] for name in NAMES}
+    runs = {name: RECIPES[name] for name in NAMES}
     default = Options(Path("runs/disentangle"), seeds=3)
     sys.exit(main(sys.argv[1:], "disentangle", runs, default, FIGURES, draw))

@@ -13,12 +13,12 @@ import jax
 import numpy as np
 
 import genjax
-from experiments.experiment import Experiment
-from experiments.named import EXPERIMENTS
-from experiments.series import Options, main, run_of
 from genjax import plots
 from genjax.model import Model
 from genjax.models import VAE, Autoencoder
+from genjax.recipes.recipe import Recipe
+from genjax.recipes.series import Options, main, run_of
+from genjax.recipes.table import RECIPES
 
 FIGURES = {
     "nll": "IWAE-5000, nats",
@@ -39,9 +39,9 @@ _EPOCHS = 6
 _SHOWN = 12
 
 
-def _variant(model: Model, like: str = "vae-mnist") -> Experiment:
-    training = replace(EXPERIMENTS[like].training, epochs=_EPOCHS)
-    return Experiment(
+def _variant(model: Model, like: str = "vae-mnist") -> Recipe:
+    training = replace(RECIPES[like].training, epochs=_EPOCHS)
+    return Recipe(
         expected="one of many: see the table",
         dataset="mnist",
         model=model,
@@ -61,11 +61,11 @@ VARIANTS = {
     "capacity-25": _variant(VAE(beta=10.0, capacity=25.0, warmup=0.5)),
     "beta-tcvae-4": _variant(VAE(beta=4.0, beta_weighs="total_correlation")),
     "iwae-5": _variant(VAE(importance_samples=5)),
-    "vae-gan": _variant(EXPERIMENTS["vae-gan-mnist"].model, "vae-gan-mnist"),
+    "vae-gan": _variant(RECIPES["vae-gan-mnist"].model, "vae-gan-mnist"),
 }
 
 
-def draw(out: Path, experiments: Mapping[str, Experiment]) -> None:
+def draw(out: Path, experiments: Mapping[str, Recipe]) -> None:
     _, test_set = next(iter(experiments.values())).load_resident()
     real = test_set.images[:_SHOWN] / np.float32(255)
     params = [genjax.load(run_of(out, name)) for name in experiments]

@@ -16,7 +16,7 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from experiments import app as command
+from genjax.cli import app as command
 from genjax.errors import UserError
 
 pytest.importorskip("gradio")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import blobs, small
 
-from experiments.compare import __main__ as command
-from experiments.compare import budget, matched, results
-from experiments.compare.claims import CLAIMS, judged
-from experiments.compare.figures import FIGURES, Contender, Figure, better, shown, winner
-from experiments.experiment import Experiment
+from genjax.cli import compare as command
+from genjax.plots.comparison.claims import CLAIMS, judged
+from genjax.plots.comparison.ranking import FIGURES, Contender, Figure, better, shown, winner
+from genjax.recipes import budget, contenders, matched
+from genjax.recipes.recipe import Recipe
 from genjax.runs.files import read_json, write_json
 from genjax.training.configuration import Training
 
@@ -114,7 +114,9 @@ def test_one_seed_decides_nothing():
 
 
 def test_every_claim_is_of_a_model_and_a_figure_that_a_comparison_has():
-    kinds = {results.kind_of(e.model) for e in matched.matched(matched.SETTINGS["mnist"]).values()}
+    kinds = {
+        contenders.kind_of(e.model) for e in matched.matched(matched.SETTINGS["mnist"]).values()
+    }
     for claim in CLAIMS:
         assert claim.subject in kinds
         if claim.relation in ("above", "below"):
@@ -131,10 +133,10 @@ def test_what_is_compared_can_be_trained_and_is_matched(name):
     shape = (32, 32, 3) if name == "cifar10" else (28, 28, 1)
     experiments = matched.matched(setting)
     models = {n: e.model.for_images(shape) for n, e in experiments.items()}
-    for one, experiment in experiments.items():
+    for one, recipe in experiments.items():
         models[one].check()
-        experiment.check()
-        assert experiment.training.epochs == setting.epochs
+        recipe.check()
+        assert recipe.training.epochs == setting.epochs
         assert models[one].latent_dim == setting.latent_dim
 
     def kernels(name, network):
@@ -152,9 +154,9 @@ def test_a_budget_is_a_time(text, seconds):
 
 
 def test_a_budget_buys_whole_epochs_or_the_images_that_the_slowest_can_see(tmp_path, monkeypatch):
-    vae = Experiment("", "blobs", small("vae"), Training(epochs=50))
+    vae = Recipe("", "blobs", small("vae"), Training(epochs=50))
     speeds = {"fast": 100.0, "slow": 10.0}
-    monkeypatch.setattr(Experiment, "load", lambda self: (blobs(60), blobs(20, seed=1)))
+    monkeypatch.setattr(Recipe, "load", lambda self: (blobs(60), blobs(20, seed=1)))
     monkeypatch.setattr(budget, "images_a_second", lambda e, _: speeds[e.expected])
     both = {name: replace(vae, expected=name) for name in speeds}
     plenty = budget.within(both, 12.0, tmp_path / "plenty")
@@ -171,15 +173,15 @@ def compared(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "blobs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENJAX_CACHE_DIR", str(out.parent / "cache"))
-        patch.setattr(Experiment, "load", lambda self: (blobs(60), blobs(30, seed=1)))
+        patch.setattr(Recipe, "load", lambda self: (blobs(60), blobs(30, seed=1)))
         how = {"num_samples": 2, "num_images": 20, "num_generated": 40}
-        patch.setattr(results, "MEASURED", how)
+        patch.setattr(contenders, "MEASURED", how)
         training = Training(epochs=2, batch_size=16)
         names = ("vae", "autoencoder")
         models = {name: small(name, network="mlp") for name in names}
-        both = {n: Experiment("", "mnist", model, training, **how) for n, model in models.items()}
+        both = {n: Recipe("", "mnist", model, training, **how) for n, model in models.items()}
         patch.setattr(command, "matched", lambda setting: both)
-        patch.setattr(results.trained, "sets", lambda *_: both["vae"].load())
+        patch.setattr(contenders.trained, "sets", lambda *_: both["vae"].load())
         yield out, lambda *arguments: command.main([*map(str, arguments)])
 
 

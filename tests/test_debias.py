@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from experiments import debias
-from experiments.named import EXPERIMENTS
-from experiments.planted import NAMES
 from genjax.data.planted import PLANTED
+from genjax.recipes.debiasing import NAMES
+from genjax.recipes.table import RECIPES
 from genjax.training.configuration import Training
 
 
@@ -21,11 +21,11 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     name = NAMES["mnist_rotated"]
-    model = replace(EXPERIMENTS[name].model, network="mlp", hidden=(8,), latent_dim=2, alpha=0.2)
+    model = replace(RECIPES[name].model, network="mlp", hidden=(8,), latent_dim=2, alpha=0.2)
     tiny = replace(
-        EXPERIMENTS[name], model=model, training=Training(epochs=4, batch_size=500), num_images=200
+        RECIPES[name], model=model, training=Training(epochs=4, batch_size=500), num_images=200
     )
-    monkeypatch.setitem(EXPERIMENTS, name, tiny)
+    monkeypatch.setitem(RECIPES, name, tiny)
     monkeypatch.setattr(debias, "NAMES", {"mnist_rotated": name})
     monkeypatch.setattr(debias, "_ALPHAS", (5.0,))
     out = tmp_path / "runs"
@@ -65,9 +65,9 @@ def test_every_planted_data_set_has_an_experiment_that_can_be_trained():
     for dataset in NAMES:
         uniform, debiased = debias.pair(dataset).values()
         assert replace(uniform.model, resampling=debiased.model.resampling) == debiased.model
-        for experiment in (uniform, debiased):
-            experiment.check()
-            experiment.model.for_images((28, 28, 1)).check()
+        for recipe in (uniform, debiased):
+            recipe.check()
+            recipe.model.for_images((28, 28, 1)).check()
     alphas = list(debias.sweep("mnist_rotated"))
     assert alphas == sorted(alphas)
     assert alphas[-1] == float("inf")

@@ -16,12 +16,12 @@ from conftest import small
 from PIL import Image
 
 import genjax
-from experiments import disentangle, series, variants
-from experiments.classifier import RECIPES
-from experiments.named import EXPERIMENTS
-from experiments.train import main, train
+from experiments import disentangle, variants
+from genjax.cli.train import main, train
 from genjax.data import sprites
 from genjax.errors import UserError
+from genjax.recipes import series
+from genjax.recipes.table import RECIPES
 from genjax.training.configuration import Training
 
 ROOT = Path(__file__).parent.parent
@@ -146,8 +146,8 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
     monkeypatch.setattr("genjax.data.loading.sprites", few)
     name = "beta-tcvae-sprites"
     tiny = replace(
-        EXPERIMENTS[name],
-        model=replace(EXPERIMENTS[name].model, hidden=(16,), latent_dim=3),
+        RECIPES[name],
+        model=replace(RECIPES[name].model, hidden=(16,), latent_dim=3),
         training=Training(epochs=2, batch_size=32),
         num_samples=2,
     )
@@ -183,9 +183,9 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
 
 
 def test_every_variant_can_be_trained():
-    for experiment in variants.VARIANTS.values():
-        experiment.check()
-        experiment.model.for_images((28, 28, 1)).check()
+    for recipe in variants.VARIANTS.values():
+        recipe.check()
+        recipe.model.for_images((28, 28, 1)).check()
 
 
 def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
@@ -202,13 +202,13 @@ def test_an_unknown_experiment_lists_the_known(capsys):
 def test_make_lists_every_experiment():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     classifiers = {f"classifier-{name}" for name in RECIPES}
-    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*EXPERIMENTS, *classifiers}
+    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*CLASSIFIERS, *classifiers}
 
 
 def test_every_experiment_says_what_to_expect():
     readme = (ROOT / "README.md").read_text()
-    for name, experiment in EXPERIMENTS.items():
-        assert re.search(r"\d.*minutes", experiment.expected), name
+    for name, recipe in RECIPES.items():
+        assert re.search(r"\d.*minutes", recipe.expected), name
         assert f"`make train-{name}`" in readme
 
 
@@ -227,7 +227,7 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
     """Of a model that has best weights too, whose figures stand beside the last's."""
     monkeypatch.setattr("genjax.metrics.judge", lambda train_set, test_set: None)
     tiny = replace(
-        EXPERIMENTS["vae-gan-mnist"],
+        RECIPES["vae-gan-mnist"],
         dataset="sprites",
         model=small("vae_gan", network="mlp"),
         training=Training(epochs=1, batch_size=32),

@@ -12,11 +12,11 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from experiments import trained
-from experiments.explore import __main__ as explore
-from experiments.explore.figures import Explored, allowed
-from experiments.explore.overviews import density
-from experiments.explore.page import Section, page
+from genjax.cli import explore as explore
+from genjax.plots.exploration.explored import Explored, allowed
+from genjax.plots.exploration.overviews import density
+from genjax.plots.page import Section, page
+from genjax.recipes import trained
 from genjax.training.configuration import Training
 
 

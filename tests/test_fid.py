@@ -8,7 +8,8 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from experiments import fid, trained
+from genjax.cli import fid
+from genjax.recipes import trained
 
 URL = "https://example.org/weights-inception.pth"
 

@@ -15,11 +15,11 @@ import pytest
 from conftest import blobs, small
 
 import genjax
-from experiments import train as command
-from experiments.experiment import Experiment
-from experiments.measure import keys_of
-from experiments.named import EXPERIMENTS
+from genjax.cli import train as command
 from genjax.distributed import devices, hosts
+from genjax.recipes.measurement import keys_of
+from genjax.recipes.recipe import Recipe
+from genjax.recipes.table import RECIPES
 from genjax.runs import checkpoints
 from genjax.training.configuration import Training
 
@@ -28,7 +28,7 @@ SECONDS = 150  # until a host that hangs is killed
 MODEL = small("vae", network="mlp")
 TRAINING = Training(4, 16, ema_decay=0.9)
 SEEDS = replace(
-    EXPERIMENTS["vae-mnist"], model=MODEL, training=Training(1, 16), seeds=4, num_generated=0
+    RECIPES["vae-mnist"], model=MODEL, training=Training(1, 16), seeds=4, num_generated=0
 )
 
 
@@ -48,8 +48,8 @@ def fit(out: Path, stop_in: int | None = None):
 
 def on_two_hosts(folder: Path, host: int, port: int) -> int:
     """What each host does: one run of many seeds by the command; then a run that loses a host."""
-    EXPERIMENTS["vae-mnist"] = SEEDS
-    Experiment.load = lambda self: (blobs(32), blobs(32))
+    RECIPES["vae-mnist"] = SEEDS
+    Recipe.load = lambda self: (blobs(32), blobs(32))
     genjax.evaluate = lambda *arguments, **options: {"figure": 1.0, "record": {}}
     command.draw = lambda *arguments: None
     checkpoints.SECONDS_BETWEEN = 0.0
@@ -157,7 +157,7 @@ def test_hosts_join_before_anything_touches_a_device(key):
 def test_a_host_that_waits_in_vain_says_so(tmp_path):
     """A process of its own: it ends at once, although jax would go on waiting."""
     code = (
-        "import genjax.distributed.hosts, experiments.train as train;"
+        "import genjax.distributed.hosts, genjax.cli.train as train;"
         " genjax.distributed.hosts.SECONDS_TO_MEET = 1;"
         " fit.main(['vae-mnist', '--hosts', '2', '--host', '1',"
         f" '--coordinator', '127.0.0.1:{free_port()}', '--out', '{tmp_path}'])"

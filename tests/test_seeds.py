@@ -10,10 +10,10 @@ from conftest import blobs, small
 from PIL import Image
 
 import genjax
-from experiments import trained
-from experiments.measure import together
-from experiments.named import EXPERIMENTS
-from experiments.train import train
+from genjax.cli.train import train
+from genjax.recipes import trained
+from genjax.recipes.measurement import together
+from genjax.recipes.table import RECIPES
 from genjax.runs import run_folder
 from genjax.training import seeds
 from genjax.training.configuration import Optimizer, Training
@@ -185,7 +185,7 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
 
     monkeypatch.setattr("genjax.evaluate", evaluate)
     one = replace(
-        EXPERIMENTS["gan-mnist"],
+        RECIPES["gan-mnist"],
         dataset="sprites",
         model=small("gan"),
         training=Training(epochs=2, batch_size=32, ema_decay=0.9),
@@ -193,7 +193,7 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
         seed=4,
     )
     result = train(replace(one, seed=3, seeds=2), tmp_path / "two")
-    monkeypatch.setattr("experiments.train.draw", lambda *arguments: None)
+    monkeypatch.setattr("genjax.cli.train.draw", lambda *arguments: None)
     alone = train(one, tmp_path / "one")
     both = [own["figure"] for own in result["seeds"]]
     assert both[1] == pytest.approx(alone["figure"], rel=1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import blobs
 
-from experiments import classifier as command
+from genjax.cli import train_classifier as command
 from genjax.data import Dataset
 from genjax.data.dataset import checksum
 from genjax.errors import UserError

@@ -1,1 +1,0 @@
-"""`make compare-mnist`, `make compare`: models side by side, as a report with measurements."""

@@ -1,1 +1,0 @@
-"""A page on the latent space of a trained run."""

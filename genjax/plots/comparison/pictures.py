@@ -1,0 +1,103 @@
+"""The pictures of a report: what the contenders of a comparison make, side by side.
+
+Of every contender the first run's weights are shown, the best of a game's; all draw with one key.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+import genjax
+from genjax import plots
+from genjax.data import Dataset
+from genjax.model import Params, has
+from genjax.plots.comparison.ranking import FIGURES, Contender
+from genjax.recipes import trained
+
+_SHOWN = 64  # samples
+_IN_A_ROW = 12  # reconstructions, steps of a way
+_WAYS = 2  # of every contender
+_CHARTED = (
+    "frechet_classifier",
+    "recall",
+    "sharpness",
+    "reconstruction_sharpness",
+    "reconstruction_error",
+    "jacobian_variation",
+    "label_agreement",
+    "training_seconds",
+)
+
+
+def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> None:
+    """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png,
+    reconstructions.png, ways.png, figures.png; of each what the contenders have."""
+    real = test_set.images[:_SHOWN] / np.float32(255)
+    plots.save_grid(folder / "data.png", real)
+    params = {c.name: trained.load(c.folders[0]) for c in contenders}
+    key_samples, key_ways = jax.random.split(jax.random.key(0))
+    samples = {n: genjax.sample(one, key_samples, _SHOWN) for n, one in params.items()}
+    _strip(folder / "samples.png", {"data": real, **samples})
+    for name, images in samples.items():
+        plots.save_grid(folder / f"samples-{name}.png", images)
+    for c in contenders:
+        progression = c.folders[0] / "figures" / "progression.png"
+        if progression.exists():
+            shutil.copyfile(progression, folder / f"progression-{c.name}.png")
+    originals = real[:_IN_A_ROW]
+    if rows := _rows(params, ("encode", "decode"), lambda one: genjax.reconstruct(one, originals)):
+        _strip(folder / "reconstructions.png", {"data": originals, **rows})
+    if rows := _rows(params, ("decode",), lambda one: _ways(one, key_ways)):
+        every = [way for ways in rows.values() for way in ways]
+        names = [name if not n else "" for name in rows for n in range(_WAYS)]
+        plots.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
+    chart(folder / "figures.png", contenders)
+
+
+def _strip(path: Path, rows: Mapping[str, ArrayLike]) -> None:
+    plots.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
+
+
+def _rows(
+    params: Mapping[str, Params], parts: Sequence[str], show: Callable[[Params], jax.Array]
+) -> dict[str, np.ndarray]:
+    """What those that have the parts show, by name."""
+    return {name: np.asarray(show(one)) for name, one in params.items() if has(one.model, *parts)}
+
+
+def _ways(params: Params, key: jax.Array) -> jax.Array:
+    start, end = jax.random.normal(key, (2, _WAYS, params.model.latent_dim))  # type: ignore[attr-defined]
+    return genjax.interpolate(params, start, end, _IN_A_ROW)
+
+
+def chart(path: Path, contenders: Sequence[Contender]) -> None:
+    """A panel for each of some figures: a dot for every seed, a dashed line at the best value."""
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = [f for f in FIGURES if f.name in _CHARTED and any(c.values(f.name) for c in contenders)]
+    columns = min(4, len(known))
+    rows = -(-len(known) // columns)
+    size = (3.2 * columns, (0.9 + 0.27 * len(contenders)) * rows)
+    picture, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat[len(known) :]:
+        axis.axis("off")
+    for axis, figure in zip(axes.flat, known, strict=False):
+        for place, one in enumerate(contenders):
+            values = one.values(figure.name)
+            axis.plot(values, [place] * len(values), "o", alpha=0.6)
+        if figure.best is not None and np.isfinite(figure.best):
+            axis.axvline(figure.best, color="0.6", linestyle="--", linewidth=1)
+        axis.set_yticks(range(len(contenders)), [c.name for c in contenders], fontsize=8)
+        axis.set_ylim(len(contenders) - 0.5, -0.5)
+        axis.set_title(f"{figure.title} {figure.aim}", fontsize=10)
+        axis.tick_params(axis="x", labelsize=8)
+        axis.locator_params(axis="x", nbins=5)
+        axis.grid(alpha=0.3, axis="x")
+    for axis in axes[:, 1:].flat:
+        axis.set_yticklabels([])
+    plots.finish(picture, path)

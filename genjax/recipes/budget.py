@@ -1,0 +1,74 @@
+"""A comparison within a time: how much each model can learn in it, by its speed on this machine."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.recipes.recipe import Recipe
+from genjax.runs.files import read_json, write_json
+from genjax.training.step import batches_a_step, epoch, init_state
+
+_TRIAL_SECONDS = 1.0
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_MEASURED_QUICKLY: dict[str, Any] = {"num_samples": 20, "num_images": 200, "num_generated": 2_000}
+
+
+def seconds_of(text: str) -> float:
+    """Of "60s", "5m", "1h", or a number of seconds. Raises `UserError` on anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match or not float(match[1]):
+        raise UserError(f"--budget is {text!r}, but must be a time such as 60s, 5m, or 1h.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def images_a_second(recipe: Recipe, train_set: Dataset) -> float:
+    """At which the recipe trains here, once it is compiled."""
+    model = recipe.model.for_images(train_set.image_shape)
+    training = recipe.training
+    state = init_state(model, jax.random.key(0), training)
+    images_a_step = batches_a_step(model) * training.batch_size
+    steps, seconds = 5, 0.0
+    while seconds < _TRIAL_SECONDS:
+        steps *= 4
+        for _ in range(2):  # the first of which compiles
+            began = time.perf_counter()
+            state, terms = epoch(
+                state, train_set.images, train_set.labels, training=training, steps=steps
+            )
+            jax.block_until_ready(terms)
+            seconds = time.perf_counter() - began
+    return steps * images_a_step / seconds
+
+
+def within(experiments: Mapping[str, Recipe], seconds: float, out: Path) -> dict[str, Recipe]:
+    """The experiments, each cut to so many seconds of training (at the speed of this machine).
+
+    As many whole epochs as that allows. If the slowest model cannot see all images once, all are
+    trained on the first images only, as many as it can see. What was found is kept in
+    `out`/budget.json, so that the same command goes on with it.
+    """
+    kept = out / "budget.json"
+    if not kept.exists():
+        train_set, _ = next(iter(experiments.values())).load_resident()
+        speeds = {name: images_a_second(e, train_set) for name, e in experiments.items()}
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(kept, {"images_a_second": speeds, "num_train": len(train_set)})
+    found = read_json(kept)
+    seen = {name: seconds * speed for name, speed in found["images_a_second"].items()}
+    count = min(found["num_train"], *map(int, seen.values()))
+    return {
+        name: replace(
+            recipe,
+            num_train=count,
+            training=replace(recipe.training, epochs=max(1, round(seen[name] / count))),
+            **_MEASURED_QUICKLY,
+        )
+        for name, recipe in experiments.items()
+    }

@@ -1,0 +1,133 @@
+"""The contenders of a comparison, from the folders of their runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import genjax
+from genjax import metrics
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.model import Model, from_json, registered_name
+from genjax.plots.comparison.ranking import Contender
+from genjax.recipes import trained
+from genjax.runs import checkpoints, run_folder
+from genjax.runs.files import read_json, write_json
+from genjax.training import seeds
+
+_KEPT = "compared.json"  # in the folder of a run that was not trained to be compared
+MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
+
+
+def kind_of(model: Model) -> str:
+    """The registered name, but "beta-vae" for a VAE with another beta than 1."""
+    name = registered_name(model)
+    return "beta-vae" if name == "vae" and getattr(model, "beta", 1.0) != 1.0 else name
+
+
+def contender(
+    name: str, folders: Sequence[Path], results: Sequence[Mapping[str, Any]]
+) -> Contender:
+    """Of runs that differ in the seed alone, with the content of their `result.json`."""
+    kind = kind_of(from_json(read_json(folders[0] / "config.json")["model"]))
+    return Contender(name, kind, tuple(folders), tuple(map(_with_more, results)))
+
+
+def _with_more(result: Mapping[str, Any]) -> dict[str, Any]:
+    """How the last weights compare with the best, where both were measured."""
+    best = result.get("best", {}).get("frechet_classifier")
+    more = {"last_to_best": result["frechet_classifier"] / best} if best else {}
+    return {**result, **more}
+
+
+def existing(
+    folders: Iterable[Path], dataset: str | None = None
+) -> tuple[list[Contender], Dataset, Dataset, metrics.Judge | None]:
+    """The contenders of runs that exist, measured in one way; their training and test set, and the
+    judge of their samples.
+
+    `dataset` is the folder of images that they were trained on, if they were.
+
+    Runs that differ in nothing but their key are one contender with several seeds. It is named
+    after its first folder.
+
+    Raises:
+        UserError: where there is no finished run in a folder, or the runs' data differ.
+    """
+    places = [trained.find(str(folder), folder) for folder in dict.fromkeys(folders)]
+    configs = {place: _finished_config(place) for place in places}
+    _check_same_data(configs)
+    train_set, test_set = trained.sets(places[0], dataset)
+    judge = metrics.judge(train_set, test_set) if len(train_set.label_names) > 1 else None
+    groups: dict[str, list[Path]] = {}
+    for place, config in configs.items():
+        groups.setdefault(str((config["model"], config["training"])), []).append(place)
+    contenders = [
+        contender(
+            group[0].name, group, [_measured(place, train_set, test_set, judge) for place in group]
+        )
+        for group in groups.values()
+    ]
+    return contenders, train_set, test_set, judge
+
+
+def _finished_config(place: Path) -> dict[str, Any]:
+    if not place.is_dir():
+        raise UserError(f"{place} is a file of weights: give the folders of runs.")
+    config = read_json(place / "config.json")
+    done = [line["epoch"] for line in run_folder.read_metrics(place)][-1:]
+    if done != [config["training"]["epochs"]] or not checkpoints.newest(place):
+        raise UserError(
+            f"{place} is not finished: epoch {sum(done)} of {config['training']['epochs']}. Train"
+            " it to its end, with the command that began it."
+        )
+    return config
+
+
+def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
+    known = {place: config["dataset"] for place, config in configs.items()}
+    first = next(iter(known))
+    for place, dataset in known.items():
+        if dataset["checksum"] != known[first]["checksum"]:
+            raise UserError(
+                f"{place} was trained on {dataset['name']} ({dataset['num_images']:,} images), but"
+                f" {first} on {known[first]['name']} ({known[first]['num_images']:,} images): only"
+                " runs on the same training images can be compared."
+            )
+
+
+def _measured(
+    place: Path, train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
+) -> dict[str, Any]:
+    """The figures of the run's last weights, and, of a game's, of the best; kept in its folder.
+
+    Of a run of many seeds, those of the first.
+    """
+    epochs = len(run_folder.read_metrics(place))
+    how = {**MEASURED, "judge": judge.digest if judge else None, "epochs": epochs}
+    kept = place / _KEPT
+    if kept.exists() and read_json(kept).get("how") == how:
+        return read_json(kept)
+
+    def measure(weights: Path) -> dict[str, Any]:
+        return genjax.evaluate(
+            seeds.each(genjax.load(weights))[0],
+            test_set,
+            jax.random.key(0),
+            judge=judge,
+            train_set=train_set,
+            **MEASURED,
+        )
+
+    print(f"measuring {place}")
+    result = measure(place)
+    if (place / run_folder.BEST).exists():
+        epoch = np.ravel(run_folder.best_epoch(place)).tolist()[0]
+        result["best"] = measure(place / run_folder.BEST) | {"epoch": epoch}
+    seconds = sum(line["seconds"] for line in run_folder.read_metrics(place))
+    result |= {"training_seconds": seconds, "how": how}
+    write_json(kept, result)
+    return result

@@ -1,0 +1,72 @@
+"""A run that exists: where it lies, its weights, its data."""
+
+from pathlib import Path
+
+import genjax
+from genjax import data
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.model import Params
+from genjax.recipes.recipe import Recipe
+from genjax.recipes.table import RECIPES
+from genjax.runs import run_folder
+from genjax.runs.files import read_json
+from genjax.training import seeds
+
+_RUNS = Path("runs")
+
+
+def find(name: str, path: Path | None = None) -> Path:
+    """The folder of a run, or a file of weights: `path`, else runs/NAME.
+
+    A `path` that is not there is looked for in runs/ too. Raises `UserError` where there is none,
+    saying how to train it.
+    """
+    wanted = path or Path(name)
+    places = [_RUNS / wanted] if path is None else [path, _RUNS / path]
+    for place in places:
+        if (place / "config.json").exists() or place.is_file():
+            return place
+    if wanted.name in RECIPES and places[-1] == _RUNS / wanted.name:
+        raise UserError(f"there is no run in {places[-1]}. Train it: make train-{wanted.name}")
+    looked = " or ".join(map(str, places))
+    runs = [file.parent.name for file in _RUNS.glob("*/config.json")]
+    raise UserError(
+        f"there is no run in {looked}. In {_RUNS}/ there are: {', '.join(sorted(runs)) or 'none'}."
+        f" To train one: make train-NAME, NAME one of {', '.join(RECIPES)}."
+    )
+
+
+def weights(place: Path) -> Path:
+    """Where the best weights lie: of a game's run, best.npz; else `place` itself, the last ones."""
+    best = place / run_folder.BEST
+    return best if best.exists() else place
+
+
+def load(place: Path) -> Params:
+    """The best weights of the run, of many seeds those of the first.
+
+    Raises `UserError` where they are damaged or not there yet.
+    """
+    return seeds.each(genjax.load(weights(place)))[0]
+
+
+def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
+    """The training and the test set of the run; `folder` is that of its images, if it has one.
+
+    Raises:
+        UserError: where it was trained on a folder of images and `folder` is not given, its data
+            cannot be found, or the images have another shape than the model's.
+    """
+    config = read_json((place if place.is_dir() else place.parent) / "config.json")
+    name = folder or config.get("dataset", {}).get("name")
+    if name not in data.NAMES and not folder:
+        raise UserError(
+            f"the run was trained on {name!r}, a folder of images: say where it is, with"
+            " --dataset PATH."
+        )
+    model = genjax.model.from_json(config.get("model", {}))
+    train_set, test_set = Recipe("", name, model, image_size=model.image_shape[0]).load_resident()
+    model.for_images(test_set.image_shape)
+    seen = config.get("dataset", {}).get("num_images", len(train_set))
+    return train_set.take(min(seen, len(train_set))), test_set
