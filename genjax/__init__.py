@@ -9,7 +9,7 @@ from genjax.distributed import hosts
 from genjax.errors import UserError
 from genjax.latents.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
 from genjax.latents.balancing import balanced_subset, resampling_weights
-from genjax.latents.density import Density
+from genjax.latents.density import LatentDensity
 from genjax.latents.inversion import invert
 from genjax.latents.sampling import (
     classify,
@@ -43,7 +43,7 @@ __all__ = [
     "Batch",
     "CheckpointError",
     "DebiasingVAE",
-    "Density",
+    "LatentDensity",
     "Model",
     "Optimizer",
     "Params",

@@ -13,6 +13,10 @@ class UserError(Exception):
     """Something the user gave cannot be used. The message says what, where, and what to do."""
 
 
+class MissingCapability(UserError, TypeError):
+    """A model was asked for what it has no method for."""
+
+
 def check_fields(spec: Any, name: str) -> None:
     """Raises `UserError` where a field of the dataclass `spec` is not of its type.
 

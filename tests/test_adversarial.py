@@ -16,7 +16,7 @@ from genjax.models.adversarial import AdversarialModel, _nearest
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, normalized
 from genjax.training.configuration import Optimizer, Training
-from genjax.training.step import batches_a_step, epoch, gradients, init_state
+from genjax.training.step import batches_a_step, compute_gradients, epoch, init_state
 
 NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]
 SHAPE = (12, 9, 3)
@@ -38,7 +38,7 @@ def lively(model, key):
 def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
     params = lively(model, key)
-    z, u = model.draw(BATCH, key)
+    z, u = model.draw_noise(BATCH, key)
     values, (terms, _) = model.losses(params, BATCH, (z, u))
     x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", z)
     r, f = model.score(params, BATCH.images), model.score(params, (x_fake + 1) / 2)
@@ -64,11 +64,11 @@ def test_a_step_against_the_gradient_moves_the_scores_the_right_way(name, key):
     model = small(name, image_shape=SHAPE, loss="wasserstein", discriminator_norm="spectral",
                   generator_norm="none", r1=0.0, r2=0.0)  # fmt: skip
     params = lively(model, key)
-    own, _, _, _ = gradients(params, BATCH, key)
+    own, _, _, _ = compute_gradients(params, BATCH, key)
 
     def mean_scores(weights):
         changed = params.replace(weights=params.weights | weights)
-        _, (terms, _) = model.losses(changed, BATCH, model.draw(BATCH, key))
+        _, (terms, _) = model.losses(changed, BATCH, model.draw_noise(BATCH, key))
         return terms["D(x)"], terms["D(G(z))"]
 
     def stepped(player):
@@ -105,7 +105,7 @@ def test_k_steps_are_k_batches_by_hand(key):
     order = jax.random.permutation(key_order, 16).reshape(4, 4)
     for i, movers in enumerate([["discriminator"], ["discriminator", "generator"]] * 2):
         batch = Batch(BATCH.images[order[i]], BATCH.labels[order[i]])
-        own, _, _, stats = gradients(params, batch, jax.random.fold_in(key_steps, i))
+        own, _, _, stats = compute_gradients(params, batch, jax.random.fold_in(key_steps, i))
         weights = dict(params.weights)
         for player in movers:
             weights[player] = jax.tree.map(
@@ -140,7 +140,7 @@ def test_only_the_generator_is_averaged(key):
     state = init_state(small("dcgan", image_shape=SHAPE), key, Training(ema_decay=0.9))
     assert state.ema.keys() == {"generator"}
     state = state.replace(ema=jax.tree.map(jnp.zeros_like, state.ema))
-    params = state.averaged_params()
+    params = state.average_params()
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(params.weights["generator"]))
     for ours, trained in zip(
         jax.tree.leaves(params.weights["discriminator"]),
@@ -155,7 +155,7 @@ def test_standing_statistics_are_those_of_the_weights_they_are_used_with(name, k
     """The network under standing statistics against the network normalising one huge batch."""
     model = small(name, image_shape=SHAPE)
     params = lively(model, key)
-    settled = model.settled(params, jax.random.key(7))
+    settled = model.recompute_stats(params, jax.random.key(7))
     z = jax.random.normal(jax.random.key(8), (4_096, model.latent_dim))
     by_batch, _ = model.apply_training(params, "generator", z)
     images = 2 * model.decode(settled, z) - 1
@@ -291,7 +291,7 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
         2.0,
         1.5,
     ]
-    assert genjax.runs.run_folder.best_epoch(tmp_path) == 2
+    assert genjax.runs.run_folder.find_best_epoch(tmp_path) == 2
     for where, params in [("best.npz", kept[2]), (".", last)]:
         for a, b in zip(
             jax.tree.leaves(genjax.load(tmp_path / where)), jax.tree.leaves(params), strict=True
@@ -332,10 +332,10 @@ def test_the_players_share_their_forward_passes(name, key):
         return jax.jit(looped).lower(params, batch).compile().cost_analysis()["flops"]
 
     def of(*players):
-        return flops(lambda params, batch, key: gradients(params, batch, key, players)[0])
+        return flops(lambda params, batch, key: compute_gradients(params, batch, key, players)[0])
 
     def forward(params, batch, key):
-        return model.losses(params, batch, model.draw(batch, key))[0]
+        return model.losses(params, batch, model.draw_noise(batch, key))[0]
 
     apart = of("discriminator") + of("generator")
     assert of("discriminator", "generator") < apart - 0.6 * flops(forward)
@@ -351,7 +351,7 @@ def test_a_discriminator_that_cannot_tell_has_the_whole_share(loss, key):
     def share(score):
         last = blind["Dense_1"] | {"bias": jnp.full(1, score)}
         weights = params.weights | {"discriminator": blind | {"Dense_1": last}}
-        drawn = model.draw(BATCH, key)
+        drawn = model.draw_noise(BATCH, key)
         _, (terms, _) = model.losses(params.replace(weights=weights), BATCH, drawn)
         return float(terms["D_loss_share"])
 
@@ -393,7 +393,7 @@ def test_a_resumed_run_keeps_the_same_best_weights(tmp_path, key, monkeypatch):
     data, training = blobs(32), Training(6, 8, ema_decay=0.9)
 
     def train(folder):
-        distance = genjax.metrics.distance_to(data, 40)
+        distance = genjax.metrics.make_distance(data, 40)
         genjax.fit(model, data, key, training, out=folder, distance=distance, progress=False)
         lines = genjax.runs.run_folder.read_metrics(folder)
         for line in lines:
@@ -432,7 +432,7 @@ def test_factors_of_another_shape_are_refused(factors, key):
 
 
 def test_distances_to_other_images_are_refused(key):
-    distance = genjax.metrics.distance_to(blobs(8, (9, 9, 3)), 4)
+    distance = genjax.metrics.make_distance(blobs(8, (9, 9, 3)), 4)
     params = small("gan", image_shape=SHAPE).init(key)
     with pytest.raises(genjax.UserError, match=r"\(12, 9, 3\), but those of"):
         distance(params, key)

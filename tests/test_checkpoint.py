@@ -141,7 +141,7 @@ def test_what_else_lies_among_the_checkpoints_is_left_alone(finished, dataset):
 
 def test_two_processes_cannot_train_in_one_folder(finished, dataset):
     with (
-        genjax.runs.run_folder.locked(finished),
+        genjax.runs.run_folder.lock_run(finished),
         pytest.raises(genjax.UserError, match="another process"),
     ):
         fit(finished, dataset)
@@ -190,7 +190,7 @@ def test_state_survives_a_checkpoint_with_its_key(tmp_path, dataset):
     checkpoints.save(tmp_path, state)
     other = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(8), TRAINING)
     restored = checkpoints.restore(tmp_path, other)
-    assert same(checkpoints.named_arrays(restored), checkpoints.named_arrays(state))
+    assert same(checkpoints.name_arrays(restored), checkpoints.name_arrays(state))
     np.testing.assert_array_equal(
         jax.random.normal(restored.key, (3,)), jax.random.normal(state.key, (3,))
     )

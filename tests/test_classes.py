@@ -41,11 +41,11 @@ def test_every_class_is_as_likely_and_the_others_entries_stay(key):  # (7)
     counts = np.bincount(model.class_of(z), minlength=5)
     assert np.all(np.abs(counts / 4000 - 0.2) < 0.03)
     y = np.arange(4000) % 5
-    moved = model.of_classes(z, y)
+    moved = model.condition_latents(z, y)
     np.testing.assert_array_equal(model.class_of(moved), y)
     np.testing.assert_array_equal(moved[:, 5:], z[:, 5:])
     np.testing.assert_array_equal(np.sort(moved[:, :5]), np.sort(z[:, :5]))
-    np.testing.assert_array_equal(model.of_classes(moved, y), moved)
+    np.testing.assert_array_equal(model.condition_latents(moved, y), moved)
     # what is drawn with class 2, against what is moved there
     own = np.asarray(z)[np.asarray(model.class_of(z)) == 2]
     np.testing.assert_allclose(moved[y == 2].mean(axis=0), own.mean(axis=0), atol=0.15)
@@ -56,7 +56,7 @@ def test_every_class_is_as_likely_and_the_others_entries_stay(key):  # (7)
 def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     model = small(name, image_shape=SHAPE, num_classes=2, **PENALISED, generator_norm="none")
     params = lively(model, key)
-    z, u = model.draw(BATCH, key)
+    z, u = model.draw_noise(BATCH, key)
     np.testing.assert_array_equal(jnp.argmax(z[:, :2], axis=1), BATCH.labels)
     values, _ = model.losses(params, BATCH, (z, u))
     one_hot = np.eye(2)[BATCH.labels]
@@ -125,9 +125,9 @@ def test_labels_that_cannot_be_had_are_refused(of_shades, key):
 
 
 def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
-    """Of a judge that tells dark from bright, and of one that has them the wrong way round."""
+    """Of a classifier that tells dark from bright, and of one that has them the wrong way round."""
 
-    class Judge:
+    class Classifier:
         def __init__(self, turned):
             self.turned = turned
 
@@ -135,5 +135,5 @@ def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
             labels = (np.mean(images, axis=(1, 2, 3)) > 0.5) != self.turned
             return dataclasses.make_dataclass("Verdict", ["labels"])(labels.astype(int))
 
-    assert _class_agreement(of_shades, Judge(False), key) > 0.9
-    assert _class_agreement(of_shades, Judge(True), key) < 0.1
+    assert _class_agreement(of_shades, Classifier(False), key) > 0.9
+    assert _class_agreement(of_shades, Classifier(True), key) < 0.1

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from genjax.errors import UserError
-from genjax.metrics import classifier, coverage, kernel, measure_samples, sample_quality
+from genjax.metrics import classifiers, coverage, kernel, measure_samples, sample_quality
 
 
 def normal(count, dimensions=4, seed=0, shift=0.0):
@@ -154,18 +154,18 @@ def test_pixels_need_no_scale():
 
 
 @pytest.fixture
-def judge(key):
-    classes = classifier.Classifier((8, 8, 1), num_classes=2, channels=(4, 8), hidden=16)
-    return classifier.Judge(classes.init(key), 0.9, "abc", ("top", "bottom"))
+def get_classifier(key):
+    classes = classifiers.ImageClassifier((8, 8, 1), num_classes=2, channels=(4, 8), hidden=16)
+    return classifiers.Classifier(classes.init(key), 0.9, "abc", ("top", "bottom"))
 
 
-def test_worse_samples_have_worse_figures(judge):
+def test_worse_samples_have_worse_figures(classifier):
     data, train = blobs(400), blobs(400, seed=1)
     fresh = blobs(400, seed=2).images
     rng = np.random.default_rng(0)
     shuffled = rng.permuted(np.asarray(fresh).reshape(400, 64), axis=1).reshape(fresh.shape)
     real, one, bad, copied = (
-        measure_samples(jnp.asarray(images), data, judge, train)
+        measure_samples(jnp.asarray(images), data, classifier, train)
         for images in (fresh, jnp.repeat(fresh[:1], 400, axis=0), shuffled, train.images)
     )
     np.testing.assert_allclose(real["spectral_sharpness"], 1, atol=0.1)
@@ -179,18 +179,18 @@ def test_worse_samples_have_worse_figures(judge):
     assert real["copies"] < 0.2
 
 
-def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(judge, key):
+def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(classifier, key):
     data = blobs(20)
-    few = measure_samples(data.images[:5], data, judge)
+    few = measure_samples(data.images[:5], data, classifier)
     assert "kernel_distance" in few
     assert "precision" not in few
     with pytest.raises(UserError, match="at least two images"):
         measure_samples(data.images[:1], data)
     with pytest.raises(UserError, match=r"shape \(9, 8, 1\)"):
         measure_samples(blobs(5, (9, 8, 1)).images, data)
-    digits = classifier.Classifier((8, 8, 1), num_classes=10).init(key)
+    digits = classifiers.ImageClassifier((8, 8, 1), num_classes=10).init(key)
     names = tuple(map(str, range(1000)))
-    stacked = dataclasses.replace(judge, params=digits, label_names=names, stacked=True)
+    stacked = dataclasses.replace(classifier, params=digits, label_names=names, stacked=True)
     result = measure_samples(blobs(9, (8, 8, 3)).images, blobs(9, (8, 8, 3)), stacked)
     assert result.keys() == {
         "sharpness", "spectral_sharpness", "frechet_random_features",
@@ -198,14 +198,14 @@ def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(judge, ke
     }  # fmt: skip
 
 
-def test_the_judge_goes_over_the_samples_once(judge, monkeypatch):
+def test_the_judge_goes_over_the_samples_once(classifier, monkeypatch):
     monkeypatch.setattr(sample_quality, "MOST", 30)
     seen = []
-    predict = classifier.Judge.predict
+    predict = classifiers.Classifier.predict
     monkeypatch.setattr(
-        classifier.Judge,
+        classifiers.Classifier,
         "predict",
         lambda self, images: seen.append(len(images)) or predict(self, images),
     )
-    measure_samples(blobs(50, seed=1).images, blobs(40), judge)
+    measure_samples(blobs(50, seed=1).images, blobs(40), classifier)
     assert len(seen) == 2  # a chunk of samples, a chunk of images

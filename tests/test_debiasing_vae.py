@@ -102,7 +102,7 @@ def test_it_learns_to_classify(key):
 
 
 def order_of(m, params, data, progress):
-    return m.epoch_order(params, data.images, data.labels, jax.random.key(3), progress)
+    return m.choose_order(params, data.images, data.labels, jax.random.key(3), progress)
 
 
 @pytest.mark.parametrize("debiased", [(), (1,)])

@@ -8,7 +8,7 @@ from conftest import blobs, small
 
 import genjax
 from genjax.errors import UserError
-from genjax.latents.density import Density, standard_normal
+from genjax.latents.density import LatentDensity, standard_normal
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
 FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])
@@ -16,7 +16,7 @@ FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_a_component_is_drawn_at_its_place_with_its_covariance(temperature, key):
-    far = Density(
+    far = LatentDensity(
         weights=jnp.array([0.25, 0.75]),
         loc=jnp.array([[-50.0, 0.0], [50.0, 3.0]]),
         scale_tril=jnp.asarray(np.stack([np.eye(2), FACTOR]), jnp.float32),
@@ -31,7 +31,7 @@ def test_a_component_is_drawn_at_its_place_with_its_covariance(temperature, key)
 
 
 def test_at_temperature_zero_only_the_means_are_left(key):
-    density = Density(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
+    density = LatentDensity(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
     np.testing.assert_array_equal(density.sample(key, 3, 0.0), np.tile([1.0, 2.0], (3, 1)))
 
 
@@ -39,7 +39,7 @@ def test_samples_are_decoded_draws_of_the_density(key):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
     expected = genjax.decode(params, standard_normal(3).sample(key, 4, 0.7))
     np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
-    density = Density(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
+    density = LatentDensity(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
     expected = genjax.decode(params, jnp.full((4, 3), 2.0))
     np.testing.assert_allclose(genjax.sample(params, key, 4, density=density), expected, atol=1e-6)
 

@@ -64,12 +64,12 @@ def on_eight_devices(folder: Path) -> None:
     """What a process of 8 devices does: it ends one run, and begins the other."""
     checkpoints.SECONDS_BETWEEN = 0.0
     for count, used in [(16, 8), (8, 8)]:
-        assert devices.mesh_of(count, "seeds").size == used
+        assert devices.make_mesh(count, "seeds").size == used
     for count, used in [(12, 6), (7, 7)]:
         with pytest.warns(UserWarning, match=f"{count} seeds go to {used} of 8 devices"):
-            assert devices.mesh_of(count, "seeds").size == used
+            assert devices.make_mesh(count, "seeds").size == used
     with pytest.warns(UserWarning, match="11 seeds go to 1 of 8"):
-        assert devices.mesh_of(11, "seeds") is None
+        assert devices.make_mesh(11, "seeds") is None
 
     found = []
     fit_module._compiled = recording(fit_module._compiled, found)

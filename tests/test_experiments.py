@@ -18,6 +18,7 @@ from PIL import Image
 import genjax
 from experiments import disentangle, variants
 from genjax.cli.train import main, train
+from genjax.cli.train_classifier import CLASSIFIERS
 from genjax.data import sprites
 from genjax.errors import UserError
 from genjax.recipes import series
@@ -88,7 +89,7 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
         assert 0 <= figures["copies"] <= figures["nearer_to_train"] < 1.001  # of the training set
         assert 0 <= figures["label_agreement"] <= 1
         assert 0 <= figures["class_agreement"] <= 1
-    assert result["record"]["judge"]["accuracy"] > 0.5
+    assert result["record"]["classifier"]["accuracy"] > 0.5
     assert result["record"]["num_generated"] == 30
     assert re.search(r"last +best: epoch \d\n.*frechet_classifier +\S+ +\S+\n", printed, re.DOTALL)
     pictures = ("samples", "samples-best", "real", "progression", "interpolation", "curves")
@@ -201,8 +202,8 @@ def test_an_unknown_experiment_lists_the_known(capsys):
 
 def test_make_lists_every_experiment():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    classifiers = {f"classifier-{name}" for name in RECIPES}
-    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*CLASSIFIERS, *classifiers}
+    classifiers = {f"classifier-{name}" for name in CLASSIFIERS}
+    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*RECIPES, *classifiers}
 
 
 def test_every_experiment_says_what_to_expect():
@@ -225,7 +226,7 @@ def test_importing_genjax_is_light():
 
 def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):
     """Of a model that has best weights too, whose figures stand beside the last's."""
-    monkeypatch.setattr("genjax.metrics.judge", lambda train_set, test_set: None)
+    monkeypatch.setattr("genjax.metrics.get_classifier", lambda train_set, test_set: None)
     tiny = replace(
         RECIPES["vae-gan-mnist"],
         dataset="sprites",

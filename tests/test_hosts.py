@@ -56,7 +56,7 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     many = ["--hosts", "2", "--host", str(host), "--coordinator", f"127.0.0.1:{port}"]
     assert command.main(["vae-mnist", "--out", str(folder / "seeds"), *many]) == 0
     with pytest.raises(genjax.UserError, match="7 images of a batch do not divide among 2 hosts"):
-        devices.mesh_of(7, "images of a batch")
+        devices.make_mesh(7, "images of a batch")
     with pytest.raises(genjax.UserError, match=r"the key must be .* of host 1 it is not"):
         hosts.check_same(bytes([host]), "the key")
     with pytest.raises(genjax.UserError, match="no run of genjax"):  # host 0 sees it, both say it
@@ -151,7 +151,7 @@ def test_hosts_join_before_anything_touches_a_device(key):
     with pytest.raises(genjax.UserError, match="must be called before"):
         hosts.join(2, 0, f"127.0.0.1:{free_port()}")
     hosts.join(1)  # of one, nothing to do
-    assert hosts.by_first(lambda: 5) == 5
+    assert hosts.run_on_first(lambda: 5) == 5
 
 
 def test_a_host_that_waits_in_vain_says_so(tmp_path):

@@ -14,7 +14,7 @@ from conftest import blobs, small
 import genjax
 from genjax.data.stacked import one_digit, stacked
 from genjax.errors import UserError
-from genjax.metrics import classifier, classifier_files, frechet, modes, smoothness
+from genjax.metrics import classifier_files, classifiers, frechet, modes, smoothness
 from genjax.metrics.sharpness import sharpness
 from genjax.model import MODELS, Batch, Model
 from genjax.models import image_classifier
@@ -52,12 +52,12 @@ def test_frechet_distance_agrees_with_scipys_matrix_root():  # (1), (2)
 
 def test_a_gaussian_is_the_mean_and_covariance():
     features = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    mean, cov = frechet.gaussian(features)
+    mean, cov = frechet.fit_gaussian(features)
     np.testing.assert_allclose(mean, features.mean(axis=0), rtol=1e-5)
     centred = features - features.mean(axis=0)
     np.testing.assert_allclose(cov, centred.T @ centred / 49, rtol=1e-5, atol=1e-6)
     with pytest.raises(UserError, match="at least two images"):
-        frechet.gaussian(features[:1])
+        frechet.fit_gaussian(features[:1])
 
 
 def test_random_features_are_finite_and_independent_of_the_chunk(monkeypatch):
@@ -87,7 +87,7 @@ def spots(table, noise=0.0):
 
 def test_distance_orders_models_and_compiles_once():  # (3)
     data, fresh = blobs(600), blobs(600, seed=1)
-    distance = frechet.distance_to(data, num=600)
+    distance = frechet.make_distance(data, num=600)
     key = jax.random.key(1)
     real = distance(spots(fresh.images), key)
     one_class = distance(spots(fresh.images[fresh.labels == 0][:200]), key)
@@ -103,18 +103,18 @@ def test_distance_orders_models_and_compiles_once():  # (3)
         frechet._random_features._cache_size(),
     )
     with pytest.raises(UserError, match="num is 1"):
-        frechet.distance_to(data, 1)
+        frechet.make_distance(data, 1)
 
 
 def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
     monkeypatch.setattr(frechet, "IMAGES_AT_ONCE", 4)
     drawn = []
-    images = frechet.generated(params, key, 10, drawn.append)
+    images = frechet.generate_samples(params, key, 10, drawn.append)
     assert drawn == [4, 4, 2]
     chunks = [genjax.sample(params, jax.random.fold_in(key, i), 4) for i in range(3)]
     np.testing.assert_array_equal(images, np.round(255 * np.concatenate(chunks)[:10]))
-    np.testing.assert_array_equal(images[:6], frechet.generated(params, key, 6))
+    np.testing.assert_array_equal(images[:6], frechet.generate_samples(params, key, 6))
 
 
 # --- the classifier -----------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
 
 @pytest.fixture
 def own_classifiers(tmp_path, monkeypatch):
-    monkeypatch.setattr(classifier, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 25)
     return tmp_path / "classifiers"
 
@@ -132,16 +132,16 @@ def trainings(monkeypatch):
     """Grows by one at each training."""
     calls = []
 
-    def counted(*args, fit=classifier.fit, **options):
+    def counted(*args, fit=classifiers.fit, **options):
         calls.append(args)
         return fit(*args, **options)
 
-    monkeypatch.setattr(classifier, "fit", counted)
+    monkeypatch.setattr(classifiers, "fit", counted)
     return calls
 
 
 def test_the_loss_is_the_cross_entropy(key):  # (3)
-    model = classifier.Classifier((8, 8, 1), num_classes=2, largest_shift=0)
+    model = classifiers.ImageClassifier((8, 8, 1), num_classes=2, largest_shift=0)
     params = model.init(key)
     data = blobs(9)
     batch = Batch(data.images / 255.0, data.labels)
@@ -153,7 +153,7 @@ def test_the_loss_is_the_cross_entropy(key):  # (3)
     np.testing.assert_allclose(terms["accuracy"], np.mean(logits.argmax(1) == data.labels))
     assert features.shape == (9, 128)
     with pytest.raises(UserError, match="num_classes is 1"):
-        classifier.Classifier((8, 8, 1), num_classes=1).init(key)
+        classifiers.ImageClassifier((8, 8, 1), num_classes=1).init(key)
 
 
 def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
@@ -169,49 +169,51 @@ def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
 
 def test_a_judge_is_trained_once_and_a_damaged_file_again(own_classifiers, trainings):
     train_set, test_set = blobs(300), blobs(100, seed=1)
-    judge = classifier.judge(train_set, test_set, progress=False)
-    assert judge.accuracy > 0.7
+    classifier = classifiers.get_classifier(train_set, test_set, progress=False)
+    assert classifier.accuracy > 0.7
     images = test_set.images / np.float32(255)
-    verdict = judge.verdict(images)
-    assert judge.accuracy == np.mean(verdict.labels == test_set.labels)
-    probabilities = judge.probabilities(images)
+    verdict = classifier.verdict(images)
+    assert classifier.accuracy == np.mean(verdict.labels == test_set.labels)
+    probabilities = classifier.probabilities(images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(verdict.confidence, probabilities.max(axis=1))
     np.testing.assert_array_equal(verdict.labels, probabilities.argmax(axis=1))
     assert verdict.features.shape == (100, 128)
-    np.testing.assert_array_equal(judge.features(images), verdict.features)
+    np.testing.assert_array_equal(classifier.features(images), verdict.features)
 
     (file,) = own_classifiers.iterdir()
-    again = classifier.judge(train_set, test_set, progress=False)
+    again = classifiers.get_classifier(train_set, test_set, progress=False)
     assert len(trainings) == 1
-    assert (again.digest, again.accuracy) == (judge.digest, judge.accuracy)
+    assert (again.digest, again.accuracy) == (classifier.digest, classifier.accuracy)
     np.testing.assert_array_equal(again.probabilities(images), probabilities)
-    other = classifier.judge(train_set, blobs(60, seed=2), progress=False)  # is measured on its own
-    assert (len(trainings), other.digest) == (1, judge.digest)
+    other = classifiers.get_classifier(
+        train_set, blobs(60, seed=2), progress=False
+    )  # is measured on its own
+    assert (len(trainings), other.digest) == (1, classifier.digest)
 
     whole = file.read_bytes()
     for damage in (whole[:-500], whole[:3000] + b"\xff" * 8 + whole[3008:]):
         file.write_bytes(damage)
-        assert classifier.judge(train_set, test_set, progress=False).accuracy > 0.7
-        assert classifier_files.read(file).accuracy == judge.accuracy
+        assert classifiers.get_classifier(train_set, test_set, progress=False).accuracy > 0.7
+        assert classifier_files.read(file).accuracy == classifier.accuracy
     assert len(trainings) == 3
 
 
 def test_a_judge_of_many_images_takes_them_in_chunks(key, monkeypatch):
-    params = classifier.Classifier((8, 8, 1), num_classes=2).init(key)
-    judge = classifier.Judge(params, 0.0, "", ("top", "bottom"))
+    params = classifiers.ImageClassifier((8, 8, 1), num_classes=2).init(key)
+    classifier = classifiers.Classifier(params, 0.0, "", ("top", "bottom"))
     images = blobs(7).images / np.float32(255)
-    whole = judge.verdict(images)
-    monkeypatch.setattr(classifier, "_IMAGES_AT_ONCE", 3)
-    np.testing.assert_allclose(judge.features(images), whole.features, atol=1e-5)
-    np.testing.assert_array_equal(judge.verdict(images).labels, whole.labels)
-    _, together = jax.jit(lambda judge, images: judge.predict(images))(judge, images)
+    whole = classifier.verdict(images)
+    monkeypatch.setattr(classifiers, "_IMAGES_AT_ONCE", 3)
+    np.testing.assert_allclose(classifier.features(images), whole.features, atol=1e-5)
+    np.testing.assert_array_equal(classifier.verdict(images).labels, whole.labels)
+    _, together = jax.jit(lambda classifier, images: classifier.predict(images))(classifier, images)
     np.testing.assert_allclose(together, whole.features, atol=1e-5)
 
 
 def test_stacked_digits_are_judged_channel_by_channel(key):  # (3)
-    params = classifier.Classifier((8, 8, 1), num_classes=10).init(key)
-    one = classifier.Judge(params, 0.9, "", tuple("0123456789"))
+    params = classifiers.ImageClassifier((8, 8, 1), num_classes=10).init(key)
+    one = classifiers.Classifier(params, 0.9, "", tuple("0123456789"))
     three = dataclasses.replace(one, label_names=tuple(map(str, range(1000))), stacked=True)
     images = np.random.default_rng(0).random((5, 8, 8, 3), np.float32)
     channels = [one.verdict(images[..., c : c + 1]) for c in range(3)]
@@ -233,12 +235,12 @@ def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatc
 
     monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 2)
     train, test = stacked(digits("train")), stacked(digits("test"))
-    judge = classifier.judge(train, test, progress=False)
-    assert judge.stacked
-    assert judge.image_shape == (28, 28, 3)
-    assert len(judge.label_names) == 1000
-    labels = judge.verdict(test.images / np.float32(255)).labels
-    assert judge.accuracy == np.mean(labels == np.asarray(test.labels))
+    classifier = classifiers.get_classifier(train, test, progress=False)
+    assert classifier.stacked
+    assert classifier.image_shape == (28, 28, 3)
+    assert len(classifier.label_names) == 1000
+    labels = classifier.verdict(test.images / np.float32(255)).labels
+    assert classifier.accuracy == np.mean(labels == np.asarray(test.labels))
     one = one_digit(train)
     np.testing.assert_array_equal(one.images[..., 0], train.images[..., 0])
     assert set(np.unique(one.labels)) == {4, 5}
@@ -251,11 +253,13 @@ def test_a_judge_needs_labels_of_two_classes(own_classifiers):
         dataclasses.replace(data, labels=jnp.zeros(20, jnp.int32)),
     ):
         with pytest.raises(UserError, match="no labels of two or more classes"):
-            classifier.judge(without, without, progress=False)
+            classifiers.get_classifier(without, without, progress=False)
     with pytest.raises(UserError, match="other classes or another shape"):
-        classifier.judge(data, blobs(20, (9, 8, 1)), progress=False)
+        classifiers.get_classifier(data, blobs(20, (9, 8, 1)), progress=False)
     with pytest.raises(UserError, match="labels count from 0"):
-        classifier.judge(dataclasses.replace(data, labels=data.labels + 1), data, progress=False)
+        classifiers.get_classifier(
+            dataclasses.replace(data, labels=data.labels + 1), data, progress=False
+        )
 
 
 # --- evaluation ---------------------------------------------------------------------------------
@@ -263,18 +267,26 @@ def test_a_judge_needs_labels_of_two_classes(own_classifiers):
 
 def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     monkeypatch.setattr(frechet, "IMAGES_AT_ONCE", 20)
-    judge = classifier.Judge(
-        classifier.Classifier((8, 8, 1), num_classes=2).init(key), 0.75, "abc", ("top", "bottom")
+    classifier = classifiers.Classifier(
+        classifiers.ImageClassifier((8, 8, 1), num_classes=2).init(key),
+        0.75,
+        "abc",
+        ("top", "bottom"),
     )
     params = spots(dataset.images)  # it has no parts but `sample`, as a GAN
     monkeypatch.setitem(MODELS, "spots", Spots)
     unseen = blobs(60, seed=1)
-    options = {"judge": judge, "num_generated": 50, "train_set": dataset, "progress": False}
+    options = {
+        "classifier": classifier,
+        "num_generated": 50,
+        "train_set": dataset,
+        "progress": False,
+    }
     result = genjax.evaluate(params, unseen, key, **options)
     json.dumps(result)
     record = result.pop("record")
     assert record["num_generated"] == 50
-    assert record["judge"] == {"accuracy": 0.75, "digest": "abc"}
+    assert record["classifier"] == {"accuracy": 0.75, "digest": "abc"}
     assert record["samples"]["neighbours"] == 5
     assert record["smoothness"] is None  # there is no `decode`
     assert record["train_set"]["checksum"] == dataset.checksum
@@ -289,11 +301,11 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     assert result["copies"] == 1  # the samples are the training images
     assert result["nearer_to_train"] == pytest.approx(1, abs=1e-6)
 
-    samples = frechet.generated(params, jax.random.fold_in(key, 2**31 - 1), 50)
-    verdict = judge.verdict(samples / np.float32(255))
+    samples = frechet.generate_samples(params, jax.random.fold_in(key, 2**31 - 1), 50)
+    verdict = classifier.verdict(samples / np.float32(255))
     np.testing.assert_allclose(result["shares"], np.bincount(verdict.labels, minlength=2) / 50)
     np.testing.assert_allclose(result["confidence"], verdict.confidence.mean(), rtol=1e-6)
-    features = [judge.features(x / np.float32(255)) for x in (samples, unseen.images)]
+    features = [classifier.features(x / np.float32(255)) for x in (samples, unseen.images)]
     expected = frechet.frechet_distance(*map_gaussians(features))
     np.testing.assert_allclose(result["frechet_classifier"], expected, rtol=1e-3, atol=1e-6)
 
@@ -323,17 +335,17 @@ def test_evaluation_of_a_vae_adds_its_samples_figures(key, dataset):
 
 def test_reconstructions_and_samples_are_compared_in_sharpness_and_features(key):
     data = blobs(24)
-    classes = classifier.Classifier(data.image_shape, num_classes=2, channels=(4,), hidden=8)
-    judge = classifier.Judge(classes.init(key), 0.9, "", data.label_names)
+    classes = classifiers.ImageClassifier(data.image_shape, num_classes=2, channels=(4,), hidden=8)
+    classifier = classifiers.Classifier(classes.init(key), 0.9, "", data.label_names)
     params = genjax.VAE(data.image_shape, 3, "mlp", hidden=(8,)).init(key)
     result = genjax.evaluate(
-        params, data, key, num_samples=1, judge=judge, num_generated=10, progress=False
+        params, data, key, num_samples=1, classifier=classifier, num_generated=10, progress=False
     )
     images = data.images / np.float32(255)
     reconstructions = genjax.reconstruct(params, images)
     expected = np.mean(sharpness(reconstructions)) / np.mean(sharpness(images))
     np.testing.assert_allclose(result["reconstruction_sharpness"], expected, rtol=1e-4)
-    error = np.mean((judge.features(images) - judge.features(reconstructions)) ** 2)
+    error = np.mean((classifier.features(images) - classifier.features(reconstructions)) ** 2)
     np.testing.assert_allclose(result["reconstruction_feature_error"], error, rtol=1e-3)
     assert result["sharpness"] > 0
     assert {"path_length", "label_agreement", "jacobian_variation", "coverage"} <= result.keys()

@@ -20,7 +20,7 @@ from genjax.nn.dense import Dense
 from genjax.nn.normalization import BatchNorm, normalized
 from genjax.nn.precision import cast
 from genjax.training.configuration import Training
-from genjax.training.step import gradients
+from genjax.training.step import compute_gradients
 
 NAMES = sorted(MODELS)
 ROUNDING = 2.0**-8  # the largest relative error of a number in bfloat16 is half of it
@@ -80,10 +80,10 @@ def test_every_model_learns_in_bfloat16_as_in_float32(name, key):
 
     @jax.jit
     def expected(params):
-        return params.model.losses(params, BATCH, params.model.draw(BATCH, key))
+        return params.model.losses(params, BATCH, params.model.draw_noise(BATCH, key))
 
     losses, (terms, stats) = expected(params)
-    found = jax.jit(gradients)(in_precision(params, "bfloat16"), BATCH, key)
+    found = jax.jit(compute_gradients)(in_precision(params, "bfloat16"), BATCH, key)
     assert dtypes(found) == {"float32"}
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(found))
     assert jax.tree.structure(found[1:]) == jax.tree.structure((losses, terms, stats))
@@ -97,7 +97,7 @@ def test_gradients_are_those_of_float32(key):
     params = small("gan", image_shape=(8, 8, 1), discriminator_norm="spectral", r1=1.0).init(key)
 
     def of(dtype):
-        return jax.jit(gradients)(in_precision(params, dtype), BATCH, key)[0]
+        return jax.jit(compute_gradients)(in_precision(params, dtype), BATCH, key)[0]
 
     full, half = (jax.tree_util.tree_leaves_with_path(of(t)) for t in ("float32", "bfloat16"))
     for (path, left), (_, right) in zip(full, half, strict=True):
@@ -144,7 +144,7 @@ def test_a_bias_gradient_is_summed_in_float32(key):
 
 
 def derivatives(op, a, b):
-    """The value, both gradients, and the gradients of a function of both."""
+    """The value, both compute_gradients, and the gradients of a function of both."""
 
     def first(a, b):
         return jax.grad(lambda a, b: jnp.sum(jnp.tanh(cast(op(a, b), "float32"))), (0, 1))(a, b)

@@ -9,7 +9,7 @@ from conftest import blobs, small
 import genjax
 from genjax.model import MODELS, Batch, has
 from genjax.training.configuration import Training
-from genjax.training.step import gradients, init_state
+from genjax.training.step import compute_gradients, init_state
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]
 NAMES = sorted(MODELS)
@@ -106,7 +106,7 @@ def test_every_player_has_a_loss_and_a_gradient_of_its_own(name, key):
     data = blobs(8)
     params = small(name, image_shape=(8, 8, 1)).init(key)
     batch = Batch(data.images / 255.0, data.labels)
-    own, losses, _, stats = jax.jit(gradients)(params, batch, key)
+    own, losses, _, stats = jax.jit(compute_gradients)(params, batch, key)
     assert own.keys() == losses.keys() == params.model.players.keys()
     for player, networks in params.model.players.items():
         assert losses[player].shape == ()
@@ -115,7 +115,7 @@ def test_every_player_has_a_loss_and_a_gradient_of_its_own(name, key):
             lambda mine, p=player: params.model.losses(
                 params.replace(weights=params.weights | mine),
                 batch,
-                params.model.draw(batch, key),
+                params.model.draw_noise(batch, key),
             )[0][p]
         )({network: params.weights[network] for network in networks})
         for mine, expected in zip(

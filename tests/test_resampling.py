@@ -100,9 +100,9 @@ def test_an_order_draws_each_image_as_often_as_it_should(key):  # (4)
     counts = np.stack([np.bincount(order, minlength=N) for order in orders])
     assert np.all(np.abs(counts - N * p) < 1.001)
     np.testing.assert_allclose(counts.mean(axis=0), N * p, atol=0.2)
-    of_classes = np.bincount(LABELS)
+    condition_latents = np.bincount(LABELS)
     for order in orders[:5]:
-        assert np.all(np.abs(np.bincount(LABELS[order]) - of_classes) <= 1)
+        assert np.all(np.abs(np.bincount(LABELS[order]) - condition_latents) <= 1)
     uniform = resampling.systematic_order(jnp.full(N, 1 / N), labels, key)
     assert len(np.unique(uniform)) >= N - 2  # but for rounding, all of them
 

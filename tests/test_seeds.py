@@ -50,13 +50,13 @@ def game(tmp_path_factory):
 def test_many_seeds_are_the_single_runs(game, tmp_path):
     folder, many = game
     single = fit(small("dcgan"), KEYS[1], GAME, out=tmp_path, distance=distance)
-    assert_same(seeds.nth(many, 1), single)
-    assert not np.allclose(*(jax.tree.leaves(seeds.nth(many, i))[-1] for i in (0, 1)))
+    assert_same(seeds.select_seed(many, 1), single)
+    assert not np.allclose(*(jax.tree.leaves(seeds.select_seed(many, i))[-1] for i in (0, 1)))
     assert_same(genjax.load(folder), many)
     best = genjax.load(folder / "best.npz")
-    assert_same(seeds.nth(best, 1), genjax.load(tmp_path / "best.npz"))
-    assert run_folder.best_epoch(folder)[1] == run_folder.best_epoch(tmp_path)
-    assert genjax.sample(seeds.each(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
+    assert_same(seeds.select_seed(best, 1), genjax.load(tmp_path / "best.npz"))
+    assert run_folder.find_best_epoch(folder)[1] == run_folder.find_best_epoch(tmp_path)
+    assert genjax.sample(seeds.unstack_seeds(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
 
     line, other = (run_folder.read_metrics(path)[-1] for path in (folder, tmp_path))
     for name in other.keys() - {"epoch", "seconds", "images_per_second", "warnings"}:
@@ -109,7 +109,7 @@ def test_a_loop_over_seeds_is_their_vmap(monkeypatch):
     """The one on a CPU, the other elsewhere."""
     model, training, data = small("vae", image_shape=(8, 8, 1)), Training(1, 8), blobs(16)
     found = []
-    for over in (seeds.over, lambda function, batch: jax.vmap(function)(batch)):
+    for over in (seeds.map_seeds, lambda function, batch: jax.vmap(function)(batch)):
         monkeypatch.setattr(seeds, "over", over)
         epochs.clear_cache()
         states = jax.vmap(lambda key: init_state(model, key, training))(KEYS)
@@ -126,9 +126,11 @@ def test_a_seed_that_diverges_leaves_the_others_alone(tmp_path):
     model = small("vae", network="mlp")
     with pytest.warns(UserWarning, match=r"since epoch \d \(seed 1\) .* not a finite number"):
         many = fit(model, KEYS, Training(3, 16, sgd), out=tmp_path)
-    assert not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(seeds.nth(many, 1)))
+    assert not all(
+        np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(seeds.select_seed(many, 1))
+    )
     alone = Optimizer("sgd", sgd.learning_rate[2])
-    assert_same(seeds.nth(many, 2), fit(model, KEYS[2], Training(3, 16, alone)))
+    assert_same(seeds.select_seed(many, 2), fit(model, KEYS[2], Training(3, 16, alone)))
     line = run_folder.read_metrics(tmp_path)[-1]
     assert line["collapse_rate"] == pytest.approx(1 / 3)
     assert line["warnings"] == ["seed 1: diverged"]
@@ -144,10 +146,10 @@ def test_only_if_all_diverge_training_stops():
 def test_warnings_name_the_seed():
     model = small("gan", image_shape=(8, 8, 1))
     terms = {"diversity": np.array([0.9, 0.1, np.nan]), "finite": np.array([1.0, 1.0, 0.0])}
-    alive = seeds.finite(terms)
-    names = seeds.found(model, terms, alive)
+    alive = seeds.find_finite(terms)
+    names = seeds.find_warnings(model, terms, alive)
     assert list(names) == ["seed 1: samples collapse", "seed 2: diverged"]
-    assert seeds.collapse_rate(names, 3) == pytest.approx(2 / 3)
+    assert seeds.compute_collapse_rate(names, 3) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(

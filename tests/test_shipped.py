@@ -12,11 +12,11 @@ from genjax.cli import train_classifier as command
 from genjax.data import Dataset
 from genjax.data.dataset import checksum
 from genjax.errors import UserError
-from genjax.metrics import classifier
 from genjax.metrics import classifier_files as files
+from genjax.metrics import classifiers
 from genjax.model import Batch
 from genjax.models import image_classifier
-from genjax.models.image_classifier import Classifier
+from genjax.models.image_classifier import ImageClassifier
 
 SHAPE = (28, 28, 1)
 SHIPPED = {  # image shape, least accuracy
@@ -45,7 +45,7 @@ def test_every_shipped_file_is_whole_small_and_good_enough(name):
 @pytest.fixture
 def own_folders(tmp_path, monkeypatch):
     """An empty cache and an empty folder of shipped files, and none but short trainings."""
-    monkeypatch.setattr(classifier, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(files, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 1)
     return tmp_path
@@ -60,8 +60,8 @@ def changed(data: Dataset, **changes) -> Dataset:
 
 def ship(train_set, test_set, key, **fields) -> files.Stored:
     small = {"num_classes": 2, "channels": (4,), "hidden": 8} | fields
-    params = Classifier(train_set.image_shape, **small).init(key)
-    stored = files.of_training_set(classifier.measured(params, test_set), train_set)
+    params = ImageClassifier(train_set.image_shape, **small).init(key)
+    stored = files.of_training_set(classifiers.measured(params, test_set), train_set)
     files.write(files.WEIGHTS / f"{train_set.name}.npz", stored)
     return stored
 
@@ -69,15 +69,17 @@ def ship(train_set, test_set, key, **fields) -> files.Stored:
 def test_a_shipped_judge_serves_its_data_set_in_any_order(own_folders, key, monkeypatch):
     train, test = blobs(40), blobs(30, seed=1)
     stored = ship(train, test, key)
-    monkeypatch.setattr(classifier, "fit", None)  # nothing is trained
-    judge = classifier.judge(train, test)
-    assert judge.digest == files.digest(stored.params)
-    assert judge.accuracy == stored.accuracy
+    monkeypatch.setattr(classifiers, "fit", None)  # nothing is trained
+    classifier = classifiers.get_classifier(train, test)
+    assert classifier.digest == files.digest(stored.params)
+    assert classifier.accuracy == stored.accuracy
     nearly = jnp.clip(train.images, 1, 254)  # as if stored as JPEG
-    again = classifier.judge(changed(train, images=nearly).subset(np.arange(40)[::-1], ""), test)
-    assert again.digest == judge.digest
-    other_test = classifier.judge(train, blobs(31, seed=2))
-    labels = judge.verdict(blobs(31, seed=2).images / np.float32(255)).labels
+    again = classifiers.get_classifier(
+        changed(train, images=nearly).subset(np.arange(40)[::-1], ""), test
+    )
+    assert again.digest == classifier.digest
+    other_test = classifiers.get_classifier(train, blobs(31, seed=2))
+    labels = classifier.verdict(blobs(31, seed=2).images / np.float32(255)).labels
     assert other_test.accuracy == np.mean(labels == blobs(31, seed=2).labels)
     assert not (own_folders / "cache").exists()
 
@@ -94,8 +96,10 @@ def test_other_images_under_the_same_name_have_a_judge_of_their_own(own_folders,
         dataclasses.replace(train, name=f"../weights/{train.name}"),
     ):
         assert files.shipped(other) is None
-    judge = classifier.judge(dataclasses.replace(train, name="others"), test, progress=False)
-    assert judge.digest != shipped
+    classifier = classifiers.get_classifier(
+        dataclasses.replace(train, name="others"), test, progress=False
+    )
+    assert classifier.digest != shipped
 
 
 def test_a_damaged_shipped_file_is_named(own_folders, key):
@@ -108,7 +112,7 @@ def test_a_damaged_shipped_file_is_named(own_folders, key):
     for damage in (whole[:-100], whole[:place] + bytes(8) + whole[place + 8 :], b""):
         path.write_bytes(damage)
         with pytest.raises(UserError, match=r"blobs\.npz, the classifier.*is damaged.*Install"):
-            classifier.judge(train, test)
+            classifiers.get_classifier(train, test)
 
 
 def test_what_is_written_is_what_was_measured(own_folders, key):
@@ -125,7 +129,7 @@ def test_what_is_written_is_what_was_measured(own_folders, key):
 
 
 def test_the_deep_classifier_learns_its_averages(key):
-    model = Classifier((8, 9, 3), num_classes=2, channels=(4, 6), hidden=5, deep=True)
+    model = ImageClassifier((8, 9, 3), num_classes=2, channels=(4, 6), hidden=5, deep=True)
     params = model.init(key)
     data = blobs(20, (8, 9, 3))
     losses, (_, stats) = model.losses(params, Batch(data.images / 255.0, data.labels), key)
@@ -154,14 +158,14 @@ def test_only_digits_are_never_mirrored():
 def test_the_command_writes_a_file_that_can_be_shipped(own_folders, monkeypatch, capsys):
     sets = {"train": blobs(40), "test": blobs(30, seed=1)}
     monkeypatch.setattr(command.data, "load", lambda name, split, stream: sets[split])
-    small = command.Recipe("fashion_mnist", Classifier(channels=(4,), hidden=8))
+    small = command.Recipe("fashion_mnist", ImageClassifier(channels=(4,), hidden=8))
     monkeypatch.setitem(command.RECIPES, "fashion", small)
     out = own_folders / "weights" / "blobs.npz"
     assert command.main(["fashion", "--out", str(out), "--seed", "1"]) == 0
     printed = capsys.readouterr().out
-    judge = classifier.judge(sets["train"], sets["test"])
-    assert f"digest {judge.digest}" in printed
-    assert f"test accuracy {judge.accuracy:.2%}" in printed
+    classifier = classifiers.get_classifier(sets["train"], sets["test"])
+    assert f"digest {classifier.digest}" in printed
+    assert f"test accuracy {classifier.accuracy:.2%}" in printed
     assert command.main(["fashion", "--out", "/dev/null/weights.npz"]) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert command.main(["letters"]) == 2

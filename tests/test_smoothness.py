@@ -11,7 +11,7 @@ from conftest import small
 
 import genjax
 from genjax.latents.sampling import slerp
-from genjax.metrics import classifier, smoothness
+from genjax.metrics import classifiers, smoothness
 from genjax.model import Model, Params
 
 
@@ -31,7 +31,7 @@ class Linear(Model):
 @partial(jax.tree_util.register_dataclass, data_fields=["border"], meta_fields=[])
 @dataclasses.dataclass(frozen=True)
 class Pixels:
-    """A judge whose features are the pixels, and whose class says on which side of 0 the first is.
+    """A classifier whose features are the pixels, and whose class says on which side of 0 the first is.
 
     Nearer to 0 than `border` it sees a third class.
     """
@@ -88,16 +88,16 @@ def test_the_jacobian_of_a_linear_decoder_does_not_vary(key):  # (3), (4)
 @pytest.mark.parametrize("name", ["vae", "dcgan"])
 def test_networks_have_finite_figures_that_follow_the_key(name, key):
     params = small(name, image_shape=(8, 9, 3)).init(key)
-    classes = classifier.Classifier((8, 9, 3), num_classes=2, channels=(4,), hidden=8)
-    judge = classifier.Judge(classes.init(key), 0.9, "", ("a", "b"))
-    result = smoothness.navigability(params, judge, key)
+    classes = classifiers.ImageClassifier((8, 9, 3), num_classes=2, channels=(4,), hidden=8)
+    classifier = classifiers.Classifier(classes.init(key), 0.9, "", ("a", "b"))
+    result = smoothness.navigability(params, classifier, key)
     assert result.keys() == {
         "path_length", "path_length_sem", "label_agreement", "label_agreement_sem",
         "jacobian_variation",
     }  # fmt: skip
     assert all(np.isfinite(list(result.values())))
-    assert result == smoothness.navigability(params, judge, key)
-    assert result != smoothness.navigability(params, judge, jax.random.key(1))
+    assert result == smoothness.navigability(params, classifier, key)
+    assert result != smoothness.navigability(params, classifier, jax.random.key(1))
     assert smoothness.navigability(params, None, key).keys() == {"jacobian_variation"}
 
 

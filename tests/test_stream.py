@@ -203,7 +203,7 @@ def test_what_cannot_be_trained_on_a_stream(streamed, key):
         genjax.fit(small("debiasing_vae"), streamed, key, Training(epochs=1), progress=False)
     with pytest.raises(UserError, match="3 runs at once cannot be trained on a stream"):
         genjax.fit(small("vae"), streamed, jax.random.split(key, 3), progress=False)
-    for use in (lambda: genjax.metrics.distance_to(streamed), lambda: streamed.labels):
+    for use in (lambda: genjax.metrics.make_distance(streamed), lambda: streamed.labels):
         with pytest.raises(UserError, match=r"streamed from disk.*resident"):
             use()
 

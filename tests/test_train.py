@@ -20,8 +20,8 @@ from genjax.training.step import (
     averaged,
     batch_of,
     batches_a_step,
+    compute_gradients,
     epoch,
-    gradients,
     init_state,
     update,
 )
@@ -76,13 +76,13 @@ BATCH = Batch(jnp.zeros((2, 8, 8, 1)), jnp.zeros(2, jnp.int32))
 
 
 def test_every_player_descends_its_own_loss_alone(key):  # (1)
-    own, losses, _, _ = gradients(Tug().init(key), BATCH, key)
+    own, losses, _, _ = compute_gradients(Tug().init(key), BATCH, key)
     assert own == {"left": {"a": {"w": 3.0}}, "right": {"b": {"w": -2.0 + 2 * 3.0}}}
     assert losses == {"left": 6.0, "right": 3.0}
 
 
 def test_no_player_is_touched_by_anothers_infinite_derivative(key):
-    own, _, _, _ = jax.jit(gradients)(Cusp().init(key), BATCH, key)
+    own, _, _, _ = jax.jit(compute_gradients)(Cusp().init(key), BATCH, key)
     assert own == {"left": {"a": {"w": 3.0}}, "right": {"b": {"w": -2.0 + 2 * 3.0}}}
 
 
@@ -104,7 +104,9 @@ def test_players_share_their_forward_pass(key):
         model = cls(image_shape=(16, 16, 1), channels=(8, 16), hidden=(32,), latent_dim=4)
         batch = Batch(jnp.zeros((16, 16, 16, 1)), jnp.zeros(16, jnp.int32))
         weights = jax.eval_shape(genjax.VAE.init, model, key)
-        return jax.jit(gradients).lower(weights, batch, key).compile().cost_analysis()["flops"]
+        return (
+            jax.jit(compute_gradients).lower(weights, batch, key).compile().cost_analysis()["flops"]
+        )
 
     assert flops(Split) < 1.05 * flops(genjax.VAE)
 

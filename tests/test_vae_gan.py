@@ -13,7 +13,7 @@ import genjax
 from genjax.losses import ADVERSARIAL
 from genjax.model import Batch
 from genjax.models.vae_gan import Drawn
-from genjax.training.step import gradients
+from genjax.training.step import compute_gradients
 
 SHAPE = (12, 9, 1)
 DATA = blobs(16, SHAPE)
@@ -49,7 +49,7 @@ def by_hand(params, drawn):
 def test_the_losses_are_those_of_the_paper(fakes, key):  # (3) to (8)
     model = small("vae_gan", **FIELDS, fakes=fakes, gamma=0.3, beta=2.0, adversarial=0.7)
     params = lively(model, key)
-    drawn = model.draw(BATCH, key)
+    drawn = model.draw_noise(BATCH, key)
     values, (terms, _) = model.losses(params, BATCH, drawn)
     q, _, (r, f, f_p), (real, features, _) = by_hand(params, drawn)
 
@@ -78,8 +78,8 @@ def test_no_opinion_of_the_discriminator_reaches_the_encoder(key):  # (6)
     discriminator = dict(params.weights["discriminator"])
     discriminator["Dense_0"] = jax.tree.map(lambda w: -3 * w, discriminator["Dense_0"])
     other = with_weights(params, "discriminator", discriminator)
-    own, _, _, _ = gradients(params, BATCH, key)
-    turned, _, _, _ = gradients(other, BATCH, key)
+    own, _, _, _ = compute_gradients(params, BATCH, key)
+    turned, _, _, _ = compute_gradients(other, BATCH, key)
     assert change(own["encoder"], turned["encoder"]) == 0
     assert change(own["decoder"], turned["decoder"]) > 1e-4
 
@@ -87,18 +87,18 @@ def test_no_opinion_of_the_discriminator_reaches_the_encoder(key):  # (6)
 def test_the_reconstruction_does_not_teach_the_discriminator(key):  # (8)
     """A decoder's gamma, the similarity or the feature layer are nothing to it."""
     params = lively(small("vae_gan", **FIELDS), key)
-    own, _, _, _ = gradients(params, BATCH, key)
+    own, _, _, _ = compute_gradients(params, BATCH, key)
     for fields in ({"gamma": 9.0}, {"similarity": "pixels"}, {"beta": 5.0}, {"adversarial": 0.0}):
         other = params.replace(model=dataclasses.replace(params.model, **fields))
-        turned, _, _, _ = gradients(other, BATCH, key)
+        turned, _, _, _ = compute_gradients(other, BATCH, key)
         assert change(own["discriminator"], turned["discriminator"]) == 0, fields
 
 
 def test_gamma_scales_the_decoder_alone(key):  # (6), (7)
     params = lively(small("vae_gan", **FIELDS, adversarial=0.0), key)
-    own, _, _, _ = gradients(params, BATCH, key)
+    own, _, _, _ = compute_gradients(params, BATCH, key)
     heavy = params.replace(model=dataclasses.replace(params.model, gamma=4.0))
-    scaled, _, _, _ = gradients(heavy, BATCH, key)
+    scaled, _, _, _ = compute_gradients(heavy, BATCH, key)
     assert change(own["encoder"], scaled["encoder"]) == 0
     fourfold = jax.tree.map(lambda g: 4 * g, own["decoder"])
     assert change(fourfold, scaled["decoder"]) < 1e-3
@@ -109,8 +109,8 @@ def test_a_step_moves_the_scores_the_right_way(key):
     sees no real image, raises both fakes'."""
     model = small("vae_gan", **FIELDS, loss="wasserstein", gradient_penalty=1e-6, gamma=0.0)
     params = lively(model, key)
-    drawn = model.draw(BATCH, key)
-    own, _, _, _ = gradients(params, BATCH, key)
+    drawn = model.draw_noise(BATCH, key)
+    own, _, _, _ = compute_gradients(params, BATCH, key)
 
     def mean_scores(player):
         step = jax.tree.map(lambda w, g: w - 1e-3 * g, params.weights[player], own[player][player])
@@ -130,9 +130,9 @@ def test_without_its_game_it_is_the_vae(key):
     vae = small("vae", image_shape=SHAPE)
     params = lively(model, key)
     weights = {name: params.weights[name] for name in ("encoder", "decoder")}
-    own, values, _, _ = gradients(params, BATCH, key)
+    own, values, _, _ = compute_gradients(params, BATCH, key)
     key_vae, _, _ = jax.random.split(key, 3)
-    expected, vae_values, _, _ = gradients(genjax.Params(weights, {}, vae), BATCH, key_vae)
+    expected, vae_values, _, _ = compute_gradients(genjax.Params(weights, {}, vae), BATCH, key_vae)
     np.testing.assert_allclose(values["encoder"], vae_values["vae"], rtol=1e-5)
     for network in ("encoder", "decoder"):
         scale = change(expected["vae"][network], jax.tree.map(jnp.zeros_like, weights[network]))
@@ -165,7 +165,7 @@ def test_values_that_make_no_sense_are_refused(fields, says, key):
 
 def test_what_is_drawn_has_the_batchs_shapes(key):
     model = small("vae_gan", **FIELDS)
-    drawn = model.draw(BATCH, key)
+    drawn = model.draw_noise(BATCH, key)
     assert isinstance(drawn, Drawn)
     assert drawn.epsilon.shape == drawn.z_p.shape == (16, 3)
     assert set(np.unique(drawn.x)) == {0.0, 1.0}

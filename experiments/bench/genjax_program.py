@@ -33,7 +33,7 @@ def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> P
         return float(jnp.mean(terms["loss" if "loss" in terms else "discriminator_loss"]))
 
     def sample() -> None:
-        params = state.params if seeds == 1 else genjax.training.seeds.nth(state.params, 0)
+        params = state.params if seeds == 1 else genjax.training.seeds.select_seed(state.params, 0)
         draw(params, jax.random.key(1), SAMPLES).block_until_ready()
 
     return Program(train, sample)

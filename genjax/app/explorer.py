@@ -20,7 +20,7 @@ from genjax.data.picture import read_picture
 from genjax.latents import sampling
 from genjax.latents.aggregate import LatentUse, latent_use
 from genjax.metrics.images import check_shape
-from genjax.model import Params, has
+from genjax.model import CanDecode, CanEncode, Params, is_class_conditional, require
 
 _MEASURED = 1_000  # images that rates and extents are measured on
 _SIDE = 480  # pixels, about, of a picture
@@ -48,13 +48,13 @@ class Explorer:
 
     def __init__(self, params: Params, dataset: Dataset | None = None):
         """Raises `TypeError` if the model cannot decode, `UserError` on images of another shape."""
-        model: Any = sampling.with_parts(params.model, "decode")
+        model: Any = require(params.model, CanDecode)
         if dataset is not None:
             check_shape(model, dataset)
-        self.params, self.dataset = params, dataset
+        self.params, self.model, self.dataset = params, model, dataset
         self.latent_dim: int = model.latent_dim
-        self.num_classes: int = model.num_classes if sampling.knows_classes(model) else 0
-        self.encodes = has(model, "encode")
+        self.num_classes: int = model.num_classes if is_class_conditional(model) else 0
+        self.encodes = isinstance(model, CanEncode)
         self.shows_real = self.encodes and dataset is not None
         self.use: LatentUse | None = None
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
@@ -78,7 +78,7 @@ class Explorer:
 
     def random(self, key: jax.Array) -> np.ndarray:
         """A draw from the prior."""
-        return self.clipped(np.asarray(jax.random.normal(key, (self.latent_dim,))))
+        return self.clipped(np.asarray(self.model.sample_latents(self.params, key, 1))[0])
 
     def real(self, number: int) -> np.ndarray:
         """Image `number` of the data set, [H, W, C]; beyond the last one it starts again."""
@@ -148,7 +148,8 @@ class Explorer:
 
     def ways(self, key: jax.Array) -> np.ndarray:
         """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
-        start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, _WAYS, self.latent_dim))
+        key = jax.random.fold_in(key, 1)
+        start, end = jnp.split(self.model.sample_latents(self.params, key, 2 * _WAYS), 2)
         images = sampling.interpolate(self.params, start, end, _STEPS)
         return plots.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
 

@@ -11,7 +11,7 @@ import tyro
 from genjax.cli.command import exit_code
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import has
+from genjax.model import CanEncode
 from genjax.recipes import trained
 from genjax.recipes.table import RECIPES
 
@@ -78,7 +78,7 @@ def open_app(name: str, options: Options) -> None:
     beside = trained.load(other) if other else None
     from genjax import app  # which needs gradio
 
-    dataset = real_images(place, options.dataset) if has(params.model, "encode") else None
+    dataset = real_images(place, options.dataset) if isinstance(params.model, CanEncode) else None
     page, address = app.launch(
         params, dataset, beside, names=(place.name, other.name if other else ""),
         host=options.host, port=options.port, share=options.share, wait=False,

@@ -66,8 +66,8 @@ def compare(name: str, options: Options) -> Path:
         for model in experiments
     ]
     first = next(iter(experiments.values()))
-    judge = metrics.judge(*replace(first, num_train=0).load_resident())
-    return report.write(options.out, contenders, *first.load_resident(), judge)
+    classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
+    return report.write(options.out, contenders, *first.load_resident(), classifier)
 
 
 def compare_runs(options: OfRuns) -> Path:

@@ -16,7 +16,7 @@ import tyro
 
 from genjax.cli.command import exit_code
 from genjax.errors import UserError
-from genjax.metrics import generated
+from genjax.metrics import generate_samples
 from genjax.recipes import trained
 from genjax.runs.progress import progress
 
@@ -81,7 +81,7 @@ def measure(options: Options) -> float:
     weights, params = inception_weights(), trained.load(place)
     real = np.asarray(trained.sets(place, options.dataset)[options.split == "test"].images)
     with progress(total=options.num_samples, desc="sampling") as bar:
-        samples = generated(params, jax.random.key(0), options.num_samples, bar.update)
+        samples = generate_samples(params, jax.random.key(0), options.num_samples, bar.update)
     return fid(np.asarray(samples), real, weights)
 
 

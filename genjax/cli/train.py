@@ -25,10 +25,16 @@ from genjax import metrics, plots
 from genjax.data import Dataset, Stream
 from genjax.distributed import hosts
 from genjax.errors import UserError
-from genjax.latents.sampling import knows_classes
-from genjax.model import Params, has, registered_name
+from genjax.model import (
+    CanDecode,
+    CanReconstruct,
+    CanScore,
+    Params,
+    is_class_conditional,
+    registered_name,
+)
 from genjax.recipes import resampled
-from genjax.recipes.measurement import Keys, Measurement, judge_of, keys_of, together
+from genjax.recipes.measurement import Keys, Measurement, choose_classifier, keys_of, together
 from genjax.recipes.recipe import Recipe, resident
 from genjax.recipes.table import RECIPES
 from genjax.runs import run_folder
@@ -78,13 +84,13 @@ def train(
     model.check_labels(seen.labels)
     streamed = "" if seen is train_set else ", streamed"
     print(f"{registered_name(model)} on {train_set.name}: {train_set.source}{streamed}")
-    judge = judge_of(recipe, seen, test_set) if hosts.is_first() else None
-    measurement = Measurement(recipe, seen, test_set, judge)
+    classifier = choose_classifier(recipe, seen, test_set) if hosts.is_first() else None
+    measurement = Measurement(recipe, seen, test_set, classifier)
     keys = keys_of(recipe)
     key_run = jnp.stack([own.run for own in keys]) if len(keys) > 1 else keys[0].run
 
-    run_folder.start(out, model, recipe.training, train_set.record(), key_run, overwrite)
-    if finished := hosts.by_first(partial(_finished, out, measurement)):
+    run_folder.open_run(out, model, recipe.training, train_set.record(), key_run, overwrite)
+    if finished := hosts.run_on_first(partial(_finished, out, measurement)):
         print(f"{out} is finished already. To train it anew: --overwrite.")
         return finished
 
@@ -95,9 +101,9 @@ def train(
         recipe.training,
         out=out,
         on_epoch=partial(_keep, out, recipe.training.epochs, seen, keys[0].show),
-        distance=metrics.distance_to(seen) if has(model, "score") else None,
+        distance=metrics.make_distance(seen) if isinstance(model, CanScore) else None,
     )
-    return hosts.by_first(partial(_measured, out, params, measurement, keys, began))
+    return hosts.run_on_first(partial(_measured, out, params, measurement, keys, began))
 
 
 def _finished(out: Path, measurement: Measurement) -> dict[str, Any] | None:
@@ -115,7 +121,7 @@ def _measured(
     figures = measurement.of_each(params, keys)
     result = together(figures)
     train_set, test_set = measurement.train_set, measurement.test_set
-    result |= resampled.shares(out, seeds.each(params)[0], train_set, keys[0].show)
+    result |= resampled.shares(out, seeds.unstack_seeds(params)[0], train_set, keys[0].show)
     if len(keys) > 1:
         last = run_folder.read_metrics(out)[-1]
         result |= {name: last.get(name, []) for name in ("collapse_rate", "warnings")}
@@ -136,7 +142,7 @@ def _keep(
 ) -> None:
     """Of the first seed: samples of the same latents after some of the epochs, for the progression,
     and what the next epoch draws by, where the model resamples."""
-    first = seeds.each(params)[0]
+    first = seeds.unstack_seeds(params)[0]
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
         frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
         path = out / "progress" / f"{epoch:06d}.npy"
@@ -151,14 +157,14 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     Of many seeds, those of the first, and samples of each.
     """
     model: Any = params.model
-    params, *others = seeds.each(params)
+    params, *others = seeds.unstack_seeds(params)
     real = test_set.images[:_SHOWN] / 255.0
     plots.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
     if others:
         rows = [genjax.sample(one, key, _SHOWN_OF_EACH) for one in (params, *others)]
         plots.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
     if (figures.parent / run_folder.BEST).exists():
-        best = seeds.each(genjax.load(figures.parent / run_folder.BEST))[0]
+        best = seeds.unstack_seeds(genjax.load(figures.parent / run_folder.BEST))[0]
         plots.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
     plots.save_grid(figures / "real.png", real)
     plots.save_curves(figures / "curves.png", run_folder.read_metrics(figures.parent))
@@ -171,20 +177,22 @@ def draw(figures: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         [*(frames[i] for i in chosen), real],
         [*(f"epoch {int(paths[i].stem)}" for i in chosen), "data"],
     )
-    if has(model, "decode"):
-        start, end = jax.random.normal(jax.random.fold_in(key, 1), (2, 8, model.latent_dim))
+    if isinstance(model, CanDecode):
+        start, end = jnp.split(model.sample_latents(params, jax.random.fold_in(key, 1), 16), 2)
         ways = genjax.interpolate(params, start, end, num=10)
         plots.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
-    if knows_classes(model):  # a row shows the same noise as every class
+    if is_class_conditional(model):  # a row shows the same noise as every class
         asked = np.tile(np.arange(model.num_classes), 8)
-        z = jnp.repeat(model.noise(jax.random.fold_in(key, 2), 8), model.num_classes, axis=0)
-        of_classes = genjax.decode(params, model.of_classes(z, asked))
-        plots.save_grid(figures / "classes.png", of_classes, model.num_classes)
-    if has(model, "encode", "decode"):
+        z = jnp.repeat(
+            model.sample_latents(params, jax.random.fold_in(key, 2), 8), model.num_classes, axis=0
+        )
+        condition_latents = genjax.decode(params, model.condition_latents(z, asked))
+        plots.save_grid(figures / "classes.png", condition_latents, model.num_classes)
+    if isinstance(model, CanReconstruct):
         originals = np.asarray(real[:32])
         pairs = plots.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
         plots.save_grid(figures / "reconstructions.png", pairs, columns=8)
-    if has(model, "encode", "decode") and model.latent_dim == 2:
+    if isinstance(model, CanReconstruct) and model.latent_dim == 2:
         plane = genjax.manifold(params, 20)
         plots.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
         z = genjax.encode(params, test_set.images / 255.0)

@@ -15,8 +15,8 @@ from genjax.cli.command import exit_code
 from genjax.data.stacked import one_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
-from genjax.metrics.classifier import measured
-from genjax.models.image_classifier import Classifier, training_for
+from genjax.metrics.classifiers import measured
+from genjax.models.image_classifier import ImageClassifier, training_for
 from genjax.training.fit import fit
 
 
@@ -25,12 +25,12 @@ class Recipe:
     """A data set, and how its classifier is trained."""
 
     dataset: str
-    model: Classifier
+    model: ImageClassifier
     images_shown: int = 360_000
 
 
-_PLAIN = Classifier()
-_DEEP = Classifier(channels=(32, 64, 64, 128, 256), deep=True, mirrored=True)
+_PLAIN = ImageClassifier()
+_DEEP = ImageClassifier(channels=(32, 64, 64, 128, 256), deep=True, mirrored=True)
 CLASSIFIERS = {  # clothes lie centred: they are not moved
     "mnist": Recipe("mnist", _PLAIN),
     "stacked": Recipe("stacked_mnist", _PLAIN),

@@ -49,7 +49,7 @@ from genjax.errors import UserError
 AXIS = "devices"
 
 
-def mesh_of(count: int, what: str) -> Mesh | None:
+def make_mesh(count: int, what: str) -> Mesh | None:
     """The most devices among which `count` things divide evenly; None stands for one device.
 
     Of every host as many. Warns, naming `what` is counted, if that leaves devices idle. Raises
@@ -70,7 +70,7 @@ def mesh_of(count: int, what: str) -> Mesh | None:
     return Mesh(np.array(chosen), (AXIS,)) if len(chosen) > 1 else None
 
 
-def placed(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
+def place(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
     """`tree` on all devices of `mesh`, whole on each; or its leaves `split` along their first axis.
 
     Without a mesh, as it is. Every host has to give the same `tree`.
@@ -83,13 +83,13 @@ def placed(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
     return jax.jit(_same, out_shardings=sharding)(tree)  # over hosts, device_put takes no keys
 
 
-def constrained(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
-    """`placed` within a compiled function."""
+def constrain(tree: Any, mesh: Mesh | None, split: bool = False) -> Any:
+    """`place` within a compiled function."""
     sharding = NamedSharding(mesh, P(AXIS) if split else P()) if mesh else None
     return jax.lax.with_sharding_constraint(tree, sharding) if sharding else tree
 
 
-def gathered(tree: Any) -> Any:
+def gather(tree: Any) -> Any:
     """`tree` with every leaf whole on this host's first device, where it is on several.
 
     Where a leaf is split over hosts, all of them have to call this.

@@ -3,7 +3,7 @@
 `join` first. Then `jax.devices()` are those of all hosts, and `fit`, called by every host with the
 same arguments, shares its work out over them (`genjax.distributed.devices`). Every host loads the data itself.
 Host 0 alone reads and writes the run's folder, measures, draws and shows; what the others have to
-know of that, it tells them (`by_first`). So only host 0 needs the folder, and a run goes on on any
+know of that, it tells them (`run_on_first`). So only host 0 needs the folder, and a run goes on on any
 number of hosts, or on one, where host 0 finds that folder.
 
 If a host dies, the others cannot go on. Where the connection breaks with it, as between CPUs, they
@@ -121,7 +121,7 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def by_first(work: Callable[[], T]) -> T:
+def run_on_first(work: Callable[[], T]) -> T:
     """What `work` gives where host 0 does it; the others wait. All hosts have to call this.
 
     The `UserError` that it raises there is raised on every host.
@@ -142,7 +142,7 @@ def by_first(work: Callable[[], T]) -> T:
 
 def _of_first(content: bytes) -> bytes:
     """The `content` that host 0 has."""
-    with watched():
+    with watch():
         size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
         mine = np.frombuffer(content.ljust(size)[:size], np.uint8)
         return multihost_utils.broadcast_one_to_all(mine).tobytes()
@@ -153,7 +153,7 @@ def check_same(content: bytes, what: str) -> None:
     if jax.process_count() == 1:
         return
     digest = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
-    with watched():
+    with watch():
         digests = multihost_utils.process_allgather(digest)
     others = np.flatnonzero((digests != digests[0]).any(axis=1)).tolist()
     if others:
@@ -164,7 +164,7 @@ def check_same(content: bytes, what: str) -> None:
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
+def watch() -> Iterator[None]:
     """Turns the error of a computation that other hosts take part in into `HostLost`."""
     try:
         yield

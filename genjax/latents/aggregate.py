@@ -24,9 +24,10 @@ from numpy.typing import ArrayLike
 
 from genjax.distributions import Normal, is_active, kl_to_standard_normal
 from genjax.errors import UserError
-from genjax.latents.density import Density
-from genjax.latents.sampling import encode, in_chunks, with_parts
-from genjax.model import Params, has
+from genjax.latents.density import LatentDensity
+from genjax.latents.sampling import encode
+from genjax.model import HasPosterior, Params
+from genjax.nn.chunks import in_chunks
 
 
 @partial(
@@ -55,11 +56,11 @@ class LatentUse:
 
 def _posteriors(params: Params, images: jax.Array, key: jax.Array) -> Normal:
     """q(z|x) of images [N, H, W, C]; of a plain autoencoder its codes, of scale 0."""
-    model = with_parts(params.model, "encode")
-    if not has(model, "posterior"):
+    model = params.model
+    if not isinstance(model, HasPosterior):
         z = encode(params, images)
         return Normal(z, jnp.zeros_like(z))
-    x = model.observe(images, key) if has(model, "observe") else images
+    x = model.observe(images, key)
     return in_chunks(partial(model.posterior, params), x)
 
 
@@ -71,7 +72,7 @@ def latent_use(params: Params, images: jax.Array, key: jax.Array) -> LatentUse:
     likelihood is of such.
     """
     q = _posteriors(params, images, key)
-    by_rate = has(params.model, "posterior")
+    by_rate = isinstance(params.model, HasPosterior)
     return LatentUse(
         amount=jnp.mean(kl_to_standard_normal(q), 0) if by_rate else jnp.var(q.loc, 0),  # (1)
         active=is_active(q.loc),  # (2)
@@ -83,7 +84,7 @@ def latent_use(params: Params, images: jax.Array, key: jax.Array) -> LatentUse:
 
 def fit_density(
     params: Params, images: ArrayLike, key: jax.Array, num_components: int = 20
-) -> Density:
+) -> LatentDensity:
     """A mixture of Gaussians fitted to one draw of q(z|x) for each of images [N, H, W, C].
 
     Give it to `genjax.sample`. Fitted by scikit-learn's EM: 20 components to 10,000 images of 32
@@ -112,7 +113,7 @@ def fit_density(
         mixture.fit(z)
     factors = np.linalg.cholesky(mixture.covariances_)
     arrays: Any = (mixture.weights_, mixture.means_, factors)
-    return Density(*(jnp.asarray(array, jnp.float32) for array in arrays))
+    return LatentDensity(*(jnp.asarray(array, jnp.float32) for array in arrays))
 
 
 @jax.jit

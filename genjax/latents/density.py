@@ -25,7 +25,7 @@ import jax.numpy as jnp
     meta_fields=[],
 )
 @dataclass(frozen=True)
-class Density:
+class LatentDensity:
     """(2): `weights` [K] of sum 1, `loc` [K, D], and `scale_tril` [K, D, D], the matrices L_k."""
 
     weights: jax.Array
@@ -42,6 +42,6 @@ class Density:
         return self.loc[component] + temperature * offset
 
 
-def standard_normal(latent_dim: int) -> Density:
+def standard_normal(latent_dim: int) -> LatentDensity:
     """N(0, I), the prior of all models here."""
-    return Density(jnp.ones(1), jnp.zeros((1, latent_dim)), jnp.eye(latent_dim)[None])
+    return LatentDensity(jnp.ones(1), jnp.zeros((1, latent_dim)), jnp.eye(latent_dim)[None])

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import optax
 
 from genjax.distributions import sum_event
-from genjax.latents.sampling import decode, with_parts
-from genjax.model import Params
+from genjax.latents.sampling import decode
+from genjax.model import CanDecode, Params, require
 
 
 def length_prior(z: jax.Array) -> jax.Array:
@@ -44,7 +44,7 @@ def invert(
     Args:
         scale: sigma of (1), in units of the images' [0, 1]; the larger, the more the length counts.
     """
-    model = with_parts(params.model, "decode")
+    model = require(params.model, CanDecode)
     shape = (starts, len(images), model.latent_dim)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 

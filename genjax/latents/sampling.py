@@ -5,32 +5,25 @@ Images are float32 [N, H, W, C] in [0, 1], latents `z` float32 [N, D]. Every fun
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from genjax.errors import check_labels
-from genjax.latents.density import Density, standard_normal
-from genjax.model import MODELS, Model, Params, has, registered_name
+from genjax.errors import MissingCapability, check_labels
+from genjax.latents.density import LatentDensity
+from genjax.model import (
+    CanClassify,
+    CanDecode,
+    CanEncode,
+    CanReconstruct,
+    CanScore,
+    ClassConditional,
+    Params,
+    is_class_conditional,
+    require,
+)
 from genjax.nn.chunks import in_chunks
-
-
-def with_parts(model: Model, *names: str) -> Any:
-    """`model`, if it has methods of these names. Raises `TypeError` saying which models do."""
-    if not has(model, *names):
-        able = [name for name, cls in MODELS.items() if has(cls, *names)]
-        raise TypeError(
-            f"the model {registered_name(model)!r} has no {' and '.join(names)};"
-            f" models that have: {', '.join(able)}."
-        )
-    return model
-
-
-def knows_classes(model: Model) -> bool:
-    """Whether images of a class can be asked of the model."""
-    return has(model, "of_classes") and getattr(model, "num_classes", 0) > 0
 
 
 def sample(
@@ -38,7 +31,7 @@ def sample(
     key: jax.Array,
     num: int = 64,
     temperature: float | None = None,
-    density: Density | None = None,
+    density: LatentDensity | None = None,
     labels: ArrayLike | None = None,
 ) -> jax.Array:
     """`num` images drawn from the model: [num, H, W, C].
@@ -52,9 +45,9 @@ def sample(
         UserError: on a label that the model does not know of (under `jit` it goes unseen).
     """
     if labels is not None:
-        model: Any = params.model
-        if not knows_classes(model):
-            raise TypeError("labels are for a GAN with num_classes; this model knows no classes.")
+        model = require(params.model, ClassConditional)
+        if not is_class_conditional(params.model):
+            raise MissingCapability("labels need a model with num_classes; this one has none.")
         if not isinstance(labels, jax.core.Tracer):
             check_labels(labels, model.num_classes)
         labels = jnp.asarray(labels)
@@ -69,44 +62,47 @@ def _sample(
     key: jax.Array,
     num: int,
     temperature: float | None,
-    density: Density | None,
+    density: LatentDensity | None,
     labels: ArrayLike | None,
 ) -> jax.Array:
     if temperature is None and density is None and labels is None:
         return params.model.sample(params, key, num)
-    model = with_parts(params.model, "decode")
-    density = density or standard_normal(model.latent_dim)
-    z = density.sample(key, num, 1.0 if temperature is None else temperature)
+    model = require(params.model, CanDecode)
+    temperature = 1.0 if temperature is None else temperature
+    if density is None:
+        z = model.sample_latents(params, key, num, temperature)
+    else:
+        z = density.sample(key, num, temperature)
     if labels is not None:
-        z = model.of_classes(z, labels)
+        z = require(params.model, ClassConditional).condition_latents(z, jnp.asarray(labels))
     return in_chunks(partial(model.decode, params), z)
 
 
 @jax.jit
 def encode(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> their latents [N, D] (of a VAE, the means of q(z|x))."""
-    model = with_parts(params.model, "encode")
+    model = require(params.model, CanEncode)
     return in_chunks(partial(model.encode, params), images)
 
 
 @jax.jit
 def decode(params: Params, z: jax.Array) -> jax.Array:
     """Latents [N, D] -> images [N, H, W, C] (where p(x|z) is a distribution, its mean)."""
-    model = with_parts(params.model, "decode")
+    model = require(params.model, CanDecode)
     return in_chunks(partial(model.decode, params), z)
 
 
 @jax.jit
 def reconstruct(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> `decode` of their `encode`."""
-    model = with_parts(params.model, "encode", "decode")
+    model = require(params.model, CanReconstruct)
     return in_chunks(lambda x: model.decode(params, model.encode(params, x)), images)
 
 
 @jax.jit
 def classify(params: Params, images: jax.Array) -> jax.Array:
     """Images [N, H, W, C] -> the probabilities of their classes [N, num_classes]."""
-    model = with_parts(params.model, "classify")
+    model = require(params.model, CanClassify)
     return in_chunks(partial(model.classify, params), images)
 
 
@@ -118,7 +114,7 @@ def score(params: Params, images: jax.Array, labels: ArrayLike | None = None) ->
     of the one that it fits best.
     """
     labels = None if labels is None else jnp.asarray(labels)
-    return with_parts(params.model, "score").score(params, images, labels)
+    return require(params.model, CanScore).score(params, images, labels)
 
 
 def slerp(start: jax.Array, end: jax.Array, share: jax.Array) -> jax.Array:

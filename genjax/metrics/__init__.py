@@ -1,8 +1,15 @@
 """Measuring a trained model, one file a family of metrics."""
 
-from genjax.metrics.classifier import Judge, judge
+from genjax.metrics.classifiers import Classifier, get_classifier
 from genjax.metrics.evaluation import evaluate
-from genjax.metrics.frechet import distance_to, generated
+from genjax.metrics.frechet import generate_samples, make_distance
 from genjax.metrics.sample_quality import measure_samples
 
-__all__ = ["Judge", "distance_to", "evaluate", "generated", "judge", "measure_samples"]
+__all__ = [
+    "Classifier",
+    "evaluate",
+    "generate_samples",
+    "get_classifier",
+    "make_distance",
+    "measure_samples",
+]

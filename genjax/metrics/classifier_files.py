@@ -23,8 +23,8 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import Params
-from genjax.models.image_classifier import Classifier
-from genjax.runs.checkpoints import filled, named_arrays
+from genjax.models.image_classifier import ImageClassifier
+from genjax.runs.checkpoints import fill_tree, name_arrays
 from genjax.runs.files import replace_file
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -83,7 +83,7 @@ def rounded(params: Params) -> Params:
 def digest(params: Params) -> str:
     """The beginning of the sha256 over weights and stats."""
     sha256 = hashlib.sha256()
-    arrays = named_arrays(params.weights) | named_arrays({"stats": params.stats})
+    arrays = name_arrays(params.weights) | name_arrays({"stats": params.stats})
     for name, array in sorted(arrays.items()):
         sha256.update(f"{name} {array.shape}".encode())
         sha256.update(np.ascontiguousarray(array, "<f4").data)
@@ -99,7 +99,7 @@ def write(path: Path, stored: Stored) -> None:
         "test": stored.test_checksum,
         "accuracy": stored.accuracy,
     }
-    arrays = {name: array.astype(np.float16) for name, array in named_arrays(params).items()}
+    arrays = {name: array.astype(np.float16) for name, array in name_arrays(params).items()}
     if stored.num_images is not None and stored.mean_images is not None:
         arrays |= {"num_images": stored.num_images, "mean_images": stored.mean_images}
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -113,9 +113,9 @@ def read(path: Path) -> Stored:
         arrays: dict[str, Any] = {name: file[name] for name in file.files}
     about = json.loads(arrays.pop("about").tobytes())
     known_by = [arrays.pop(name, None) for name in ("num_images", "mean_images")]
-    shapes = jax.eval_shape(Classifier(**about["model"]).init, jax.random.key(0))
+    shapes = jax.eval_shape(ImageClassifier(**about["model"]).init, jax.random.key(0))
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    params = filled(shapes, arrays, path)
+    params = fill_tree(shapes, arrays, path)
     if digest(params) != about["digest"]:
         raise ValueError(f"its digest is {digest(params)}, but must be {about['digest']}")
     return Stored(params, about["accuracy"], about["test"], *known_by)

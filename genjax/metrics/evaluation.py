@@ -14,11 +14,22 @@ from genjax.data.planted import GROUP
 from genjax.errors import UserError
 from genjax.latents import sampling
 from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
-from genjax.metrics.classifier import Judge
+from genjax.metrics.classifiers import Classifier
 from genjax.metrics.groups import group_accuracies
 from genjax.metrics.images import check_shape, chunks
 from genjax.metrics.sharpness import relative, sharpness
-from genjax.model import Params, has, to_json
+from genjax.model import (
+    CanClassify,
+    CanDecode,
+    CanEncode,
+    CanReconstruct,
+    ClassConditional,
+    HasBound,
+    Params,
+    is_class_conditional,
+    require,
+    to_json,
+)
 from genjax.runs.files import enable_compilation_cache, software
 from genjax.runs.progress import progress as progress_bar
 
@@ -26,8 +37,6 @@ _IMAGES_AT_ONCE = 100
 # folded into the key; chunks of images fold in 0, 1, ...
 _SAMPLES, _WALKS, _ASKED = 2**31 - 1, 2**31 - 2, 2**31 - 3
 _SAMPLES_ASKED = 2000  # of classes that were asked for
-_RECONSTRUCTS = ("encode", "decode")
-_HAS_LIKELIHOOD = ("observe", "posterior", "distortion_and_rate", "log_weights")
 
 
 @partial(jax.jit, static_argnames="num_samples")
@@ -35,19 +44,19 @@ def _measure(
     params: Params, images: jax.Array, labels: jax.Array, key: jax.Array, *, num_samples: int
 ) -> dict[str, jax.Array]:
     """Every quantity of each of the images, uint8 [N, H, W, C]: name -> [N, ...]."""
-    model: Any = params.model
+    model = params.model
     images = images.astype(jnp.float32) / 255.0
     values = {}
-    if has(model, "classify"):
+    if isinstance(model, CanClassify):
         values["accuracy"] = 1.0 * (jnp.argmax(model.classify(params, images), axis=1) == labels)
-    if has(model, "encode"):
+    if isinstance(model, CanEncode):
         values["codes"] = model.encode(params, images)
-    if has(model, *_RECONSTRUCTS):
+    if isinstance(model, CanReconstruct):
         reconstructions = model.decode(params, values["codes"])
         values["reconstruction_error"] = jnp.mean((reconstructions - images) ** 2, axis=(1, 2, 3))
         values["reconstruction_sharpness"] = sharpness(reconstructions)
         values["sharpness"] = sharpness(images)
-    if has(model, *_HAS_LIKELIHOOD):
+    if isinstance(model, HasBound):
         key_x, key_elbo, key_nll = jax.random.split(key, 3)
         x = model.observe(images, key_x)  # the same for both bounds
         distortion, rate = model.distortion_and_rate(params, x, key_elbo)
@@ -79,12 +88,16 @@ def _measure_all(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _feature_error(params: Params, dataset: Dataset, judge: Judge, count: int) -> np.ndarray:
-    """The mean squared error of the judge's features of the first `count` reconstructions."""
+def _feature_error(
+    params: Params, dataset: Dataset, classifier: Classifier, count: int
+) -> np.ndarray:
+    """The mean squared error of the classifier's features of the first `count` reconstructions."""
     parts = []
     for index, real in chunks(count, frechet.IMAGES_AT_ONCE):
         images = dataset.images[index] / np.float32(255)
-        error = judge.features(sampling.reconstruct(params, images)) - judge.features(images)
+        error = classifier.features(sampling.reconstruct(params, images)) - classifier.features(
+            images
+        )
         parts.append(np.mean(error**2, axis=1)[:real])
     return np.concatenate(parts)
 
@@ -100,12 +113,13 @@ def _compare_with_factors(
     return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
 
 
-def _class_agreement(params: Params, judge: Judge, key: jax.Array) -> float:
-    """The share of samples that the judge takes for the class that was asked for, each as often."""
-    labels = np.arange(frechet.IMAGES_AT_ONCE) % params.model.num_classes  # type: ignore[attr-defined]
-    images = frechet.generated(params, key, _SAMPLES_ASKED, labels=labels)
+def _class_agreement(params: Params, classifier: Classifier, key: jax.Array) -> float:
+    """The share of samples that the classifier takes for the class that was asked for, each as often."""
+    num_classes = require(params.model, ClassConditional).num_classes
+    labels = np.arange(frechet.IMAGES_AT_ONCE) % num_classes
+    images = frechet.generate_samples(params, key, _SAMPLES_ASKED, labels=labels)
     asked = np.resize(labels, _SAMPLES_ASKED)
-    return float(np.mean(judge.verdict(images / np.float32(255)).labels == asked))
+    return float(np.mean(classifier.verdict(images / np.float32(255)).labels == asked))
 
 
 def _of_samples(
@@ -113,7 +127,7 @@ def _of_samples(
     dataset: Dataset,
     key: jax.Array,
     num: int,
-    judge: Judge | None,
+    classifier: Classifier | None,
     train_set: Dataset | None,
     show: bool,
 ) -> dict[str, Any]:
@@ -126,15 +140,17 @@ def _of_samples(
             bar.update(count)
             moments.append((time.perf_counter(), count))
 
-        generated = frechet.generated(params, jax.random.fold_in(key, _SAMPLES), num, drawn)
-    result = sample_quality.measure_samples(generated, dataset, judge, train_set)
+        generated = frechet.generate_samples(params, jax.random.fold_in(key, _SAMPLES), num, drawn)
+    result = sample_quality.measure_samples(generated, dataset, classifier, train_set)
     if timed := sum(count for _, count in moments[1:]):  # the first chunk compiles
         seconds = moments[-1][0] - moments[0][0]
         result["sampling_seconds"] = 10_000 * seconds / timed
-    if judge and sampling.knows_classes(params.model):
-        result["class_agreement"] = _class_agreement(params, judge, jax.random.fold_in(key, _ASKED))
-    if has(params.model, "decode"):
-        result |= smoothness.navigability(params, judge, jax.random.fold_in(key, _WALKS))
+    if classifier and is_class_conditional(params.model):
+        result["class_agreement"] = _class_agreement(
+            params, classifier, jax.random.fold_in(key, _ASKED)
+        )
+    if isinstance(params.model, CanDecode):
+        result |= smoothness.navigability(params, classifier, jax.random.fold_in(key, _WALKS))
     return result
 
 
@@ -145,7 +161,7 @@ def evaluate(
     *,
     num_samples: int = 500,
     num_images: int | None = None,
-    judge: Judge | None = None,
+    classifier: Classifier | None = None,
     num_generated: int = 0,
     train_set: Dataset | None = None,
     progress: bool = True,
@@ -158,7 +174,7 @@ def evaluate(
     Args:
         num_samples: k of the importance-weighted bound.
         num_images: only the first so many; all by default. Samples are compared with all.
-        judge: the classifier of `genjax.metrics.classifier.judge`, for the classes of the samples.
+        classifier: the classifier of `genjax.metrics.classifiers.classifier`, for the classes of the samples.
         num_generated: how many samples to measure; with 0 none are drawn.
         train_set: what the model was trained on, to look for copies of it among the samples.
         progress: show a bar.
@@ -167,7 +183,7 @@ def evaluate(
         `parameters`: the number of weights of all networks. For a model that reconstructs:
         `reconstruction_error`, the mean squared error a pixel of the images as they are, in units
         of [0, 1]; `reconstruction_sharpness`, 1 being that of the images
-        (genjax.metrics.sharpness); and, with a judge, `reconstruction_feature_error`, the mean
+        (genjax.metrics.sharpness); and, with a classifier, `reconstruction_feature_error`, the mean
         squared error of its features. For one with a likelihood also, in nats an image,
         `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of k =
         `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`, 0
@@ -183,7 +199,7 @@ def evaluate(
         Of samples, compared with the images of `dataset`, at most 10,000 of either, drawn at random
         but always the same: `sharpness` and `spectral_sharpness`, 1 being those of the images
         (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet); of more than
-        500 also `sampling_seconds`, what 10,000 take here, drawn 500 at a time. With a judge, in
+        500 also `sampling_seconds`, what 10,000 take here, drawn 500 at a time. With a classifier, in
         its features, but not of stacked digits: `frechet_classifier`, the same distance (FCD, which
         is no FID); `kernel_distance`, with its standard deviation over subsets `..._std`
         (genjax.metrics.kernel); and, of more than 5 samples and images, `precision`, `recall`,
@@ -192,10 +208,10 @@ def evaluate(
         (genjax.metrics.modes). With `train_set`: `nearer_to_train`, 0.5 where samples keep the
         distance of unseen images, and `copies`, a share (genjax.metrics.coverage; by the pixels of
         at most 2,000 samples and images).
-        With a judge, of a GAN that knows classes: `class_agreement`, the share of 2,000 samples
-        that the judge takes for the class that was asked for.
+        With a classifier, of a GAN that knows classes: `class_agreement`, the share of 2,000 samples
+        that the classifier takes for the class that was asked for.
         Of the latent space of a model that decodes, where samples are measured:
-        `jacobian_variation`, and with a judge `path_length` and `label_agreement`, with their
+        `jacobian_variation`, and with a classifier `path_length` and `label_agreement`, with their
         standard errors (genjax.metrics.smoothness).
         `record` says how all this was measured.
 
@@ -206,10 +222,10 @@ def evaluate(
     model = params.model
     for images in filter(None, (dataset, train_set)):
         check_shape(model, images)
-    if judge and judge.image_shape != model.image_shape:
+    if classifier and classifier.image_shape != model.image_shape:
         raise UserError(
-            f"the model makes images of shape {model.image_shape}, but the judge knows those of"
-            f" {judge.image_shape}."
+            f"the model makes images of shape {model.image_shape}, but the classifier knows those of"
+            f" {classifier.image_shape}."
         )
     if num_samples < 1 or (num_images is not None and num_images < 1):
         raise UserError("num_samples and num_images must be at least 1.")
@@ -219,7 +235,7 @@ def evaluate(
     count = min(num_images or len(dataset), len(dataset))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
     result: dict[str, Any] = {"parameters": parameters}
-    measured = has(model, "encode") or has(model, *_HAS_LIKELIHOOD)
+    measured = isinstance(model, CanEncode | HasBound)
     values = _measure_all(params, dataset, key, num_samples, count, progress) if measured else {}
     codes, means, scales = (
         values.pop(name, None) for name in ("codes", "posterior_means", "posterior_scales")
@@ -227,8 +243,8 @@ def evaluate(
     if "sharpness" in values:
         ours, real = (values.pop(name) for name in ("reconstruction_sharpness", "sharpness"))
         result["reconstruction_sharpness"] = relative(ours, real)
-    if judge and has(model, *_RECONSTRUCTS):
-        values["reconstruction_feature_error"] = _feature_error(params, dataset, judge, count)
+    if classifier and isinstance(model, CanReconstruct):
+        values["reconstruction_feature_error"] = _feature_error(params, dataset, classifier, count)
     for name, value in values.items():
         result[name] = float(np.mean(value, dtype=np.float64))
         result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
@@ -243,16 +259,20 @@ def evaluate(
     if codes is not None:
         result |= _compare_with_factors(codes, known, progress)
     if num_generated:
-        result |= _of_samples(params, dataset, key, num_generated, judge, train_set, progress)
+        result |= _of_samples(params, dataset, key, num_generated, classifier, train_set, progress)
     result["record"] = {
         "model": to_json(model),
         "dataset": dataset.record() | {"num_images": count},
         "num_samples": num_samples,
         "num_generated": num_generated,
         "samples": sample_quality.record() if num_generated else None,
-        "smoothness": smoothness.record() if num_generated and has(model, "decode") else None,
+        "smoothness": smoothness.record()
+        if num_generated and isinstance(model, CanDecode)
+        else None,
         "train_set": train_set.record() if num_generated and train_set else None,
-        "judge": {"accuracy": judge.accuracy, "digest": judge.digest} if judge else None,
+        "classifier": {"accuracy": classifier.accuracy, "digest": classifier.digest}
+        if classifier
+        else None,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),
     }

@@ -50,7 +50,7 @@ def frechet_distance(
     return float(max(distance, 0.0))  # of equal Gaussians it may fall below 0 by rounding
 
 
-def gaussian(features: np.ndarray) -> Gaussian:
+def fit_gaussian(features: np.ndarray) -> Gaussian:
     """Mean [D] and covariance [D, D] of features [N, D]. Raises `UserError` where N < 2."""
     if len(features) < 2:
         raise UserError("a Frechet distance needs at least two images on either side.")
@@ -92,7 +92,7 @@ def _quantised_samples(params: Params, key: jax.Array, *, num: int, **how: Any) 
     return jnp.round(255.0 * sampling.sample(params, key, num, **how)).astype(jnp.uint8)
 
 
-def generated(
+def generate_samples(
     params: Params,
     key: jax.Array,
     num: int,
@@ -115,14 +115,14 @@ def generated(
     return jnp.concatenate(chunks)
 
 
-def some_images(dataset: Dataset, num: int) -> jax.Array:
+def draw_images(dataset: Dataset, num: int) -> jax.Array:
     """uint8 [num, H, W, C], the same random ones at every call; all where there are fewer."""
     order = jax.random.permutation(jax.random.key(0), len(dataset))
     return dataset.images[order[:num]]
 
 
-def distance_to(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
-    """A function `(params, key) -> d^2` that judges a model against `dataset`, often and cheaply.
+def make_distance(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
+    """A function `(params, key) -> d^2` that classifies a model against `dataset`, often and cheaply.
 
     (1) in the features (3), between `num` samples and `num` images of the data set, the same at
     every call (all, where it has fewer). Lower is better. The function also takes what
@@ -133,11 +133,11 @@ def distance_to(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
     """
     if num < 2:
         raise UserError(f"num is {num}, but a Frechet distance needs at least 2 samples.")
-    real = gaussian(random_features(some_images(dataset, num)))
+    real = fit_gaussian(random_features(draw_images(dataset, num)))
 
     def distance(params: Params, key: jax.Array, **how: Any) -> float:
         check_shape(params.model, dataset)
-        samples = generated(params, key, num, **how)
-        return frechet_distance(*gaussian(random_features(samples)), *real)
+        samples = generate_samples(params, key, num, **how)
+        return frechet_distance(*fit_gaussian(random_features(samples)), *real)
 
     return distance

@@ -10,8 +10,8 @@
 
 (2) is unbiased: of two sets of one distribution it is 0 in the mean, so it may be below 0, and
 unlike the Frechet distance it does not fall with the number of images. The figure depends on the
-network. Here that is the classifier of genjax.metrics.classifier and not Inception: compare it only
-with figures of the same judge.
+network. Here that is the classifier of genjax.metrics.classifiers and not Inception: compare it only
+with figures of the same classifier.
 """
 
 from functools import partial

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.distributions import is_active
-from genjax.model import Params
+from genjax.model import HasBound, Params, require
 
 
 def importance_weighted_nll(
@@ -30,12 +30,12 @@ def importance_weighted_nll(
 
     A last smaller chunk of draws is part of the k: any `num_samples` is exact.
     """
-    model = params.model
+    model = require(params.model, HasBound)
     draws_at_once = min(draws_at_once, num_samples)
     chunks, rest = divmod(num_samples, draws_at_once)
 
     def log_sum(key: jax.Array, num: int) -> jax.Array:
-        log_weights = model.log_weights(params, x, key, num)  # type: ignore[attr-defined]
+        log_weights = model.log_weights(params, x, key, num)
         return jax.nn.logsumexp(log_weights, axis=0)
 
     def add(total: jax.Array, i: jax.Array):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax.metrics.classifier import Verdict
+from genjax.metrics.classifiers import Verdict
 
 _LISTED = 20  # shares of more classes than these say nothing to a reader
 
@@ -35,7 +35,7 @@ def kl_to_uniform(shares: np.ndarray) -> float:
 
 
 def class_coverage(verdict: Verdict, num_classes: int) -> dict[str, Any]:
-    """What a judge of `num_classes` classes saw in samples, ready for JSON.
+    """What a classifier of `num_classes` classes saw in samples, ready for JSON.
 
     `modes` (2) and `modes_kl` (3); `least_share`, the smallest of (1); `confidence`, the mean
     probability of the most probable class; for up to 20 classes `shares`, all of (1).

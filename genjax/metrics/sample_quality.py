@@ -9,7 +9,7 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.metrics import frechet
-from genjax.metrics.classifier import Judge
+from genjax.metrics.classifiers import Classifier
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
 from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from genjax.metrics.modes import class_coverage
@@ -35,15 +35,15 @@ def record() -> dict[str, Any]:
 def measure_samples(
     samples: jax.Array,
     dataset: Dataset,
-    judge: Judge | None = None,
+    classifier: Classifier | None = None,
     train_set: Dataset | None = None,
 ) -> dict[str, Any]:
     """The figures of any samples, uint8 [N, H, W, C], beside `dataset`; `evaluate` explains them.
 
-    Such as those of `genjax.metrics.generated`, drawn at a temperature or from a fitted density. Of
+    Such as those of `genjax.metrics.generate_samples`, drawn at a temperature or from a fitted density. Of
     real images they are the floor, what a perfect model would reach: with `index` a permutation of
     the test set, `measure_samples(test_set.images[index[:5000]], test_set.subset(index[5000:],
-    "half"), judge)`. Compare it with as many samples beside as many images.
+    "half"), classifier)`. Compare it with as many samples beside as many images.
 
     Raises:
         UserError: where there are fewer than two samples or images, or their shapes differ.
@@ -53,14 +53,14 @@ def measure_samples(
             f"the samples have the shape {samples.shape[1:]}, but the images of {dataset.name!r}"
             f" have {dataset.image_shape}."
         )
-    some, real = samples[:MOST], frechet.some_images(dataset, MOST)
+    some, real = samples[:MOST], frechet.draw_images(dataset, MOST)
     result = _of_pixels(some, real)
-    if judge:
-        verdict = judge.verdict(samples / np.float32(255))
-        if not judge.stacked:
-            features = judge.features(real / np.float32(255))
+    if classifier:
+        verdict = classifier.verdict(samples / np.float32(255))
+        if not classifier.stacked:
+            features = classifier.features(real / np.float32(255))
             result |= _of_features(verdict.features[:MOST], features)
-        result |= class_coverage(verdict, len(judge.label_names))
+        result |= class_coverage(verdict, len(classifier.label_names))
     if train_set and len(train_set) >= 2:
         few = (flatten(images[:_MOST_FOR_MEMORISATION]) for images in (some, real))
         result |= _floats(memorisation(*few, flatten(train_set.images)))
@@ -91,7 +91,7 @@ def _of_features(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 
 def _frechet_distance(samples: np.ndarray, real: np.ndarray) -> float:
-    return frechet.frechet_distance(*frechet.gaussian(samples), *frechet.gaussian(real))
+    return frechet.frechet_distance(*frechet.fit_gaussian(samples), *frechet.fit_gaussian(real))
 
 
 def _floats(scalars: dict[str, jax.Array]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """How smoothly the images of a model change along its latent space, for any model with `decode`.
 
-G decodes, phi are a judge's features and c(x) the class that it sees; a, b, z ~ N(0, I), the prior
+G decodes, phi are a classifier's features and c(x) the class that it sees; a, b, z ~ N(0, I), the prior
 of all models here.
 
 (1) path length = E |phi(G(slerp(a, b; t + e))) - phi(G(slerp(a, b; t)))|^2 / e^2,  t ~ U(0, 1)
@@ -16,8 +16,8 @@ of all models here.
 
 e is 0.001: on MNIST, e = 0.0001 as in (1)'s source gives the same to 0.2% for a VAE and a DCGAN,
 but is nearer to the rounding of float32; 0.01 gives up to 3% less. (The limit would need a forward
-derivative, which the convolutions here have not.) (1) is in units of the judge's features squared,
-and comparable only with the same judge; steep places weigh much in it, so see its standard error.
+derivative, which the convolutions here have not.) (1) is in units of the classifier's features squared,
+and comparable only with the same classifier; steep places weigh much in it, so see its standard error.
 In (2), points of a random class would agree in about 2/C of the cases. (3) is 0 of a linear
 decoder, but for the error of the mean (4) over a few y.
 """
@@ -28,9 +28,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.latents.sampling import slerp, with_parts
-from genjax.metrics.classifier import Judge
-from genjax.model import Params
+from genjax.latents.sampling import slerp
+from genjax.metrics.classifiers import Classifier
+from genjax.model import CanDecode, Params, require
 from genjax.nn.chunks import in_chunks
 
 EPSILON = 1e-3
@@ -41,14 +41,18 @@ _AT_ONCE = 100
 
 
 def _two_ends(params: Params, key: jax.Array, num: int) -> tuple[Any, jax.Array, jax.Array]:
-    model = with_parts(params.model, "decode")
-    a, b = jax.random.normal(key, (2, num, model.latent_dim))
+    model = require(params.model, CanDecode)
+    a, b = jnp.split(model.sample_latents(params, key, 2 * num), 2)
     return model, a, b
 
 
 @partial(jax.jit, static_argnames="num")
 def path_length(
-    params: Params, judge: Judge, key: jax.Array, num: int = STEPS, epsilon: float = EPSILON
+    params: Params,
+    classifier: Classifier,
+    key: jax.Array,
+    num: int = STEPS,
+    epsilon: float = EPSILON,
 ) -> jax.Array:
     """(1) before the mean: of `num` steps of e = `epsilon`, [num], in features squared."""
     key_ends, key_share = jax.random.split(key)
@@ -56,7 +60,7 @@ def path_length(
     share = jax.random.uniform(key_share, (num, 1))
 
     def squared_step(z: jax.Array) -> jax.Array:
-        _, features = judge.predict(model.decode(params, z.reshape(-1, z.shape[-1])))
+        _, features = classifier.predict(model.decode(params, z.reshape(-1, z.shape[-1])))
         start, end = jnp.moveaxis(features.reshape(*z.shape[:2], -1), 1, 0)
         return jnp.sum((end - start) ** 2, axis=1)
 
@@ -66,7 +70,7 @@ def path_length(
 
 @partial(jax.jit, static_argnames=("num", "points"))
 def label_agreement(
-    params: Params, judge: Judge, key: jax.Array, num: int = WAYS, points: int = POINTS
+    params: Params, classifier: Classifier, key: jax.Array, num: int = WAYS, points: int = POINTS
 ) -> jax.Array:
     """(2) before the mean over ways: of `num` ways with `points` inner points, [num]."""
     model, a, b = _two_ends(params, key, num)
@@ -74,7 +78,7 @@ def label_agreement(
     z = jax.vmap(lambda share: slerp(a, b, share))(shares).reshape(-1, a.shape[1])
 
     def label(z: jax.Array) -> jax.Array:
-        probabilities, _ = judge.predict(model.decode(params, z))
+        probabilities, _ = classifier.predict(model.decode(params, z))
         return jnp.argmax(probabilities, axis=1)
 
     labels = in_chunks(label, z, _AT_ONCE).reshape(points + 2, num)
@@ -87,9 +91,9 @@ def jacobian_variation(
     params: Params, key: jax.Array, num: int = PLACES, probes: int = PROBES
 ) -> jax.Array:
     """(3), a scalar: over `num` latents, with (4) over `probes` draws of y at each."""
-    model = with_parts(params.model, "decode")
+    model = require(params.model, CanDecode)
     key_z, key_y = jax.random.split(key)
-    z = jax.random.normal(key_z, (num, model.latent_dim))
+    z = model.sample_latents(params, key_z, num)
 
     def squared_norm(key: jax.Array) -> jax.Array:
         images, pull_back = jax.vjp(partial(model.decode, params), z)
@@ -113,14 +117,14 @@ def record() -> dict[str, Any]:
     }
 
 
-def navigability(params: Params, judge: Judge | None, key: jax.Array) -> dict[str, float]:
-    """(1), (2), each with its standard error `..._sem`, where there is a judge, and (3)."""
+def navigability(params: Params, classifier: Classifier | None, key: jax.Array) -> dict[str, float]:
+    """(1), (2), each with its standard error `..._sem`, where there is a classifier, and (3)."""
     key_length, key_agreement, key_jacobian = jax.random.split(key, 3)
     result = {}
-    if judge:
+    if classifier:
         for name, each in (
-            ("path_length", path_length(params, judge, key_length)),
-            ("label_agreement", label_agreement(params, judge, key_agreement)),
+            ("path_length", path_length(params, classifier, key_length)),
+            ("label_agreement", label_agreement(params, classifier, key_agreement)),
         ):
             result[name] = float(jnp.mean(each))
             result[f"{name}_sem"] = float(jnp.std(each) / len(each) ** 0.5)

@@ -34,8 +34,16 @@ import numpy as np
 
 from genjax import losses
 from genjax.errors import UserError, check_labels
-from genjax.model import Batch, Model, Params, Terms, Weights
-from genjax.nn.chunks import in_chunks
+from genjax.model import (
+    Batch,
+    LatentModel,
+    Model,
+    Networks,
+    Params,
+    Terms,
+    TrainingWarning,
+    Weights,
+)
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization
 
@@ -52,7 +60,7 @@ class Game(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judged(Model):
+class WithDiscriminator(Model):
     """A model with a network that tells its samples from real images, the discriminator.
 
     A subclass gives `discriminator`, a module whose call takes `train`, and puts it among its
@@ -159,28 +167,30 @@ class Judged(Model):
         of_data = _nearest(images[:num] / 255.0)
         return {"diversity": _nearest(self.sample(params, key, num)) / jnp.maximum(of_data, 1e-6)}
 
-    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
-        found = {}
+    def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
+        found = []
         if terms.get("D_loss_share", 1.0) < 0.05:
-            found["discriminator wins"] = (
+            advice = (
                 "the discriminator tells nearly all samples from real images"
                 f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
                 " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
                 " a smaller learning rate of the discriminator"
                 " (learning_rate_factors discriminator 0.5), may help."
             )
+            found.append(TrainingWarning("discriminator wins", advice))
         if terms.get("diversity", 1.0) < 0.3:
-            found["samples collapse"] = (
+            advice = (
                 f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
                 " data. The loss relativistic with model.r1 and model.r2, or spectral"
                 " normalisation (model.discriminator_norm spectral), may help."
             )
+            found.append(TrainingWarning("samples collapse", advice, is_collapse=True))
         return found
 
 
 @dataclass(frozen=True)
-class AdversarialModel(Judged):
-    """See the module's docstring for the equations, `Judged` for the fields of the discriminator.
+class AdversarialModel(WithDiscriminator, LatentModel):
+    """See the module's docstring for the equations, `WithDiscriminator` for the fields of the discriminator.
 
     A subclass gives `generator` and `discriminator`, modules whose call takes `train`.
 
@@ -221,11 +231,11 @@ class AdversarialModel(Judged):
             )
 
     @property
-    def averaged(self) -> tuple[str, ...]:
+    def ema_networks(self) -> tuple[str, ...]:
         return ("generator",)
 
     @property
-    def turns(self) -> tuple[tuple[tuple[str, ...], int], ...]:  # (6)
+    def update_schedule(self) -> tuple[tuple[tuple[str, ...], int], ...]:  # (6)
         alone = ((("discriminator",), self.discriminator_steps - 1),)
         return (*(alone if self.discriminator_steps > 1 else ()), (tuple(self.players), 1))
 
@@ -234,25 +244,25 @@ class AdversarialModel(Judged):
         [N, H, W, C] in [-1, 1]. `momentum` is that of the averages of its batch normalisation."""
         raise NotImplementedError
 
-    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    def networks(self) -> Networks:
         return {
             "generator": (self.generator(), (self.latent_dim + self.num_classes,)),
             "discriminator": (self.discriminator(), self.image_shape),
         }
 
-    def draw(self, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def draw_noise(self, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(1): z [B, latent_dim]; and u of the penalty between images, [B]."""
         key_z, key_u = jax.random.split(key)
         num = batch.images.shape[0]
-        z = self.noise(key_z, num)
+        z = jax.random.normal(key_z, (num, self.latent_dim))  # (1)
         if self.num_classes:
-            z = self.of_classes(z, batch.labels)
+            z = self.condition_latents(z, batch.labels)
         return z, jax.random.uniform(key_u, (num,))
 
     def losses(
-        self, params: Params, batch: Batch, drawn: tuple[jax.Array, jax.Array]
+        self, params: Params, batch: Batch, noise: tuple[jax.Array, jax.Array]
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        z, u = drawn
+        z, u = noise
         x = 2 * batch.images - 1
         y = batch.labels if self.num_classes else None
         fake, generator_stats = self.apply_training(params, "generator", self.with_class(z))  # (2)
@@ -265,11 +275,7 @@ class AdversarialModel(Judged):
             (game.terms, {name: stats[name] for name in params.stats}),
         )
 
-    def noise(self, key: jax.Array, num: int) -> jax.Array:
-        """(1): [num, latent_dim]."""
-        return jax.random.normal(key, (num, self.latent_dim))
-
-    def of_classes(self, z: jax.Array, y: jax.Array) -> jax.Array:
+    def condition_latents(self, z: jax.Array, y: jax.Array) -> jax.Array:
         """Latents [N, latent_dim] of the classes y, int [N]: the largest of z_1, ..., z_K changes
         places with z_y. Of z ~ N(0, I) they have the distribution that z has where its class is y.
         """
@@ -290,21 +296,19 @@ class AdversarialModel(Judged):
         """(2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
         return jnp.clip((self.apply(params, "generator", self.with_class(z)) + 1) / 2, 0.0, 1.0)
 
-    def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
-        return in_chunks(partial(self.decode, params), self.noise(key, num))
-
-    def settled(self, params: Params, key: jax.Array) -> Params:
+    def recompute_stats(self, params: Params, key: jax.Array) -> Params:
         """`params` with standing statistics: the means of those of many batches of G(z)."""
-        return _settled(params, key) if "generator" in params.stats else params
+        return _recompute_stats(params, key) if "generator" in params.stats else params
 
 
 @jax.jit
-def _settled(params: Params, key: jax.Array) -> Params:
+def _recompute_stats(params: Params, key: jax.Array) -> Params:
     model = params.model
-    generator = model.generator(momentum=0.0)  # type: ignore[attr-defined]
+    assert isinstance(model, AdversarialModel)
+    generator = model.generator(momentum=0.0)
 
     def statistics(key: jax.Array) -> Weights:
-        z = model.with_class(model.noise(key, _STANDING_BATCH))  # type: ignore[attr-defined]
+        z = model.with_class(model.sample_latents(params, key, _STANDING_BATCH))
         options = {"train": True, "mutable": ["batch_stats"]}
         return model.forward(generator, params, "generator", z, **options)[1]
 
@@ -316,12 +320,12 @@ def _settled(params: Params, key: jax.Array) -> Params:
 def score_of(outputs: jax.Array, y: jax.Array | None) -> jax.Array:
     """(8): a discriminator's outputs [N, 1 + K] -> the scores [N] of images of the classes y, int
     [N]; without y, each of the class that it fits best."""
-    common, of_classes = outputs[:, 0], outputs[:, 1:]
-    if not of_classes.shape[1]:
+    common, condition_latents = outputs[:, 0], outputs[:, 1:]
+    if not condition_latents.shape[1]:
         return common
     if y is None:
-        return common + jnp.max(of_classes, axis=1)
-    return common + jnp.take_along_axis(of_classes, y[:, None], axis=1)[:, 0]
+        return common + jnp.max(condition_latents, axis=1)
+    return common + jnp.take_along_axis(condition_latents, y[:, None], axis=1)[:, 0]
 
 
 def _nearest(images: jax.Array) -> jax.Array:

@@ -19,7 +19,6 @@ a plain autoencoder generates: compare it with the VAE's samples.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
@@ -28,8 +27,7 @@ import jax.numpy as jnp
 
 from genjax.distributions import Bernoulli, Normal
 from genjax.errors import UserError
-from genjax.model import Batch, Model, Params, Terms, Weights, register
-from genjax.nn.chunks import in_chunks
+from genjax.model import Batch, LatentModel, Networks, Params, Terms, Weights, register
 from genjax.nn.networks import (
     MLP,
     Activation,
@@ -41,11 +39,10 @@ from genjax.nn.networks import (
 
 @register("autoencoder")
 @dataclass(frozen=True)
-class Autoencoder(Model):
+class Autoencoder(LatentModel):
     """See the module's docstring for the equations.
 
     Attributes:
-        latent_dim: numbers in z.
         network: convolutions of stride 2 with dense layers behind them, or dense layers alone.
         channels: of the encoder's convolutions, in order; the decoder mirrors them.
         hidden: widths of the encoder's dense layers; the decoder mirrors them.
@@ -55,7 +52,6 @@ class Autoencoder(Model):
         scale: sigma of the Gaussian likelihood, in units of the images' [0, 1].
     """
 
-    latent_dim: int = 32
     network: Literal["conv", "mlp"] = "conv"
     channels: tuple[int, ...] = (16, 32)
     hidden: tuple[int, ...] = (256,)
@@ -75,7 +71,7 @@ class Autoencoder(Model):
         if self.scale <= 0:
             raise UserError(f"scale is {self.scale}, but a standard deviation is above 0.")
 
-    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    def networks(self) -> Networks:
         height, width, image_channels = self.image_shape
         shape = (height, width, image_channels)
         encoder: nn.Module
@@ -90,9 +86,9 @@ class Autoencoder(Model):
         return {"encoder": (encoder, shape), "decoder": (decoder, (self.latent_dim,))}
 
     def losses(
-        self, params: Params, batch: Batch, drawn: Any
+        self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        del drawn  # nothing here is random
+        del noise  # nothing here is random
         z = self.encode(params, batch.images)  # (1)
         distortion = -self.image_distribution(params, z).log_prob(batch.images)  # (2)
         return {"autoencoder": jnp.mean(distortion)}, ({}, params.stats)  # (3)
@@ -111,8 +107,3 @@ class Autoencoder(Model):
     def decode(self, params: Params, z: jax.Array) -> jax.Array:
         """The mean of (2): z [N, latent_dim] -> images [N, H, W, C] in [0, 1]."""
         return self.image_distribution(params, z).mean
-
-    def sample(self, params: Params, key: jax.Array, num: int) -> jax.Array:
-        """Mean images of z ~ N(0, I), [num, H, W, C]."""
-        z = jax.random.normal(key, (num, self.latent_dim))
-        return in_chunks(partial(self.decode, params), z)

@@ -28,7 +28,7 @@ import optax
 
 from genjax.distributions import Normal
 from genjax.errors import UserError, check_labels
-from genjax.model import Batch, Params, Terms, Weights, register
+from genjax.model import Batch, Params, Terms, TrainingWarning, Weights, register
 from genjax.models import resampling
 from genjax.models.vae import VAE
 from genjax.nn.chunks import in_chunks
@@ -123,9 +123,9 @@ class DebiasingVAE(VAE):
         return jnp.isin(labels, jnp.asarray(self.debiased_classes))
 
     def losses(
-        self, params: Params, batch: Batch, drawn: Any
+        self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_x, key_z = jax.random.split(drawn)
+        key_x, key_z = jax.random.split(noise)
         x = self.observe(batch.images, key_x)
         q, logits = self.posterior_and_logits(params, x)  # (1)
         z = q.sample(key_z)
@@ -161,7 +161,7 @@ class DebiasingVAE(VAE):
         )
         return jnp.where(progress < self.resampling_warmup, uniform, p)
 
-    def epoch_order(
+    def choose_order(
         self,
         params: Params,
         images: jax.Array,
@@ -170,17 +170,18 @@ class DebiasingVAE(VAE):
         progress: jax.Array | float,
     ) -> tuple[jax.Array, Terms]:
         if self.resampling == "none":
-            return super().epoch_order(params, images, labels, key, progress)
+            return super().choose_order(params, images, labels, key, progress)
         key_draw, key_permute = jax.random.split(key)
         p = self.probabilities(params, images, labels, progress)
         drawn = resampling.systematic_order(p, labels, key_draw)
         return jax.random.permutation(key_permute, drawn), resampling.summary(p)
 
-    def warnings(self, terms: Mapping[str, float]) -> dict[str, str]:
+    def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
         effective = terms.get("resampling_effective", 1.0)
         if effective >= _LEAST_EFFECTIVE:
-            return {}
-        return {
-            "few_images": f"resampling draws few images again and again ({effective:.1%} of them"
-            ' count): a larger alpha, fewer latents, or resampling "max" may help.'
-        }
+            return []
+        advice = (
+            f"resampling draws few images again and again ({effective:.1%} of them count): a larger"
+            ' alpha, fewer latents, or resampling "max" may help.'
+        )
+        return [TrainingWarning("few_images", advice)]

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.errors import check_fields
-from genjax.model import Batch, Model, Params, Terms, Weights
+from genjax.model import Batch, Model, Networks, Params, Terms, Weights
 from genjax.nn.conv import Conv
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
@@ -54,7 +54,7 @@ class Network(nn.Module):
 
 
 @dataclass(frozen=True)
-class Classifier(Model):
+class ImageClassifier(Model):
     """Trained as every model is, by `genjax.training.fit.fit`, but no generative one: not registered.
 
     Attributes:
@@ -80,7 +80,7 @@ class Classifier(Model):
         """Raises `UserError` on a field that cannot be used; images may be of any size."""
         check_fields(self, "classifier")
 
-    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    def networks(self) -> Networks:
         network = Network(self.channels, self.hidden, self.num_classes, self.deep)
         return {"classifier": (network, self.image_shape)}
 

@@ -92,9 +92,9 @@ class VAE(Autoencoder):
         return 2 * self.latent_dim
 
     def losses(
-        self, params: Params, batch: Batch, drawn: Any
+        self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_x, key_z = jax.random.split(drawn)
+        key_x, key_z = jax.random.split(noise)
         x = self.observe(batch.images, key_x)  # (0)
         if self.importance_samples > 1:
             log_w = self.log_weights(params, x, key_z, self.importance_samples)

@@ -31,13 +31,13 @@ import jax.numpy as jnp
 
 from genjax.distributions import sum_event
 from genjax.errors import UserError
-from genjax.model import Batch, Params, Terms, Weights, register
-from genjax.models.adversarial import Judged, score_of
+from genjax.model import Batch, Networks, Params, Terms, Weights, register
+from genjax.models.adversarial import WithDiscriminator, score_of
 from genjax.models.dcgan import Discriminator, doubled_widths
 from genjax.models.vae import VAE
 
 
-class Drawn(NamedTuple):
+class Noise(NamedTuple):
     """What a step needs at random, for a batch of B images."""
 
     x: jax.Array  # [B, H, W, C], what the encoder sees
@@ -48,8 +48,8 @@ class Drawn(NamedTuple):
 
 @register("vae_gan")
 @dataclass(frozen=True)
-class VAEGAN(VAE, Judged):
-    """See the module's docstring; `VAE` and `Judged` for the shared fields.
+class VAEGAN(VAE, WithDiscriminator):
+    """See the module's docstring; `VAE` and `WithDiscriminator` for the shared fields.
 
     Attributes:
         similarity: L_rec in the discriminator's features, (4), or in pixels.
@@ -88,21 +88,21 @@ class VAEGAN(VAE, Judged):
             )
 
     @property
-    def averaged(self) -> tuple[str, ...]:
+    def ema_networks(self) -> tuple[str, ...]:
         return ("encoder", "decoder")
 
     def discriminator(self) -> nn.Module:
         widths = doubled_widths(self.discriminator_width, self.image_shape)
         return Discriminator(widths, self.kernel_size, self.discriminator_norm)
 
-    def networks(self) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
+    def networks(self) -> Networks:
         return super().networks() | {"discriminator": (self.discriminator(), self.image_shape)}
 
-    def draw(self, batch: Batch, key: jax.Array) -> Drawn:
+    def draw_noise(self, batch: Batch, key: jax.Array) -> Noise:
         key_vae, key_prior, key_u = jax.random.split(key, 3)
         key_x, key_z = jax.random.split(key_vae)
         shape = (batch.images.shape[0], self.latent_dim)
-        return Drawn(
+        return Noise(
             self.observe(batch.images, key_x),
             jax.random.normal(key_z, shape),
             jax.random.normal(key_prior, shape),
@@ -110,14 +110,14 @@ class VAEGAN(VAE, Judged):
         )
 
     def losses(
-        self, params: Params, batch: Batch, drawn: Drawn
+        self, params: Params, batch: Batch, noise: Noise
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        q = self.posterior(params, drawn.x)
-        z = q.at(drawn.epsilon)
+        q = self.posterior(params, noise.x)
+        z = q.at(noise.epsilon)
         prior, terms = self.weighted_rate(q, z, batch.progress)  # beta (3)
         real, reconstructed, sampled = (
             2 * images - 1
-            for images in (batch.images, self.decode(params, z), self.decode(params, drawn.z_p))
+            for images in (batch.images, self.decode(params, z), self.decode(params, noise.z_p))
         )
         r, real_features, stats = self.seen(params, real)
         f, features, _ = self.seen(params, reconstructed)  # (1)
@@ -126,10 +126,10 @@ class VAEGAN(VAE, Judged):
         if self.similarity == "features":
             rec = jnp.mean(sum_event((features - real_features) ** 2) / 2)  # (4)
         else:
-            rec = jnp.mean(self.distortion(params, drawn.x, z))
+            rec = jnp.mean(self.distortion(params, noise.x, z))
         fakes = {"reconstructions": (reconstructed, f), "samples": (sampled, f_p)}
         games = [  # (5); the terms shown are those of the last, the samples where there are any
-            self.game(params, real, fakes[name][0], r, fakes[name][1], drawn.u)
+            self.game(params, real, fakes[name][0], r, fakes[name][1], noise.u)
             for name in (fakes if self.fakes == "both" else [self.fakes])
         ]
         of_generator = jnp.mean(jnp.stack([game.generator for game in games]))

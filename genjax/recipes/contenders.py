@@ -45,9 +45,9 @@ def _with_more(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def existing(
     folders: Iterable[Path], dataset: str | None = None
-) -> tuple[list[Contender], Dataset, Dataset, metrics.Judge | None]:
+) -> tuple[list[Contender], Dataset, Dataset, metrics.Classifier | None]:
     """The contenders of runs that exist, measured in one way; their training and test set, and the
-    judge of their samples.
+    classifier of their samples.
 
     `dataset` is the folder of images that they were trained on, if they were.
 
@@ -61,17 +61,21 @@ def existing(
     configs = {place: _finished_config(place) for place in places}
     _check_same_data(configs)
     train_set, test_set = trained.sets(places[0], dataset)
-    judge = metrics.judge(train_set, test_set) if len(train_set.label_names) > 1 else None
+    classifier = (
+        metrics.get_classifier(train_set, test_set) if len(train_set.label_names) > 1 else None
+    )
     groups: dict[str, list[Path]] = {}
     for place, config in configs.items():
         groups.setdefault(str((config["model"], config["training"])), []).append(place)
     contenders = [
         contender(
-            group[0].name, group, [_measured(place, train_set, test_set, judge) for place in group]
+            group[0].name,
+            group,
+            [_measured(place, train_set, test_set, classifier) for place in group],
         )
         for group in groups.values()
     ]
-    return contenders, train_set, test_set, judge
+    return contenders, train_set, test_set, classifier
 
 
 def _finished_config(place: Path) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _finished_config(place: Path) -> dict[str, Any]:
         raise UserError(f"{place} is a file of weights: give the folders of runs.")
     config = read_json(place / "config.json")
     done = [line["epoch"] for line in run_folder.read_metrics(place)][-1:]
-    if done != [config["training"]["epochs"]] or not checkpoints.newest(place):
+    if done != [config["training"]["epochs"]] or not checkpoints.find_newest(place):
         raise UserError(
             f"{place} is not finished: epoch {sum(done)} of {config['training']['epochs']}. Train"
             " it to its end, with the command that began it."
@@ -100,24 +104,24 @@ def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
 
 
 def _measured(
-    place: Path, train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
+    place: Path, train_set: Dataset, test_set: Dataset, classifier: metrics.Classifier | None
 ) -> dict[str, Any]:
     """The figures of the run's last weights, and, of a game's, of the best; kept in its folder.
 
     Of a run of many seeds, those of the first.
     """
     epochs = len(run_folder.read_metrics(place))
-    how = {**MEASURED, "judge": judge.digest if judge else None, "epochs": epochs}
+    how = {**MEASURED, "classifier": classifier.digest if classifier else None, "epochs": epochs}
     kept = place / _KEPT
     if kept.exists() and read_json(kept).get("how") == how:
         return read_json(kept)
 
     def measure(weights: Path) -> dict[str, Any]:
         return genjax.evaluate(
-            seeds.each(genjax.load(weights))[0],
+            seeds.unstack_seeds(genjax.load(weights))[0],
             test_set,
             jax.random.key(0),
-            judge=judge,
+            classifier=classifier,
             train_set=train_set,
             **MEASURED,
         )
@@ -125,7 +129,7 @@ def _measured(
     print(f"measuring {place}")
     result = measure(place)
     if (place / run_folder.BEST).exists():
-        epoch = np.ravel(run_folder.best_epoch(place)).tolist()[0]
+        epoch = np.ravel(run_folder.find_best_epoch(place)).tolist()[0]
         result["best"] = measure(place / run_folder.BEST) | {"epoch": epoch}
     seconds = sum(line["seconds"] for line in run_folder.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}

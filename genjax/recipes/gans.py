@@ -79,7 +79,7 @@ add(
 add(
     "dcgan-cifar10",
     Recipe(
-        expected="all ten classes, the least 8.0%, FCD 3.6 (CIFAR-10's judge); 23 minutes",
+        expected="all ten classes, the least 8.0%, FCD 3.6 (CIFAR-10's classifier); 23 minutes",
         dataset="cifar10",
         model=DCGAN(num_classes=10),
         training=Training(epochs=14, batch_size=64, optimizer=_FASTER, ema_decay=0.999),

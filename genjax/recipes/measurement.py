@@ -13,7 +13,7 @@ import genjax
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import Params, has
+from genjax.model import CanEncode, Params
 from genjax.recipes.recipe import Recipe
 from genjax.runs import run_folder
 from genjax.training import seeds
@@ -36,7 +36,9 @@ def keys_of(recipe: Recipe) -> list[Keys]:
     return [Keys(*jax.random.split(jax.random.key(number), 4)) for number in numbers]
 
 
-def judge_of(recipe: Recipe, train_set: Dataset, test_set: Dataset) -> metrics.Judge | None:
+def choose_classifier(
+    recipe: Recipe, train_set: Dataset, test_set: Dataset
+) -> metrics.Classifier | None:
     """The classifier that samples are shown to, where there are any and the data has classes.
 
     It is that of all images, also where the model is trained on some.
@@ -44,7 +46,7 @@ def judge_of(recipe: Recipe, train_set: Dataset, test_set: Dataset) -> metrics.J
     if not recipe.num_generated or len(train_set.label_names) < 2:
         return None
     whole = replace(recipe, num_train=0).load_resident()[0] if recipe.num_train else train_set
-    return metrics.judge(whole, test_set)
+    return metrics.get_classifier(whole, test_set)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Measurement:
     recipe: Recipe
     train_set: Dataset
     test_set: Dataset
-    judge: metrics.Judge | None
+    classifier: metrics.Classifier | None
 
     def __post_init__(self) -> None:
         most = min(_FITTED, len(self.train_set))
@@ -65,25 +67,27 @@ class Measurement:
             )
 
     def is_done(self, result: Mapping[str, Any]) -> bool:
-        """Whether `result` holds it: of the likelihood, of samples, by this judge.
+        """Whether `result` holds it: of the likelihood, of samples, by this classifier.
 
         Where it does not say, it is older than the choice.
         """
         asked, record = self.recipe, result.get("record", {})
         whole = len(self.test_set)
         measured = record.get("dataset", {}).get("num_images", whole)
-        judge = (record.get("judge") or {}).get("digest")
+        classifier = (record.get("classifier") or {}).get("digest")
         return (
             record.get("num_samples", 0) == asked.num_samples
             and measured == min(asked.num_images or whole, whole)
             and record.get("num_generated", 0) == asked.num_generated
             and record.get("num_components", 0) == asked.num_components
-            and judge == (self.judge.digest if self.judge else None)
+            and classifier == (self.classifier.digest if self.classifier else None)
         )
 
     def of_each(self, params: Params, keys: Sequence[Keys]) -> list[dict[str, Any] | None]:
         """The figures of every seed; None where it has diverged."""
-        return [self.of(one, own) for one, own in zip(seeds.each(params), keys, strict=True)]
+        return [
+            self.of(one, own) for one, own in zip(seeds.unstack_seeds(params), keys, strict=True)
+        ]
 
     def of(self, params: Params, keys: Keys) -> dict[str, Any] | None:
         if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
@@ -97,9 +101,9 @@ class Measurement:
             num_images=asked.num_images or None,
             num_generated=asked.num_generated,
             train_set=self.train_set,
-            judge=self.judge,
+            classifier=self.classifier,
         )
-        if asked.num_components and has(params.model, "encode"):
+        if asked.num_components and isinstance(params.model, CanEncode):
             figures |= self._fitted(params, keys.fit)
         figures["record"]["num_components"] = asked.num_components
         return figures
@@ -110,8 +114,8 @@ class Measurement:
         images = self.train_set.images[:_FITTED] / jnp.float32(255)
         density = genjax.fit_density(params, images, key_fit, self.recipe.num_components)
         num = self.recipe.num_generated
-        samples = metrics.generated(params, key_samples, num, density=density)
-        figures = metrics.measure_samples(samples, self.test_set, self.judge, self.train_set)
+        samples = metrics.generate_samples(params, key_samples, num, density=density)
+        figures = metrics.measure_samples(samples, self.test_set, self.classifier, self.train_set)
         return {f"fitted_{name}": value for name, value in figures.items()}
 
     def of_best(
@@ -121,9 +125,9 @@ class Measurement:
 
         `last` are the figures of the last weights, which may be the best.
         """
-        found = run_folder.best_epoch(out).tolist()
+        found = run_folder.find_best_epoch(out).tolist()
         epochs = found if isinstance(found, list) else [found]
-        best = seeds.each(genjax.load(out / run_folder.BEST))
+        best = seeds.unstack_seeds(genjax.load(out / run_folder.BEST))
         figures = together(
             [
                 of_last if epoch == self.recipe.training.epochs else self.of(one, own)

@@ -9,7 +9,7 @@ import genjax
 from genjax.data import Dataset
 from genjax.data.planted import GROUP
 from genjax.metrics.groups import group_shares
-from genjax.model import Params, has
+from genjax.model import Params, Resamples, require
 from genjax.runs.files import replace_file
 
 _SUBSET = 0.1  # of the training images, the size of a balanced subset
@@ -20,7 +20,7 @@ def keep(out: Path, progress: float, params: Params, train_set: Dataset) -> None
 
     `progress` is the share of the training that is done.
     """
-    if progress == 1 or not has(params.model, "probabilities"):
+    if progress == 1 or not isinstance(params.model, Resamples):
         return
     p = _probabilities(params, train_set.images, train_set.labels, progress)
     path = out / "resampling" / f"{round(progress * 10**6):06d}.npy"
@@ -32,13 +32,13 @@ def keep(out: Path, progress: float, params: Params, train_set: Dataset) -> None
 def _probabilities(
     params: Params, images: jax.Array, labels: jax.Array, progress: jax.Array
 ) -> jax.Array:
-    model: genjax.DebiasingVAE = params.model  # type: ignore[assignment]
-    return model.probabilities(params, images, labels, progress)
+    return require(params.model, Resamples).probabilities(params, images, labels, progress)
 
 
 def weighing(params: Params) -> dict:
     """How `genjax.resampling_weights` weighs as the model does; without resampling, by "max"."""
-    model: genjax.DebiasingVAE = params.model  # type: ignore[assignment]
+    model = params.model
+    assert isinstance(model, genjax.DebiasingVAE)
     form = "max" if model.resampling == "none" else model.resampling
     return {"form": form, "alpha": model.alpha, "bins": model.bins}
 
@@ -47,7 +47,7 @@ def shares(out: Path, params: Params, train_set: Dataset, key: jax.Array) -> dic
     """Of every group, and of all but the largest ("rare"), the share in the training data, in what
     the model saw over all epochs, and in a balanced subset; {} where groups are not known."""
     groups = train_set.attributes.get(GROUP)
-    if groups is None or not has(params.model, "probabilities"):
+    if groups is None or not isinstance(params.model, Resamples):
         return {}
     num = round(_SUBSET * len(train_set))
     subset = genjax.balanced_subset(params, train_set, num, key, **weighing(params))

@@ -48,7 +48,7 @@ def load(place: Path) -> Params:
 
     Raises `UserError` where they are damaged or not there yet.
     """
-    return seeds.each(genjax.load(weights(place)))[0]
+    return seeds.unstack_seeds(genjax.load(weights(place)))[0]
 
 
 def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:

@@ -35,7 +35,7 @@ class CheckpointError(UserError):
     """No whole checkpoint, or a file of weights that is damaged."""
 
 
-def named_arrays(tree: Any) -> dict[str, np.ndarray]:
+def name_arrays(tree: Any) -> dict[str, np.ndarray]:
     """Every leaf by its path, such as "params.weights.encoder.Conv_0.kernel"; keys as numbers.
 
     Where leaves are split over hosts, all of them have to call this.
@@ -45,11 +45,11 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        arrays[name] = np.asarray(devices.gathered(leaf))
+        arrays[name] = np.asarray(devices.gather(leaf))
     return arrays
 
 
-def filled(target: Any, arrays: dict[str, np.ndarray], where: Path) -> Any:
+def fill_tree(target: Any, arrays: dict[str, np.ndarray], where: Path) -> Any:
     """`target` with its leaves (arrays or their shapes) replaced by those of `arrays`.
 
     Raises `CheckpointError` where one is missing or has another shape.
@@ -80,7 +80,7 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(numbered, key=lambda path: -int(path.name))
 
 
-def newest(folder: Path) -> Path | None:
+def find_newest(folder: Path) -> Path | None:
     """The newest finished checkpoint of the run in `folder`."""
     return next(iter(_checkpoints(folder)), None)
 
@@ -94,7 +94,7 @@ def save(folder: Path, state: TrainState) -> None:
 
     Of many hosts all call this, and host 0 writes.
     """
-    arrays = named_arrays(state)
+    arrays = name_arrays(state)
     if hosts.is_first():
         _write(folder, arrays)
 
@@ -168,7 +168,7 @@ def restore(folder: Path, fresh: TrainState) -> TrainState:
 
     Of many hosts all call this, host 0 reads, and all get what it has.
     """
-    return filled(fresh, *hosts.by_first(lambda: _newest_or(named_arrays(fresh), folder)))
+    return fill_tree(fresh, *hosts.run_on_first(lambda: _newest_or(name_arrays(fresh), folder)))
 
 
 def _newest_or(fresh: dict[str, np.ndarray], folder: Path) -> tuple[dict[str, np.ndarray], Path]:
@@ -187,7 +187,7 @@ def _newest_or(fresh: dict[str, np.ndarray], folder: Path) -> tuple[dict[str, np
 def save_params(path: str | Path, params: Params) -> None:
     """Writes `params` to the file `path` (".npz"), specification included."""
     path = Path(path)
-    arrays = named_arrays(params)
+    arrays = name_arrays(params)
     model = np.frombuffer(json.dumps(to_json(params.model)).encode(), np.uint8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,22 +220,22 @@ def load_params(path: str | Path) -> Params:
     """
     path = Path(path).absolute()
     if path.is_dir():
-        model = run_folder.model_of(path)
+        model = run_folder.read_model(path)
         found = _newest_arrays(path)
         if found is None:
             raise CheckpointError(f"{path} holds no finished checkpoint yet.")
-        return seeds.averaged_params(_state(model, *found))
+        return seeds.average_params(_state(model, *found))
     model, arrays = _read_npz(path)
-    return filled(_like(jax.eval_shape(model.init, jax.random.key(0)), arrays), arrays, path)
+    return fill_tree(_like(jax.eval_shape(model.init, jax.random.key(0)), arrays), arrays, path)
 
 
 def _state(model: Model, where: Path, arrays: dict[str, np.ndarray]) -> TrainState:
     """The training state in a checkpoint's arrays, without that of the optimizers."""
     params = jax.eval_shape(model.init, jax.random.key(0))
     is_kept = any(name.startswith("ema.") for name in arrays)
-    ema = {name: params.weights[name] for name in model.averaged} if is_kept else {}
+    ema = {name: params.weights[name] for name in model.ema_networks} if is_kept else {}
     key, epoch = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0)))
-    return filled(_like(TrainState(params, {}, ema, key, epoch), arrays), arrays, where)
+    return fill_tree(_like(TrainState(params, {}, ema, key, epoch), arrays), arrays, where)
 
 
 def _like(target: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -31,7 +31,7 @@ BEST = "best.npz"
 _SPECIFICATION = ("model", "training", "dataset", "key")
 
 
-def start(
+def open_run(
     out: str | Path,
     model: Model,
     training: Any,
@@ -58,7 +58,7 @@ def start(
     }
     same = config | {"dataset": {**dataset, "source": ""}}  # hosts may have it from elsewhere
     hosts.check_same(json.dumps(same).encode(), "the model, training, data, key and software")
-    hosts.by_first(lambda: _prepare(folder, config, defaults, overwrite))
+    hosts.run_on_first(lambda: _prepare(folder, config, defaults, overwrite))
     return folder
 
 
@@ -71,14 +71,14 @@ def _prepare(
     if _is_run(folder) and not overwrite:
         return _check_same(folder, config, defaults)
     try:
-        clear(folder)
+        clear_run(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", config)
     except OSError as error:
         raise UserError(f"the run's folder {folder} cannot be written: {error}") from None
 
 
-def clear(folder: Path) -> None:
+def clear_run(folder: Path) -> None:
     """Removes what a run left in `folder`. Raises `UserError` if that is not a run's folder."""
     if not folder.exists():
         return
@@ -101,10 +101,10 @@ def _is_run(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_run(folder: Path) -> Iterator[None]:
     """Keeps other runs from training in `folder`: they get a `UserError`. All hosts call this."""
     with contextlib.ExitStack() as stack:
-        hosts.by_first(lambda: _lock(folder, stack))
+        hosts.run_on_first(lambda: _lock(folder, stack))
         yield
 
 
@@ -155,7 +155,7 @@ def _fields(part: Any) -> dict[str, Any]:
     return part if isinstance(part, dict) else {"value": part}
 
 
-def model_of(folder: Path) -> Model:
+def read_model(folder: Path) -> Model:
     """The model of the run in `folder`. Raises `UserError` if there is none."""
     return from_json(read_json(folder / "config.json").get("model", {}))
 
@@ -177,7 +177,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def keep_metrics(folder: Path, epochs: int) -> None:
+def truncate_metrics(folder: Path, epochs: int) -> None:
     """Drops the lines after so many epochs: those that a resumed run will write again."""
     kept = [line for line in read_metrics(folder) if line["epoch"] <= epochs]
     content = "".join(json.dumps(line) + "\n" for line in kept).encode()
@@ -186,7 +186,7 @@ def keep_metrics(folder: Path, epochs: int) -> None:
         replace_file(path, lambda file: file.write(content))
 
 
-def best_epoch(folder: Path) -> Any:
+def find_best_epoch(folder: Path) -> Any:
     """The epoch of the weights nearest to the data, of many runs that of each, an array [S].
 
     Raises `ValueError` if none was measured.
@@ -197,14 +197,14 @@ def best_epoch(folder: Path) -> Any:
     return np.array([line["epoch"] for line in measured])[nearest]
 
 
-def lasting_warnings(folder: Path) -> dict[str, int]:
+def read_lasting_warnings(folder: Path) -> dict[str, int]:
     """The warnings of the last epoch, and in how many epochs in a row each has been true."""
     lasting: dict[str, int] = {}
     for line in read_metrics(folder):
-        lasting = an_epoch_longer(lasting, line.get("warnings", []))
+        lasting = count_lasting(lasting, line.get("warnings", []))
     return lasting
 
 
-def an_epoch_longer(lasting: Mapping[str, int], found: Iterable[str]) -> dict[str, int]:
+def count_lasting(lasting: Mapping[str, int], found: Iterable[str]) -> dict[str, int]:
     """How many epochs in a row each warning has been true, with those `found` in one more."""
     return {name: lasting.get(name, 0) + 1 for name in found}

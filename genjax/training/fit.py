@@ -7,7 +7,7 @@ two epochs the host measures, draws, writes metrics and checkpoints, and warns o
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from genjax.data import Dataset, Stream
 from genjax.distributed import devices, hosts
 from genjax.errors import UserError
-from genjax.model import Model, Params, Terms
+from genjax.model import Model, Params, Terms, TrainingWarning
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import enable_compilation_cache
 from genjax.runs.progress import TrainingProgress
@@ -29,7 +29,6 @@ from genjax.training.state import TrainState
 from genjax.training.step import batches_a_step, epoch, epochs, init_state
 
 _DISTANCES = 20  # measured in a run, about
-_PATIENCE = 3  # epochs that something goes wrong before the user is warned
 Distance = Callable[[Params, jax.Array], float]
 
 
@@ -78,7 +77,7 @@ def fit(
         overwrite: throw away what `out` holds and start anew.
         on_epoch: called with the number of epochs done and the current parameters: before the
             first epoch with 0, then after each.
-        distance: of samples from the data, such as `genjax.metrics.distance_to(dataset)`. Measured
+        distance: of samples from the data, such as `genjax.metrics.make_distance(dataset)`. Measured
             about 20 times in a run, it goes into the metrics, and the weights that were nearest are
             kept in `out`/best.npz: a GAN's last weights need not be its best.
         progress: show a bar.
@@ -103,12 +102,12 @@ def fit(
     start = partial(init_state, model, training=training.of_run(0.0))
     state = jax.vmap(start)(key) if key.ndim else start(key)
     folder = (
-        run_folder.start(out, model, training, dataset.record(), key, overwrite) if out else None
+        run_folder.open_run(out, model, training, dataset.record(), key, overwrite) if out else None
     )
-    with hosts.watched(), run_folder.locked(folder) if folder else contextlib.nullcontext():
+    with hosts.watch(), run_folder.lock_run(folder) if folder else contextlib.nullcontext():
         run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
         state = run_on(state, dataset, training, steps, folder)
-        return seeds.averaged_params(devices.gathered(state.replace(opt_state={})))
+        return seeds.average_params(devices.gather(state.replace(opt_state={})))
 
 
 def _checked(key: jax.Array, training: Training) -> jax.Array:
@@ -135,13 +134,13 @@ def _compiled(
     """
     many = state.key.ndim == 1
     if many:
-        mesh = devices.mesh_of(len(state.key), "seeds")
+        mesh = devices.make_mesh(len(state.key), "seeds")
     else:
-        mesh = devices.mesh_of(min(training.batch_size, len(dataset)), "images of a batch")
-    state = devices.placed(state, mesh, split=many)
+        mesh = devices.make_mesh(min(training.batch_size, len(dataset)), "images of a batch")
+    state = devices.place(state, mesh, split=many)
     if isinstance(dataset, Stream):
         return state, (), streaming.StreamedEpochs(dataset, state, training, steps, mesh)
-    data = devices.placed((dataset.images, dataset.labels), mesh)
+    data = devices.place((dataset.images, dataset.labels), mesh)
     of_runs = epochs if many else epoch
     compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
     return state, data, compiled
@@ -162,10 +161,10 @@ def _fit(
     if folder:
         state = checkpoints.restore(folder, state)
         if is_first:
-            run_folder.keep_metrics(folder, state.epochs_done)
+            run_folder.truncate_metrics(folder, state.epochs_done)
     done = state.epochs_done
     if on_epoch and done == 0 and is_first:
-        on_epoch(0, _copied(seeds.averaged_params(state)))
+        on_epoch(0, _copied(seeds.average_params(state)))
     if done == training.epochs:
         return state
 
@@ -173,7 +172,7 @@ def _fit(
     images_an_epoch = min(steps * batches_a_step(model) * training.batch_size, len(dataset))
     images_an_epoch *= state.key.size
     measured_every = max(1, training.epochs // _DISTANCES)
-    lasting = run_folder.lasting_warnings(folder) if folder and is_first else {}
+    lasting = run_folder.read_lasting_warnings(folder) if folder and is_first else {}
     saved_at = time.monotonic()
     show = progress and is_first
     with TrainingProgress(training.epochs, images_an_epoch, done, show=show) as bar:
@@ -185,37 +184,40 @@ def _fit(
         while done < training.epochs:
             began = time.perf_counter()
             state, device_terms = run_epoch(state, *data)
-            on_host = _losses_first(devices.gathered(device_terms))
+            on_host = _losses_first(devices.gather(device_terms))
             terms = {name: np.asarray(value, np.float64) for name, value in on_host}
             seconds = time.perf_counter() - began
             done += 1
-            alive = seeds.finite(terms)
+            alive = seeds.find_finite(terms)
             _check_alive(terms, alive, done, folder)
             del terms["finite"]
             last = done == training.epochs
             if on_epoch or distance:
-                here = devices.gathered(state.replace(opt_state={}))
+                here = devices.gather(state.replace(opt_state={}))
             if is_first:
-                found = seeds.found(model, terms, alive)
-                lasting = run_folder.an_epoch_longer(lasting, found)
+                by_seed = seeds.find_warnings(model, terms, alive)
+                found = seeds.name_seeds(by_seed)
+                lasting = run_folder.count_lasting(lasting, [w.name for w in found])
                 _warn_of_lasting(found, lasting, done)
-                params = seeds.averaged_params(here) if on_epoch or distance else state.params
+                params = seeds.average_params(here) if on_epoch or distance else state.params
                 if distance and (last or done % measured_every == 0):
-                    terms["distance"] = seeds.measured(distance, params, here, alive)
-                line = {"epoch": done, **seeds.summary(terms, alive)}
+                    terms["distance"] = seeds.measure_distance(distance, params, here, alive)
+                line = {"epoch": done, **seeds.summarize_seeds(terms, alive)}
                 if alive.ndim:
-                    line["collapse_rate"] = seeds.collapse_rate(found, len(alive))
+                    line["collapse_rate"] = seeds.compute_collapse_rate(by_seed)
                 bar.epoch_done(done, {name: line[name] for name in terms if line[name] is not None})
                 if on_epoch:
                     on_epoch(done, _copied(params))
                 if folder:
                     line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
                     run_folder.append_metrics(
-                        folder, line | ({"warnings": [*found]} if found else {})
+                        folder, line | ({"warnings": [w.name for w in found]} if found else {})
                     )
                     if "distance" in terms:
-                        checkpoints.save_best(folder, params, run_folder.best_epoch(folder) == done)
-            if folder and (last or hosts.by_first(partial(_is_due, saved_at))):
+                        checkpoints.save_best(
+                            folder, params, run_folder.find_best_epoch(folder) == done
+                        )
+            if folder and (last or hosts.run_on_first(partial(_is_due, saved_at))):
                 checkpoints.save(folder, state)
                 saved_at = time.monotonic()
     return state
@@ -225,11 +227,13 @@ def _is_due(saved_at: float) -> bool:
     return time.monotonic() - saved_at > checkpoints.SECONDS_BETWEEN
 
 
-def _warn_of_lasting(found: Mapping[str, str], lasting: Mapping[str, int], done: int) -> None:
-    for name, text in found.items():
-        patience = 1 if name.endswith(seeds.DIVERGED) else _PATIENCE
-        if lasting[name] == patience:
-            warnings.warn(f"since epoch {done + 1 - patience} {text}", stacklevel=4)
+def _warn_of_lasting(
+    found: Sequence[TrainingWarning], lasting: Mapping[str, int], done: int
+) -> None:
+    for warning in found:
+        if lasting[warning.name] == warning.patience:
+            since = done + 1 - warning.patience
+            warnings.warn(f"since epoch {since} {warning.advice}", stacklevel=4)
 
 
 def _copied(params: Params) -> Params:
@@ -250,7 +254,7 @@ def _check_alive(terms: seeds.Values, alive: np.ndarray, done: int, folder: Path
     bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
     what = f"the term {bad[0]!r} is {first[bad[0]]}" if bad else "a weight is not finite"
     every = f" of seed 0, and the others of {alive.size} have diverged too" if alive.ndim else ""
-    kept = hosts.by_first(lambda: checkpoints.newest(folder)) if folder else None
+    kept = hosts.run_on_first(lambda: checkpoints.find_newest(folder)) if folder else None
     raise TrainingDiverged(
         f"training stopped in epoch {done}: {what}{every}. "
         + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")

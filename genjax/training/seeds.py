@@ -13,71 +13,87 @@ measured beside other work, so that only ratios count (of the GAN, CPU time):
 A run that diverges goes on, as numbers that are not finite, and touches no other.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from genjax.model import Model, Params
+from genjax.model import Model, Params, TrainingWarning
 from genjax.training.state import TrainState
 
-DIVERGED = "diverged"
+_DIVERGED = TrainingWarning(
+    "diverged",
+    "a loss or a weight is not a finite number; the other seeds go on.",
+    is_collapse=True,
+    patience=1,
+)
 Values = Mapping[str, np.ndarray]  # of terms: [] of one run, [S] of many
 
 
-def nth(tree: Any, index: int) -> Any:
+def select_seed(tree: Any, index: int) -> Any:
     """One run's part of what many have."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def each(params: Params) -> list[Params]:
+def unstack_seeds(params: Params) -> list[Params]:
     """Of the parameters of many runs those of every one; of one, itself."""
     single = jax.eval_shape(params.model.init, jax.random.key(0))
     leaf, of_one = jax.tree.leaves(params)[0], jax.tree.leaves(single)[0]
     if leaf.ndim == of_one.ndim:
         return [params]
-    return [nth(params, index) for index in range(len(leaf))]
+    return [select_seed(params, index) for index in range(len(leaf))]
 
 
-def over(function: Callable[[Any], Any], batch: Any) -> Any:
+def map_seeds(function: Callable[[Any], Any], batch: Any) -> Any:
     """`function` of every element of `batch`, in the way that is fast on this machine."""
     if jax.default_backend() == "cpu":
         return jax.lax.map(function, batch)
     return jax.vmap(function)(batch)
 
 
-def averaged_params(state: TrainState) -> Params:
-    """`TrainState.averaged_params` of one run or of many."""
-    average = TrainState.averaged_params
+def average_params(state: TrainState) -> Params:
+    """`TrainState.average_params` of one run or of many."""
+    average = TrainState.average_params
     return jax.vmap(average)(state) if state.key.ndim else average(state)
 
 
-def finite(terms: Values) -> np.ndarray:
+def find_finite(terms: Values) -> np.ndarray:
     """Whether all terms are finite numbers, and the term "finite" is true: bool [] or [S]."""
     return np.all([np.isfinite(value) for value in terms.values()], axis=0) & (terms["finite"] > 0)
 
 
-def found(model: Model, terms: Values, alive: np.ndarray) -> dict[str, str]:
-    """The warnings of `model` at an epoch's terms; those of many runs as "seed 3: ..."."""
+def find_warnings(model: Model, terms: Values, alive: np.ndarray) -> list[list[TrainingWarning]]:
+    """Return the warnings at an epoch's terms, a list for every seed; one run is one seed."""
     if not alive.ndim:
-        return model.warnings({name: float(value) for name, value in terms.items()})
-    named = {}
-    for seed, is_alive in enumerate(alive):
-        own = {name: float(value[seed]) for name, value in terms.items()}
-        gone = {DIVERGED: "a loss or a weight is not a finite number; the other seeds go on."}
-        for name, text in (model.warnings(own) if is_alive else gone).items():
-            named[f"seed {seed}: {name}"] = f"(seed {seed}) {text}"
-    return named
+        return [model.warnings({name: float(value) for name, value in terms.items()})]
+    return [
+        model.warnings({name: float(value[seed]) for name, value in terms.items()})
+        if is_alive
+        else [_DIVERGED]
+        for seed, is_alive in enumerate(alive)
+    ]
 
 
-def collapse_rate(names: Mapping[str, str], seeds: int) -> float:
-    """The share of seeds that diverged or whose samples collapse, by the names in `found`."""
-    bad = (DIVERGED, "collapse")
-    return len({name.split(":")[0] for name in names if name.endswith(bad)}) / seeds
+def name_seeds(found: Sequence[Sequence[TrainingWarning]]) -> list[TrainingWarning]:
+    """Return the warnings of every seed in one list; those of many seeds name the seed."""
+    if len(found) == 1:
+        return list(found[0])
+    return [
+        warning._replace(
+            name=f"seed {seed}: {warning.name}", advice=f"(seed {seed}) {warning.advice}"
+        )
+        for seed, warnings in enumerate(found)
+        for warning in warnings
+    ]
 
 
-def measured(
+def compute_collapse_rate(found: Sequence[Sequence[TrainingWarning]]) -> float:
+    """Return the share of seeds that diverged or whose samples collapse."""
+    return float(np.mean([any(w.is_collapse for w in warnings) for warnings in found]))
+
+
+def measure_distance(
     distance: Callable[[Params, jax.Array], float],
     params: Params,
     state: TrainState,
@@ -87,11 +103,13 @@ def measured(
     if not alive.ndim:
         return np.asarray(distance(params, state.key_of("distance")))
     keys = jax.vmap(lambda state: state.key_of("distance"))(state)
-    each = [distance(nth(params, i), keys[i]) if ok else np.nan for i, ok in enumerate(alive)]
+    each = [
+        distance(select_seed(params, i), keys[i]) if ok else np.nan for i, ok in enumerate(alive)
+    ]
     return np.asarray(each)
 
 
-def summary(terms: Values, alive: np.ndarray) -> dict[str, Any]:
+def summarize_seeds(terms: Values, alive: np.ndarray) -> dict[str, Any]:
     """What a line of metrics says of the terms: of many runs, the mean of those that are alive,
     their standard deviation in "spread", and each run's in "seeds"; null where it is not finite."""
     if not alive.ndim:

@@ -47,10 +47,10 @@ class TrainState:
         """A key that is the same in every epoch, and none of theirs."""
         return jax.random.fold_in(self.key, 2**32 - 1 - get_args(Purpose).index(purpose))
 
-    def averaged_params(self) -> Params:
+    def average_params(self) -> Params:
         """The parameters to sample and measure with: the moving average where one is kept.
 
         `Model.settled` may have work to do, of a few thousand passes of a generator.
         """
         params = self.params.replace(weights=self.params.weights | self.ema)
-        return params.model.settled(params, self.key_of("settle"))
+        return params.model.recompute_stats(params, self.key_of("settle"))

@@ -8,7 +8,7 @@ networks alone:
 (2) weights_p <- weights_p - optimizer_p(g_p)
 (3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
 
-A step is what `Model.turns` says: for most models one turn, in which every player moves. Each turn
+A step is what `Model.update_schedule` says: for most models one turn, in which every player moves. Each turn
 takes a batch of its own.
 
 Randomness: the run's key is never consumed. Epoch e uses fold_in(key, e) and batch i of it
@@ -43,7 +43,7 @@ def player_weights(model: Model, weights: Weights, player: str) -> Weights:
     return {name: weights[name] for name in model.players[player]}
 
 
-def gradients(
+def compute_gradients(
     params: Params, batch: Batch, key: jax.Array, players: Iterable[str] | None = None
 ) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
     """(1): the gradient of every one of `players` (all, if left out); with the losses of all, the
@@ -54,13 +54,13 @@ def gradients(
     for each, and turn an infinite derivative of another's loss into 0 times infinity.)
     """
     model = params.model
-    drawn = model.draw(batch, key)
+    noise = model.draw_noise(batch, key)
     own, values, terms, stats = {}, {}, {}, params.stats
     for player in players or model.players:
 
         def loss(mine: Weights, player: str = player) -> tuple[jax.Array, Any]:
             weights = params.weights | mine
-            losses, aux = model.losses(params.replace(weights=weights), batch, drawn)
+            losses, aux = model.losses(params.replace(weights=weights), batch, noise)
             return losses[player], (losses, aux)
 
         mine = player_weights(model, params.weights, player)
@@ -73,7 +73,7 @@ def update(
 ) -> tuple[TrainState, Terms]:
     """A turn: one update, (1) and (2), of every player that has an optimizer here."""
     model, weights = state.params.model, dict(state.params.weights)
-    own, values, terms, stats = gradients(state.params, batch, key, tuple(optimizers))
+    own, values, terms, stats = compute_gradients(state.params, batch, key, tuple(optimizers))
     opt_state = dict(state.opt_state)
     alone = len(model.players) == 1
     terms = {"loss" if alone else f"{p}_loss": value for p, value in values.items()} | terms
@@ -88,7 +88,7 @@ def update(
     return state.replace(params=params, opt_state=opt_state), terms
 
 
-def averaged(state: TrainState, decay: jax.Array | float) -> TrainState:
+def update_ema(state: TrainState, decay: jax.Array | float) -> TrainState:
     """(3), of the networks of which an average is kept."""
     weights = {name: state.params.weights[name] for name in state.ema}
     return state.replace(
@@ -103,17 +103,20 @@ def init_state(model: Model, key: jax.Array, training: Training) -> TrainState:
         player: training.optimizer_of(player, 1).init(player_weights(model, params.weights, player))
         for player in model.players
     }
-    averages = model.averaged if training.ema_decay else ()
+    averages = model.ema_networks if training.ema_decay else ()
     ema = {name: jax.tree.map(jnp.copy, params.weights[name]) for name in averages}
     return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
 
 
 def batches_a_step(model: Model) -> int:
-    return sum(times for _, times in model.turns)
+    return sum(times for _, times in model.update_schedule)
 
 
 def updates_a_step(model: Model) -> dict[str, int]:
-    return {p: sum(times for movers, times in model.turns if p in movers) for p in model.players}
+    return {
+        p: sum(times for movers, times in model.update_schedule if p in movers)
+        for p in model.players
+    }
 
 
 def batch_of(
@@ -141,13 +144,13 @@ def order_of(
     the terms of that order."""
     model, began = state.params.model, state.epoch / training.epochs
     key_order, _ = _keys(state.key, state.epoch)
-    order, terms = model.epoch_order(state.params, images, labels, key_order, began)
+    order, terms = model.choose_order(state.params, images, labels, key_order, began)
     batch_size = min(training.batch_size, images.shape[0])
     # of a data set smaller than one step, images are visited twice
     return jnp.resize(order, (steps, batches_a_step(model), batch_size)), terms
 
 
-def several(
+def run_steps(
     state: TrainState,
     numbers: jax.Array,
     rows: Any,
@@ -174,28 +177,30 @@ def several(
         i, rows = numbered
         movers = {player: optimizers[player] for player in players}
         progress = (state.epoch + i / (steps * batches)) / training.epochs
-        rows = devices.constrained(rows, mesh, split=True)  # and what follows from it
+        rows = devices.constrain(rows, mesh, split=True)  # and what follows from it
         return update(state, batch(rows, progress), jax.random.fold_in(key_steps, i), movers)
 
     def step(state: TrainState, numbered: tuple[jax.Array, Any]):
         i, rows = numbered
         turns, first = (i * batches + jnp.arange(batches), rows), 0
         terms: Terms = {}
-        for players, times in model.turns:
+        for players, times in model.update_schedule:
             take, last = partial(turn, players=players), first + times - 1
             if times > 1:
                 before = jax.tree.map(lambda leaf, a=first, b=last: leaf[a:b], turns)
                 state, _ = jax.lax.scan(take, state, before)
-            state, terms = take(state, seeds.nth(turns, last))  # no loop around a single turn
+            state, terms = take(
+                state, seeds.select_seed(turns, last)
+            )  # no loop around a single turn
             first += times
         done = state.epoch * steps + i
         decay = jnp.minimum(training.ema_decay, (1 + done) / (10 + done))
-        return averaged(state, decay), terms
+        return update_ema(state, decay), terms
 
     return jax.lax.scan(step, state, (numbers, rows))
 
 
-def ended(
+def finish_epoch(
     state: TrainState, terms: Terms, images: jax.Array, mesh: Mesh | None
 ) -> tuple[TrainState, Terms]:
     """The state at the end of an epoch, and its terms, with those that are measured once.
@@ -206,7 +211,7 @@ def ended(
     terms = terms | model.diagnose(state.params, images, state.key_of("diagnose"))
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
     terms["finite"] = jnp.all(jnp.stack(finite))
-    return devices.constrained((state.replace(epoch=state.epoch + 1), terms), mesh)
+    return devices.constrain((state.replace(epoch=state.epoch + 1), terms), mesh)
 
 
 def _epoch(
@@ -224,10 +229,10 @@ def _epoch(
     """
     order, ordered = order_of(state, images, labels, training=training, steps=steps)
     gather = partial(batch_of, images, labels)
-    state, terms = several(
+    state, terms = run_steps(
         state, jnp.arange(steps), order, gather, training=training, steps=steps, mesh=mesh
     )
-    return ended(state, jax.tree.map(jnp.mean, terms) | ordered, images, mesh)
+    return finish_epoch(state, jax.tree.map(jnp.mean, terms) | ordered, images, mesh)
 
 
 epoch = jax.jit(_epoch, static_argnames=("training", "steps", "mesh"), donate_argnames="state")
@@ -251,7 +256,7 @@ def epochs(
         return _epoch(state, images, labels, training=training.of_run(rate), steps=steps)
 
     def local(runs: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array):
-        return seeds.over(lambda run: one(run, images, labels), runs)
+        return seeds.map_seeds(lambda run: one(run, images, labels), runs)
 
     if mesh:
         specs = (P(devices.AXIS), P(), P())

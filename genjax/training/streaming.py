@@ -26,7 +26,7 @@ from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, registered_name
 from genjax.training.configuration import Training
 from genjax.training.state import TrainState
-from genjax.training.step import Rows, as_batch, ended, order_of, several
+from genjax.training.step import Rows, as_batch, finish_epoch, order_of, run_steps
 
 _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
@@ -37,7 +37,7 @@ _WATCHED = 512  # images that `Model.diagnose` sees
 def check(model: Model, stream: Stream, key: jax.Array) -> None:
     """Raises `UserError` where the model, or as many runs, cannot be trained on a stream."""
     remedy = f"Load {stream.name} with stream=False (leave out --stream)."
-    if type(model).epoch_order is not Model.epoch_order:
+    if type(model).choose_order is not Model.choose_order:
         raise UserError(
             f"{registered_name(model)} visits the data in an order of its own, which needs all"
             f" images on the device: it cannot be trained on a stream. {remedy}"
@@ -107,7 +107,7 @@ def _orders(
     """`genjax.training.step.order_of` any epoch by its number; what it needs is kept apart from the state,
     whose arrays are given away."""
     model = state.params.model
-    own = devices.gathered(state.key)
+    own = devices.gather(state.key)
     data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
     images = jax.ShapeDtypeStruct((len(stream), *stream.image_shape), jnp.uint8)
 
@@ -132,8 +132,8 @@ def chunk(
 ) -> tuple[TrainState, Terms]:
     """The steps of an epoch from number `first` on for which `rows` holds the images; terms [K]."""
     numbers = first + jnp.arange(rows[1].shape[0])
-    done = several(state, numbers, rows, as_batch, training=training, steps=steps, mesh=mesh)
-    return devices.constrained(done, mesh)
+    done = run_steps(state, numbers, rows, as_batch, training=training, steps=steps, mesh=mesh)
+    return devices.constrain(done, mesh)
 
 
 @partial(jax.jit, static_argnames="mesh", donate_argnames="state")
@@ -143,7 +143,7 @@ def last(
     """The end of an epoch that was done in chunks, of their terms; `images` are some of the data,
     uint8 [N, H, W, C]."""
     terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts)), *parts)
-    return ended(state, terms, images, mesh)
+    return finish_epoch(state, terms, images, mesh)
 
 
 class StreamedEpochs:
@@ -159,7 +159,7 @@ class StreamedEpochs:
         most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
         self._parts, self._mesh, self._steps = bounds(steps, most), mesh, steps
         self.on_part: Callable[[float], None] = lambda share: None
-        self._watched = devices.placed(stream.resident(min(_WATCHED, len(stream))).images, mesh)
+        self._watched = devices.place(stream.resident(min(_WATCHED, len(stream))).images, mesh)
         self._compile(state, shape[1:], stream.image_shape, training)
         processes = jax.process_count() if mesh else 1
         rows = rows_of(jax.process_index() % processes, processes, batch_size)

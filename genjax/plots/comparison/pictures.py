@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 import genjax
 from genjax import plots
 from genjax.data import Dataset
-from genjax.model import Params, has
+from genjax.model import CanDecode, CanReconstruct, Params, require
 from genjax.plots.comparison.ranking import FIGURES, Contender
 from genjax.recipes import trained
 
@@ -49,9 +50,9 @@ def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> No
         if progression.exists():
             shutil.copyfile(progression, folder / f"progression-{c.name}.png")
     originals = real[:_IN_A_ROW]
-    if rows := _rows(params, ("encode", "decode"), lambda one: genjax.reconstruct(one, originals)):
+    if rows := _rows(params, CanReconstruct, lambda one: genjax.reconstruct(one, originals)):
         _strip(folder / "reconstructions.png", {"data": originals, **rows})
-    if rows := _rows(params, ("decode",), lambda one: _ways(one, key_ways)):
+    if rows := _rows(params, CanDecode, lambda one: _ways(one, key_ways)):
         every = [way for ways in rows.values() for way in ways]
         names = [name if not n else "" for name in rows for n in range(_WAYS)]
         plots.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
@@ -63,14 +64,19 @@ def _strip(path: Path, rows: Mapping[str, ArrayLike]) -> None:
 
 
 def _rows(
-    params: Mapping[str, Params], parts: Sequence[str], show: Callable[[Params], jax.Array]
+    params: Mapping[str, Params], capability: type, show: Callable[[Params], jax.Array]
 ) -> dict[str, np.ndarray]:
-    """What those that have the parts show, by name."""
-    return {name: np.asarray(show(one)) for name, one in params.items() if has(one.model, *parts)}
+    """Return what the models with the capability show, by name."""
+    return {
+        name: np.asarray(show(one))
+        for name, one in params.items()
+        if isinstance(one.model, capability)
+    }
 
 
 def _ways(params: Params, key: jax.Array) -> jax.Array:
-    start, end = jax.random.normal(key, (2, _WAYS, params.model.latent_dim))  # type: ignore[attr-defined]
+    z = require(params.model, CanDecode).sample_latents(params, key, 2 * _WAYS)
+    start, end = jnp.split(z, 2)
     return genjax.interpolate(params, start, end, _IN_A_ROW)
 
 

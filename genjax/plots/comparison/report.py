@@ -28,11 +28,11 @@ def write(
     contenders: Sequence[Contender],
     train_set: Dataset,
     test_set: Dataset,
-    judge: metrics.Judge | None,
+    classifier: metrics.Classifier | None,
 ) -> Path:
     """Draws the pictures and writes the report into the folder `out`; the path of its page.
 
-    `judge` is the classifier that the contenders were measured with.
+    `classifier` is the classifier that the contenders were measured with.
 
     Raises:
         UserError: where two contenders have one name.
@@ -40,11 +40,11 @@ def write(
     _check(contenders)
     names = [c.name for c in contenders]
     pictures.draw(out / "pictures", contenders, test_set)
-    floor = _floor(train_set, test_set, judge)
+    floor = _floor(train_set, test_set, classifier)
     said = [[c.topic, c.sentence, verdict, by] for c, by, verdict in judged(contenders)]
     parts = [
         f"# Compared on {test_set.name}: {', '.join(names)}",
-        _introduction(contenders, train_set, test_set, judge),
+        _introduction(contenders, train_set, test_set, classifier),
         *_section("In short", _in_short(contenders)),
         *_section(
             "Samples",
@@ -98,16 +98,16 @@ def _check(contenders: Sequence[Contender]) -> None:
 
 
 def _floor(
-    train_set: Dataset, test_set: Dataset, judge: metrics.Judge | None
+    train_set: Dataset, test_set: Dataset, classifier: metrics.Classifier | None
 ) -> dict[str, dict[str, Any]]:
     """The figures of real images: "data" of as many training images as there are samples, "half" of
     one half of the test set beside the other."""
     order = np.random.default_rng(0).permutation(len(test_set))
     half, other = np.array_split(order, 2)
     return {
-        "data": metrics.measure_samples(train_set.images[:MOST], test_set, judge),
+        "data": metrics.measure_samples(train_set.images[:MOST], test_set, classifier),
         "half": metrics.measure_samples(
-            test_set.images[half], test_set.subset(other, "a half"), judge
+            test_set.images[half], test_set.subset(other, "a half"), classifier
         ),
     }
 
@@ -116,7 +116,7 @@ def _introduction(
     contenders: Sequence[Contender],
     train_set: Dataset,
     test_set: Dataset,
-    judge: metrics.Judge | None,
+    classifier: metrics.Classifier | None,
 ) -> str:
     seeds = sorted({len(c.results) for c in contenders})
     lines = [
@@ -125,10 +125,10 @@ def _introduction(
         f" {len(test_set):,} test images ({test_set.source}). Numbers are the mean ± the standard"
         " deviation over the seeds.",
     ]
-    if judge:
+    if classifier:
         lines.append(
             f"FCD, KID, precision and the like are measured in the features of a classifier with"
-            f" {100 * judge.accuracy:.1f}% test accuracy (its hash: {judge.digest}). FCD is"
+            f" {100 * classifier.accuracy:.1f}% test accuracy (its hash: {classifier.digest}). FCD is"
             " no FID."
         )
     return " ".join(lines)

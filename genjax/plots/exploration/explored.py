@@ -17,7 +17,7 @@ import numpy as np
 import genjax
 from genjax.data import Dataset
 from genjax.latents.aggregate import LatentUse
-from genjax.model import Params, has
+from genjax.model import CanEncode, Params
 
 _IMAGES = 10_000  # that are looked at, of either set
 _MOST_CLASSES = 20  # that a reader can tell apart
@@ -42,7 +42,7 @@ class Explored:
 
     @property
     def encodes(self) -> bool:
-        return has(self.model, "encode")
+        return isinstance(self.model, CanEncode)
 
     @cached_property
     def images(self) -> jax.Array:
@@ -76,7 +76,7 @@ class Explored:
         return genjax.latent_use(self.params, self.images, self.key_of("use"))
 
     @cached_property
-    def density(self) -> genjax.Density:
+    def density(self) -> genjax.LatentDensity:
         images = self.known_images
         return genjax.fit_density(
             self.params, images, self.key_of("density"), min(20, -(-len(images) // 100))
@@ -85,12 +85,12 @@ class Explored:
 
 @dataclass(frozen=True)
 class Figure:
-    """`draw(explored, path)` draws it, where the model has the `parts` and `when` is true."""
+    """`draw(explored, path)` draws it, where the model has the `capability` and `when` is true."""
 
     name: str
     title: str
     code: str
-    parts: tuple[str, ...]
+    capability: type
     when: Callable[[Explored], bool]
     draw: Callable[[Explored, Path], str]
 
@@ -99,12 +99,15 @@ FIGURES: list[Figure] = []
 
 
 def figure(
-    title: str, code: str, *parts: str, when: Callable[[Explored], bool] = lambda explored: True
+    title: str,
+    code: str,
+    capability: type,
+    when: Callable[[Explored], bool] = lambda explored: True,
 ) -> Callable:
     """Decorator: adds a function to `FIGURES`, under its own name."""
 
     def add(draw: Callable[[Explored, Path], str]) -> Callable[[Explored, Path], str]:
-        FIGURES.append(Figure(draw.__name__, title, code, parts, when, draw))
+        FIGURES.append(Figure(draw.__name__, title, code, capability, when, draw))
         return draw
 
     return add
@@ -112,4 +115,4 @@ def figure(
 
 def allowed(explored: Explored) -> list[Figure]:
     """The figures that this run has all parts for."""
-    return [f for f in FIGURES if has(explored.model, *f.parts) and f.when(explored)]
+    return [f for f in FIGURES if isinstance(explored.model, f.capability) and f.when(explored)]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 import genjax
 from genjax import metrics, plots
+from genjax.model import CanDecode, CanEncode, CanReconstruct
 from genjax.plots.exploration.explored import Explored, figure
 
 _PROJECTED = 1_500  # latents, by t-SNE
@@ -18,8 +19,7 @@ _BY_DENSITY = 49  # images
     "Samples of a fitted density",
     """density = genjax.fit_density(params, known_images, key)
 genjax.sample(params, key, 12, temperature=0.8, density=density)""",
-    "encode",
-    "decode",
+    CanReconstruct,
 )
 def densities(explored: Explored, path: Path) -> str:
     ways = [("N(0, I)", {"temperature": 1.0})] + [
@@ -37,7 +37,7 @@ def densities(explored: Explored, path: Path) -> str:
 @figure(
     "Samples at a temperature",
     "genjax.sample(params, key, 12, temperature=0.7)",
-    "decode",
+    CanDecode,
     when=lambda explored: not explored.encodes,
 )
 def temperatures(explored: Explored, path: Path) -> str:
@@ -51,7 +51,7 @@ def temperatures(explored: Explored, path: Path) -> str:
 
 
 def _draw_samples(explored: Explored, path: Path, ways: Sequence[tuple[str, dict]]) -> str:
-    distance = metrics.distance_to(explored.test_set)
+    distance = metrics.make_distance(explored.test_set)
     names, rows = [], []
     for name, how in ways:
         far = distance(explored.params, explored.key_of("distance"), **how)
@@ -68,7 +68,7 @@ def _draw_samples(explored: Explored, path: Path, ways: Sequence[tuple[str, dict
 @figure(
     "What each latent carries",
     "use = genjax.latent_use(params, images, key)\nuse.amount[use.order]",
-    "encode",
+    CanEncode,
 )
 def latent_use(explored: Explored, path: Path) -> str:
     use = explored.use
@@ -90,7 +90,7 @@ def latent_use(explored: Explored, path: Path) -> str:
 @figure(
     "The latent plane, encoded",
     "z = genjax.encode(params, images)",
-    "encode",
+    CanEncode,
     when=lambda explored: explored.model.latent_dim == 2,
 )
 def plane(explored: Explored, path: Path) -> str:
@@ -102,7 +102,7 @@ def plane(explored: Explored, path: Path) -> str:
 @figure(
     "The latents' principal components",
     "points, shares = genjax.pca(genjax.encode(params, images))",
-    "encode",
+    CanEncode,
     when=lambda explored: explored.model.latent_dim > 2,
 )
 def principal_components(explored: Explored, path: Path) -> str:
@@ -120,7 +120,7 @@ def principal_components(explored: Explored, path: Path) -> str:
 @figure(
     "The latents' neighbourhoods",
     "genjax.tsne(genjax.encode(params, images[:1500]), key)",
-    "encode",
+    CanEncode,
     when=lambda explored: explored.model.latent_dim > 2 and len(explored.images) >= 5,
 )
 def neighbourhoods(explored: Explored, path: Path) -> str:
@@ -142,7 +142,7 @@ def _coloured(explored: Explored) -> str:
 @figure(
     "Test images, and the nearest that the model can make",
     """genjax.decode(params, genjax.invert(params, images[:12], key))""",
-    "decode",
+    CanDecode,
 )
 def inversion(explored: Explored, path: Path) -> str:
     images = explored.images[:12]
@@ -174,7 +174,7 @@ def inversion(explored: Explored, path: Path) -> str:
     "Rare and common images",
     """weights = genjax.resampling_weights(params, known_images)
 genjax.plots.save_by_density("density.png", known_images, weights)""",
-    "encode",
+    CanEncode,
     when=lambda explored: bool(explored.use.active.any()) and len(explored.known_images) >= _BINS,
 )
 def density(explored: Explored, path: Path) -> str:

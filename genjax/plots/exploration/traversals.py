@@ -10,6 +10,7 @@ import numpy as np
 
 import genjax
 from genjax import plots
+from genjax.model import CanDecode, CanReconstruct
 from genjax.plots.exploration.explored import Explored, figure
 
 _SHARES = np.linspace(0.0, 1.0, 8)  # of the way of an interpolation
@@ -22,7 +23,7 @@ _CONTRASTS = 5  # attributes, each shown on two images
 @figure(
     "The latent plane, decoded",
     "genjax.manifold(params, num=20)",
-    "decode",
+    CanDecode,
     when=lambda explored: explored.model.latent_dim == 2,
 )
 def manifold(explored: Explored, path: Path) -> str:
@@ -38,8 +39,7 @@ def manifold(explored: Explored, path: Path) -> str:
     "One latent at a time",
     """use = genjax.latent_use(params, images, key)
 genjax.traverse(params, z[0], 3 * use.scale, center=use.loc, dimensions=use.order[:16])""",
-    "encode",
-    "decode",
+    CanReconstruct,
 )
 def traversal(explored: Explored, path: Path) -> str:
     use = explored.use
@@ -69,11 +69,11 @@ def traversal(explored: Explored, path: Path) -> str:
     "One latent at a time",
     """rows = genjax.traverse(params, jax.random.normal(key, (params.model.latent_dim,)))
 changes = rows.var(axis=1).mean(axis=(1, 2, 3))""",
-    "decode",
+    CanDecode,
     when=lambda explored: not explored.encodes,
 )
 def directions(explored: Explored, path: Path) -> str:
-    z = jax.random.normal(explored.key_of("directions"), (explored.model.latent_dim,))
+    z = explored.model.sample_latents(explored.params, explored.key_of("directions"), 1)[0]
     rows = genjax.traverse(explored.params, z, 3.0, len(_DEVIATIONS))
     changes = jnp.mean(jnp.var(rows, axis=1), axis=(1, 2, 3))
     order = np.asarray(jnp.argsort(-changes))[:12]
@@ -92,8 +92,7 @@ def directions(explored: Explored, path: Path) -> str:
     """z = genjax.encode(params, images)
 genjax.interpolate(params, z[:4], z[4:8], spherical=False)
 genjax.interpolate(params, z[:4], z[4:8], spherical=True)""",
-    "encode",
-    "decode",
+    CanReconstruct,
     when=lambda explored: len(explored.images) >= 2,
 )
 def interpolation(explored: Explored, path: Path) -> str:
@@ -112,11 +111,12 @@ def interpolation(explored: Explored, path: Path) -> str:
     """start, end = jax.random.normal(key, (2, 4, params.model.latent_dim))
 genjax.interpolate(params, start, end, spherical=False)
 genjax.interpolate(params, start, end, spherical=True)""",
-    "decode",
+    CanDecode,
     when=lambda explored: not explored.encodes,
 )
 def ways(explored: Explored, path: Path) -> str:
-    start, end = jax.random.normal(explored.key_of("ways"), (2, 4, explored.model.latent_dim))
+    z = explored.model.sample_latents(explored.params, explored.key_of("ways"), 8)
+    start, end = z[:4], z[4:]
     _draw_ways(explored, path, start, end)
     return (
         "From one latent of N(0, I) to another. The straight line leads through latents that are"
@@ -171,8 +171,7 @@ class Contrast:
     """a, b = jnp.unique(labels)[:2]  # or a data set's test.attributes in place of the labels
 a_to_b = genjax.attribute_vector(params, images[labels == b], images[labels == a])
 genjax.shift(params, z[:2], a_to_b, jnp.linspace(-1, 1.5, 6))""",
-    "encode",
-    "decode",
+    CanReconstruct,
     when=lambda explored: bool(_contrasts(explored)),
 )
 def attributes(explored: Explored, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A classifier of a data set's classes that judges samples: shipped with genjax, or trained here.
+"""A classifier of a data set's classes that classifies samples: shipped with genjax, or trained here.
 
 (1) h(x), the features, [D], and
 (2) p(c|x), the probabilities: as genjax.models.image_classifier numbers them
@@ -7,7 +7,7 @@
 (3) is the PacGAN protocol (Lin et al. 2018, arXiv:1712.04086): one classifier of digits,
 applied to each channel.
 
-No two machines train the same weights to the bit, so figures that depend on a judge are comparable
+No two machines train the same weights to the bit, so figures that depend on a classifier are comparable
 only where its `digest` is the same: for the data sets whose classifiers are shipped, everywhere.
 """
 
@@ -28,7 +28,7 @@ from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.images import chunks
 from genjax.model import Params
-from genjax.models.image_classifier import Classifier, training_for
+from genjax.models.image_classifier import ImageClassifier, training_for
 from genjax.nn.networks import flatten
 from genjax.runs.files import cache_folder, enable_compilation_cache
 from genjax.training.fit import fit
@@ -55,7 +55,7 @@ def _predict_stacked(params: Params, images: jax.Array) -> tuple[jax.Array, jax.
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What a judge sees in N images: `labels` int [N], the most probable classes; `confidence` [N],
+    """What a classifier sees in N images: `labels` int [N], the most probable classes; `confidence` [N],
     their probabilities; `features` [N, D], (1), of stacked digits [N, 3 D].
     """
 
@@ -70,17 +70,17 @@ class Verdict:
     meta_fields=["accuracy", "digest", "label_names", "stacked"],
 )
 @dataclass(frozen=True, eq=False)
-class Judge:
+class Classifier:
     """A trained classifier. Images are float32 [N, H, W, C] in [0, 1], any number of them.
 
     A pytree, as `Params` are: `predict` works under `jit`. The others go over chunks of images.
 
     Attributes:
-        params: of the `Classifier`.
+        params: of the `ImageClassifier`.
         accuracy: share of the test set's images that it is right about.
         digest: the beginning of the sha256 over the parameters.
         label_names: of the classes.
-        stacked: whether it judges three stacked digits by a classifier of one, (3).
+        stacked: whether it classifies three stacked digits by a classifier of one, (3).
     """
 
     params: Params
@@ -91,7 +91,7 @@ class Judge:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Of the images that it judges: (height, width, channels)."""
+        """Of the images that it classifies: (height, width, channels)."""
         height, width, channels = self.params.model.image_shape
         return height, width, 3 if self.stacked else channels
 
@@ -127,7 +127,7 @@ def _decide(probabilities: jax.Array, features: jax.Array) -> tuple[jax.Array, .
     return jnp.argmax(probabilities, axis=1), jnp.max(probabilities, axis=1), features
 
 
-def judge(train_set: Dataset, test_set: Dataset, progress: bool = True) -> Judge:
+def get_classifier(train_set: Dataset, test_set: Dataset, progress: bool = True) -> Classifier:
     """A classifier of `train_set`'s classes, the one that genjax ships or one that is trained.
 
     It is shipped for MNIST, Fashion-MNIST, CIFAR-10 and Stacked MNIST. For others it is trained at
@@ -149,19 +149,19 @@ def judge(train_set: Dataset, test_set: Dataset, progress: bool = True) -> Judge
     """
     _check_sets(train_set, test_set)
     if train_set.label_names == STACKED_NAMES:
-        of_digits = judge(one_digit(train_set), one_digit(test_set), progress)
+        of_digits = get_classifier(one_digit(train_set), one_digit(test_set), progress)
         of_three = replace(of_digits, label_names=STACKED_NAMES, stacked=True)
         return replace(of_three, accuracy=_accuracy(of_three, test_set))
     enable_compilation_cache()
     stored = files.shipped(train_set) or _trained(train_set, test_set, progress)
     if stored.test_checksum != test_set.checksum:
         stored = measured(stored.params, test_set)
-    return _judge(stored, test_set)
+    return _as_classifier(stored, test_set)
 
 
 def _trained(train_set: Dataset, test_set: Dataset, progress: bool) -> files.Stored:
     """From the cache, else trained and kept there."""
-    model = Classifier(train_set.image_shape, num_classes=len(train_set.label_names))
+    model = ImageClassifier(train_set.image_shape, num_classes=len(train_set.label_names))
     training = training_for(len(train_set))
     specification = repr((train_set.checksum, model, training))
     name = f"{hashlib.sha256(specification.encode()).hexdigest()[:16]}.npz"
@@ -180,7 +180,7 @@ def _trained(train_set: Dataset, test_set: Dataset, progress: bool) -> files.Sto
 def measured(params: Params, test_set: Dataset) -> files.Stored:
     """The parameters as a file will hold them, with their accuracy on `test_set`."""
     stored = files.Stored(files.rounded(params), 0.0, test_set.checksum)
-    return replace(stored, accuracy=_accuracy(_judge(stored, test_set), test_set))
+    return replace(stored, accuracy=_accuracy(_as_classifier(stored, test_set), test_set))
 
 
 def _check_sets(train_set: Dataset, test_set: Dataset) -> None:
@@ -204,11 +204,11 @@ def _check_sets(train_set: Dataset, test_set: Dataset) -> None:
             )
 
 
-def _judge(stored: files.Stored, dataset: Dataset) -> Judge:
+def _as_classifier(stored: files.Stored, dataset: Dataset) -> Classifier:
     digest = files.digest(stored.params)
-    return Judge(stored.params, stored.accuracy, digest, dataset.label_names)
+    return Classifier(stored.params, stored.accuracy, digest, dataset.label_names)
 
 
-def _accuracy(judge: Judge, dataset: Dataset) -> float:
-    labels = judge.verdict(dataset.images / np.float32(255)).labels
+def _accuracy(classifier: Classifier, dataset: Dataset) -> float:
+    labels = classifier.verdict(dataset.images / np.float32(255)).labels
     return float(np.mean(labels == np.asarray(dataset.labels)))
