@@ -1,17 +1,14 @@
 """What every test shares: a cache folder of its own, and data small enough to train on at once."""
 
-import dataclasses
 import os
 
 # Tests compile many small programs and run each for a moment: twice as fast, compiled less well.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
-import numpy as np
 import pytest
 
-from genjax.data import Dataset, from_arrays
-from genjax.model import MODELS, Model
+from tests.helpers import blobs
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,35 +42,6 @@ def few_compiled_programs():
 @pytest.fixture
 def key():
     return jax.random.key(0)
-
-
-def blobs(count: int = 50, image_shape=(8, 8, 1), seed: int = 0) -> Dataset:
-    """Images of one bright spot each, labelled by the half that it lies in."""
-    rng = np.random.default_rng(seed)
-    height, width, channels = image_shape
-    centres = rng.uniform(1, [height - 2, width - 2], (count, 2))
-    rows, columns = np.mgrid[:height, :width]
-    distance = (rows - centres[:, 0, None, None]) ** 2 + (columns - centres[:, 1, None, None]) ** 2
-    images = np.repeat((255 * np.exp(-distance / 3)).astype(np.uint8)[..., None], channels, axis=3)
-    labels = (centres[:, 0] > height / 2).astype(np.int32)
-    return from_arrays(images, labels, ("top", "bottom"), name="blobs")
-
-
-def small(name: str, **fields) -> Model:
-    """A registered model with networks of a few weights; fields that it lacks are left out."""
-    cls = MODELS[name]
-    tiny = {
-        "channels": (4, 8),
-        "hidden": (16,),
-        "discriminator_hidden": (16,),
-        "width": 4,
-        "discriminator_width": 4,
-        "feature_layer": 1,
-        "latent_dim": 3,
-        "bins": 2,
-    } | fields
-    known = {field.name for field in dataclasses.fields(cls)}
-    return cls(**{name: value for name, value in tiny.items() if name in known})
 
 
 @pytest.fixture

@@ -4,23 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import blobs, small
 
 import genjax
-from genjax.model import MODELS, Batch, has
+from genjax.model import MODELS, Batch, CanClassify, CanDecode, CanReconstruct
 from genjax.training.configuration import Training
 from genjax.training.step import compute_gradients, init_state
+from tests.helpers import blobs, same, small
 
 SHAPES = [(8, 8, 1), (11, 9, 3), (13, 16, 2)]
 NAMES = sorted(MODELS)
-
-
-def same(left, right) -> bool:
-    """Equal to the last bit."""
-    return jax.tree.structure(left) == jax.tree.structure(right) and all(
-        np.array_equal(a, b)
-        for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,7 +34,7 @@ def test_trains_and_samples_at_any_size(name, image_shape):
     assert np.all((images >= 0) & (images <= 1))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not has(MODELS[n], "classify")])
+@pytest.mark.parametrize("name", [n for n in NAMES if not isinstance(MODELS[n](), CanClassify)])
 def test_one_image_is_a_data_set(name):
     genjax.fit(small(name), blobs(1), jax.random.key(0), Training(epochs=2), progress=False)
 
@@ -66,7 +58,7 @@ def test_sampling_works_under_jit_and_vmap(name, key):
     assert jax.vmap(lambda p, k: genjax.sample(p, k, 2))(many, keys).shape == (3, 2, 8, 9, 3)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if has(MODELS[n], "decode")])
+@pytest.mark.parametrize("name", [n for n in NAMES if isinstance(MODELS[n](), CanDecode)])
 def test_walks_through_latents_work_under_jit_and_vmap(name, key):
     params = small(name, image_shape=(8, 9, 3)).init(key)
     keys = jax.random.split(key, 2)
@@ -83,7 +75,7 @@ def test_walks_through_latents_work_under_jit_and_vmap(name, key):
         assert np.all(np.isfinite(one))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if has(MODELS[n], "encode", "decode")])
+@pytest.mark.parametrize("name", [n for n in NAMES if isinstance(MODELS[n](), CanReconstruct)])
 def test_what_an_encoder_makes_of_images_works_under_jit_and_vmap(name, key):
     params = small(name, image_shape=(8, 9, 3)).init(key)
     images = jax.random.uniform(key, (2, 7, 8, 9, 3))

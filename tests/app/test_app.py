@@ -1,0 +1,265 @@
+"""The app's page: over HTTP, and in a real browser where there is one."""
+
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import genjax
+from genjax.cli import app as command
+from genjax.errors import UserError
+from tests.helpers import blobs, small
+
+pytest.importorskip("gradio")
+httpx = pytest.importorskip("httpx")
+
+from genjax import app  # noqa: E402
+from genjax.app.explorer import Explorer, large  # noqa: E402
+
+
+def initial(name="vae", image_shape=(8, 8, 1), latent_dim=3):
+    model = small(name, image_shape=image_shape, latent_dim=latent_dim, network="mlp")
+    return model.init(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A VAE with a GAN beside it: (parameters, data, address)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            patch.setenv(variable, "http://127.0.0.1:9")  # there is no network
+        patch.setenv("NO_PROXY", "")
+        patch.setenv("no_proxy", "")
+        params, data = initial(latent_dim=40), blobs(30)
+        page, address = app.launch(params, data, initial("gan", (9, 9, 3)), wait=False)
+        yield params, data, address
+        page.close()
+
+
+def post(address: str, name: str, *data):
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        body = {"data": list(data), "session_hash": "tested"}
+        answer = client.post(f"/gradio_api/run/{name}", json=body)
+        return answer.raise_for_status().json()["data"]
+
+
+def pixels(url: str) -> np.ndarray:
+    with (
+        httpx.Client(trust_env=False) as client,
+        Image.open(io.BytesIO(client.get(url).content)) as f,
+    ):
+        return np.asarray(f)
+
+
+def test_a_slider_answers_with_the_image_of_the_latents(opened):
+    params, data, address = opened
+    it = Explorer(params, data)
+    z = it.random(jax.random.key(0))  # what the latents without a slider stay at
+    z[it.order[:32]] = np.linspace(-2, 2, 32)
+    (picture,) = post(address, "move", None, *np.linspace(-2, 2, 32))
+    np.testing.assert_array_equal(pixels(picture["url"]), large(it.decode(z)))
+
+
+def test_both_models_draw_with_the_same_key(opened):
+    params, _, address = opened
+    left, _, right, _ = (pixels(picture["url"]) for picture in post(address, "samples", 3))
+    expected = genjax.plots.grid(genjax.sample(params, jax.random.key(3), 36))
+    np.testing.assert_array_equal(left[1::3, 1::3], expected)
+    expected = genjax.plots.grid(genjax.sample(initial("gan", (9, 9, 3)), jax.random.key(3), 36))
+    np.testing.assert_array_equal(right[1::3, 1::3], expected)
+
+
+def test_a_way_leads_from_a_real_image_to_a_random_draw(opened):
+    _, data, address = opened
+    pictures = post(address, "way", "linear", "a real image", 7, None, "a random draw", None, None)
+    first, _, strip = (pixels(picture["url"]) for picture in pictures)
+    np.testing.assert_array_equal(first[30::60, 30::60, 0], data.images[7, ..., 0])
+    assert strip.shape == (4 * 12, 4 * 102, 3)
+
+
+def test_it_answers_this_machine_alone_and_tells_nobody(opened):
+    port = int(opened[2].rstrip("/").rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)):
+        pass
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):  # noqa: PT011
+        pass
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_the_speed_is_measured(opened):
+    seconds = command.slider_seconds(opened[2])
+    print(f"slider to image: median {1000 * np.median(seconds):.0f} ms")
+    assert len(seconds) == 50
+    assert 0 < np.median(seconds) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "image_shape", "latent_dim"),
+    [("autoencoder", (8, 8, 3), 2), ("vae", (9, 8, 2), 1), ("gan", (12, 12, 1), 100)],
+)
+def test_the_page_follows_the_parts_of_the_model(name, image_shape, latent_dim):
+    page = app.build(initial(name, image_shape, latent_dim), blobs(30, image_shape))
+    components = page.config["components"]
+    kinds = [component["type"] for component in components]
+    assert kinds.count("slider") == min(latent_dim, 32)
+    ends = [c["props"]["choices"] for c in components if c["props"].get("label") == "from"]
+    drawn = name != "gan"
+    assert ("a drawing" in dict(ends[0])) == drawn
+    texts = " ".join(str(c["props"].get("value")) for c in components if c["type"] == "markdown")
+    assert ("32 of the 100 latents have a slider" in texts) == (latent_dim == 100)
+
+
+def test_a_taken_port_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port}"):
+            app.launch(initial(), port=port, wait=False)
+
+
+def test_without_gradio_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    for name in [name for name in sys.modules if name.startswith("genjax.app")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UserError, match=r"pip install 'genjax-vae-gan\[app\]'"):
+        __import__("genjax.app")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vae-mnist"], "Train it: make train-vae-mnist"),
+        (["vae-mnist", "--run", "nowhere"], "no run in nowhere or runs/nowhere"),
+        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "Train it: make train-dcgan"),
+    ],
+)
+def test_a_run_that_is_not_there(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    genjax.save(tmp_path / "run.npz", initial())
+    assert command.main([a.format(run=tmp_path / "run.npz") for a in arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.usefixtures("opened")  # gradio, whose first server must not write to this capsys
+def test_the_command_shows_a_run_and_measures(tmp_path, capsys):
+    genjax.save(tmp_path / "mine.npz", initial())
+    assert command.main(["mine", "--run", str(tmp_path / "mine.npz"), "--measure"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"slider to image: median \d+ ms, p95 \d+ ms \(50 changes\)", printed)
+    assert "no real images" in printed  # it is not known what the weights were trained on
+
+
+@pytest.fixture(scope="module")
+def browser(opened):
+    """Chromium on the page, without a window."""
+    binaries = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if not all(binaries):
+        pytest.skip("chromium and chromedriver are not installed")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binaries[0]
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "no-proxy-server",
+                     "window-size=1440,1000"):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(binaries[1]))
+    try:
+        driver.implicitly_wait(20)
+        driver.get(opened[2])
+        yield driver
+    finally:
+        driver.quit()
+
+
+def source(browser, name: str) -> str:
+    return browser.find_element("css selector", f"#{name} img").get_attribute("src")
+
+
+def changed(browser, name: str, before: str) -> str:
+    """The address of the picture, once it is another one."""
+    deadline = time.monotonic() + 20
+    while (now := source(browser, name)) == before:
+        assert time.monotonic() < deadline, f"the picture {name} has not changed"
+        time.sleep(0.02)
+    return now
+
+
+@pytest.mark.browser
+def test_moving_a_slider_changes_the_image(opened, browser):
+    before = source(browser, "picture")
+    slider = browser.find_element("css selector", "#latents input[type=range]")
+    slider.send_keys("\ue010")  # the key End
+    after = changed(browser, "picture", before)
+    it = Explorer(*opened[:2])
+    z = it.random(jax.random.key(0))
+    z[it.order[:32]] = z[it.order[:32]].round(3)
+    z[it.order[0]] = it.extents[it.order[0]]
+    np.testing.assert_allclose(pixels(after).astype(int), large(it.decode(z)), atol=1)
+
+
+@pytest.mark.browser
+def test_a_click_on_the_plane_moves_there(opened, browser):
+    from selenium.webdriver import ActionChains
+
+    before, old = source(browser, "picture"), source(browser, "plane")
+    plane = browser.find_element("css selector", "#plane img")
+    x, y = plane.size["width"] // 4, -plane.size["height"] // 4
+    ActionChains(browser).move_to_element_with_offset(plane, x, y).click().perform()
+    after = changed(browser, "picture", before)
+    changed(browser, "plane", old)  # the mark
+    sliders = browser.find_elements("css selector", "#latents input[type=range]")
+    values = [float(slider.get_attribute("value")) for slider in sliders]
+    it = Explorer(*opened[:2])
+    reach = it.reach[it.order[:2]]
+    np.testing.assert_allclose(values[:2], [reach[0] / 2, reach[1] / 2], atol=0.1)  # right, above
+    z = it.random(jax.random.key(0))
+    z[it.order[:32]] = values
+    np.testing.assert_allclose(pixels(after).astype(int), large(it.decode(z)), atol=1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("button", ["random", "zero", "real"])
+def test_the_buttons_change_the_image(browser, button):
+    before = source(browser, "picture")
+    browser.find_element("id", button).click()
+    changed(browser, "picture", before)
+
+
+@pytest.mark.browser
+def test_a_drawing_is_an_end_of_the_way(browser):
+    from selenium.webdriver import ActionChains
+
+    browser.find_elements("css selector", "button[role=tab]")[1].click()
+    strip = source(browser, "strip")
+    browser.find_elements("css selector", "#from-source input")[1].click()
+    strip = changed(browser, "strip", strip)  # of empty paper
+    canvas = browser.find_element("css selector", "#from-drawing canvas")
+    time.sleep(1)  # it is being set up
+    stroke = ActionChains(browser).move_to_element_with_offset(canvas, -60, -60).click_and_hold()
+    stroke.move_by_offset(120, 120).release().perform()
+    changed(browser, "strip", strip)
+
+
+@pytest.mark.browser
+def test_nothing_is_fetched_from_elsewhere(opened, browser):
+    messages = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+    asked = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert len(asked) > 10
+    assert [url for url in asked if not url.startswith((opened[2], "data:", "blob:"))] == []

@@ -1,0 +1,78 @@
+"""Densities of latents: draws against the moments of what they should come from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import genjax
+from genjax.errors import UserError
+from genjax.latents.density import LatentDensity, standard_normal
+from tests.helpers import blobs, small
+
+IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
+FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_a_component_is_drawn_at_its_place_with_its_covariance(temperature, key):
+    far = LatentDensity(
+        weights=jnp.array([0.25, 0.75]),
+        loc=jnp.array([[-50.0, 0.0], [50.0, 3.0]]),
+        scale_tril=jnp.asarray(np.stack([np.eye(2), FACTOR]), jnp.float32),
+    )
+    z = np.asarray(far.sample(key, 40_000, temperature))
+    second = z[z[:, 0] > 0]
+    assert len(second) / len(z) == pytest.approx(0.75, abs=0.01)
+    np.testing.assert_allclose(second.mean(axis=0), [50, 3], atol=0.05)
+    np.testing.assert_allclose(
+        np.cov(second.T), temperature**2 * FACTOR @ FACTOR.T, atol=0.1 * temperature**2
+    )
+
+
+def test_at_temperature_zero_only_the_means_are_left(key):
+    density = LatentDensity(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
+    np.testing.assert_array_equal(density.sample(key, 3, 0.0), np.tile([1.0, 2.0], (3, 1)))
+
+
+def test_samples_are_decoded_draws_of_the_density(key):
+    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    expected = genjax.decode(params, standard_normal(3).sample(key, 4, 0.7))
+    np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
+    density = LatentDensity(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
+    expected = genjax.decode(params, jnp.full((4, 3), 2.0))
+    np.testing.assert_allclose(genjax.sample(params, key, 4, density=density), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["vae", "autoencoder"])
+def test_one_component_has_the_moments_of_the_codes(name, key):
+    """Of a VAE those of the aggregate posterior: variance of the means + mean of the variances."""
+    params = small(name, image_shape=(8, 8, 1)).init(key)
+    images = jnp.tile(IMAGES, (40, 1, 1, 1))
+    density = genjax.fit_density(params, images, key, num_components=1)
+    z = genjax.encode(params, images)
+    covariance = np.cov(z.T)
+    if name == "vae":
+        x = params.model.observe(images, key)
+        q = params.model.posterior(params, x)
+        covariance = np.cov(q.loc.T) + np.diag(np.mean(q.scale**2, axis=0))
+        z = q.loc
+    factor = np.asarray(density.scale_tril[0])
+    np.testing.assert_allclose(factor @ factor.T, covariance, atol=0.1 * np.max(covariance))
+    np.testing.assert_allclose(density.loc[0], np.mean(z, axis=0), atol=0.1)
+
+
+def test_a_fit_follows_its_key(key):
+    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    one, again, other = (
+        genjax.fit_density(params, IMAGES, jax.random.key(k), 2).loc for k in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.allclose(one, other)
+
+
+@pytest.mark.parametrize(("count", "components"), [(1, 1), (5, 6), (5, 0)])
+def test_a_fit_that_cannot_be_is_refused(count, components, key):
+    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    with pytest.raises(UserError, match=f"num_components is {components} for {count} images"):
+        genjax.fit_density(params, IMAGES[:count], key, components)

@@ -1,0 +1,338 @@
+"""Data that stay on disk: what a stream reads, and that a run on it is the resident one."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import genjax
+from genjax.data import Dataset, Stream, prepared, stream
+from genjax.errors import UserError
+from genjax.runs import checkpoints
+from genjax.runs.progress import TrainingProgress
+from genjax.training import streaming
+from genjax.training.configuration import Training
+from genjax.training.step import init_state, order_of
+from tests.helpers import blobs, small
+
+pytestmark = pytest.mark.skipif(
+    not (prepared.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
+)
+ROOT = Path(__file__).parent.parent.parent
+
+
+def record(image: np.ndarray, label: int) -> bytes:
+    """An example as TFDS stores it."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    file, example = io.BytesIO(), tf_example_pb2.Example()
+    Image.fromarray(image[..., 0]).save(file, "PNG")
+    example.features.feature["image"].bytes_list.value.append(file.getvalue())
+    example.features.feature["label"].int64_list.value.append(label)
+    return example.SerializeToString()
+
+
+def write_prepared(data_dir: Path, images: Dataset, lengths: tuple[int, ...]) -> Path:
+    """`images` as TFDS prepares MNIST, in shards of these lengths, for both splits."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    folder, pairs = data_dir / "mnist/3.0.1", zip(images.images, images.labels, strict=True)
+    folder.mkdir(parents=True)
+    records = [record(np.asarray(image), int(label)) for image, label in pairs]
+    for split in ("train", "test"):
+        for number, start in enumerate(np.cumsum([0, *lengths[:-1]])):
+            name = f"mnist-{split}.array_record-{number:05d}-of-{len(lengths):05d}"
+            writer = ArrayRecordWriter(str(folder / name), "group_size:1")
+            for one in records[start : start + lengths[number]]:
+                writer.write(one)
+            writer.close()
+    splits = [{"name": s, "shardLengths": [*map(str, lengths)]} for s in ("train", "test")]
+    about = {"fileFormat": "array_record", "splits": splits}
+    (folder / "dataset_info.json").write_text(json.dumps(about))
+    shape = {"dimensions": [*map(str, images.image_shape)]}
+    features = {"featuresDict": {"features": {"image": {"image": {"shape": shape}}}}}
+    (folder / "features.json").write_text(json.dumps(features))
+    return data_dir
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """57 images in two shards."""
+    return write_prepared(tmp_path_factory.mktemp("data"), blobs(57), (40, 17))
+
+
+@pytest.fixture
+def streamed(data_dir) -> Stream:
+    return genjax.data.load("mnist", data_dir=data_dir, stream=True)
+
+
+@pytest.fixture
+def resident(data_dir) -> Dataset:
+    return genjax.data.load("mnist", data_dir=data_dir, stream=False)
+
+
+# --- what it reads ------------------------------------------------------------------------------
+
+
+def test_it_says_what_the_resident_set_says(streamed, resident):
+    assert (len(streamed), streamed.image_shape) == (57, (8, 8, 1))
+    assert streamed.label_names == resident.label_names
+    ours, theirs = streamed.record(), resident.record()
+    assert ours.pop("checksum") != theirs.pop("checksum")  # not over the decoded images
+    assert json.loads(json.dumps(ours)) == theirs | {"streamed": True}
+
+
+def test_images_are_read_by_position_across_shards(streamed, resident):
+    index = np.array([56, 0, 39, 40, 0])
+    images, labels = streamed.read(index)
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
+    np.testing.assert_array_equal(images, resident.images[index])
+    np.testing.assert_array_equal(labels, resident.labels[index])
+    np.testing.assert_array_equal(resident.images, blobs(57).images)
+
+
+@pytest.mark.parametrize("num", [57, 41, 1])
+def test_the_first_images_can_be_made_resident(streamed, resident, num, monkeypatch):
+    monkeypatch.setattr(stream, "_READ_AT_ONCE", 20)
+    ours, theirs = streamed.resident(num), resident.take(num)
+    np.testing.assert_array_equal(ours.images, theirs.images)
+    assert ours.record() == theirs.record()
+
+
+def test_as_many_are_made_resident_as_have_room(streamed, monkeypatch):
+    assert len(streamed.resident()) == 57
+    monkeypatch.setattr(stream, "_LARGEST_PART", 10 * 64 + 1)
+    assert len(streamed.resident()) == 10
+
+
+def test_take(streamed):
+    few = streamed.take(9)
+    assert (len(few), streamed.take(57)) == (9, streamed)
+    assert few.source.startswith("the first 9 of")
+    assert len({few.checksum, streamed.take(8).checksum, streamed.checksum}) == 3
+    for num in (0, 58):
+        with pytest.raises(UserError, match="it has 57"):
+            streamed.take(num)
+        with pytest.raises(UserError, match="it has 57"):
+            streamed.resident(num)
+
+
+def test_the_checksum_follows_the_content(streamed, tmp_path):
+    for seed, same in [(0, True), (1, False)]:
+        path = write_prepared(tmp_path / str(seed), blobs(57, seed=seed), (40, 17))
+        other = genjax.data.load("mnist", data_dir=path, stream=True)
+        assert (other.checksum == streamed.checksum) == same
+
+
+def test_the_size_decides(data_dir, monkeypatch):
+    def loaded():
+        return type(genjax.data.load("mnist", data_dir=data_dir))
+
+    assert loaded() is Dataset
+    size = 57 * 64
+    monkeypatch.setattr(stream, "LARGEST_RESIDENT", size)
+    assert loaded() is Dataset
+    monkeypatch.setattr(stream, "LARGEST_RESIDENT", size - 1)
+    assert loaded() is Stream
+    for free, kind in [(2 * size, Dataset), (2 * size - 1, Stream)]:
+        stats = {"bytes_limit": free + 300, "bytes_in_use": 300}
+        device = SimpleNamespace(memory_stats=lambda stats=stats: stats)
+        monkeypatch.setattr(jax, "local_devices", lambda device=device: [device])
+        assert stream.is_large(data_dir / "mnist/3.0.1", "train") == (kind is Stream)
+
+
+# --- what it refuses ----------------------------------------------------------------------------
+
+
+def test_what_cannot_be_streamed(data_dir, tmp_path, monkeypatch):
+    for name in ("sprites", "stacked_mnist", "mnist_rotated"):
+        with pytest.raises(UserError, match=f"{name} cannot be streamed: it is made in memory"):
+            genjax.data.load(name, data_dir=data_dir, stream=True)
+    folder = Path(shutil.copytree(data_dir, tmp_path / "old")) / "mnist/3.0.1/dataset_info.json"
+    folder.write_text(folder.read_text().replace("array_record", "tfrecord"))
+    with pytest.raises(UserError, match=r"3\.0\.1 holds tfrecord, and only array_record"):
+        genjax.data.load("mnist", data_dir=tmp_path / "old", stream=True)
+    monkeypatch.setattr(stream, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the packages array-record and grain"):
+        genjax.data.load("mnist", data_dir=data_dir, stream=True)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
+def test_damage_is_found_at_the_start(data_dir, tmp_path, damage):
+    path = Path(shutil.copytree(data_dir, tmp_path / "copy")) / "mnist/3.0.1"
+    shard = max(path.glob("*train*"))
+    content = shard.read_bytes()
+    shard.unlink()
+    if damage != "missing":
+        shard.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"")
+    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
+        genjax.data.load("mnist", data_dir=tmp_path / "copy", stream=True)
+
+
+def test_damage_is_found_while_training(data_dir, tmp_path):
+    path = Path(shutil.copytree(data_dir, tmp_path / "copy")) / "mnist/3.0.1"
+    damaged = genjax.data.load("mnist", data_dir=tmp_path / "copy", stream=True)
+    shard = min(path.glob("*train*"))
+    content = bytearray(shard.read_bytes())
+    content[1000] ^= 255
+    shard.write_bytes(content)
+    chunks = streaming._Chunks(
+        damaged,
+        lambda epoch: np.arange(56).reshape(7, 1, 8),
+        streaming.bounds(7, 2),
+        range(1),
+        slice(8),
+    )
+    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
+        list(streaming._read_ahead(chunks))
+
+
+def test_what_cannot_be_trained_on_a_stream(streamed, key):
+    with pytest.raises(UserError, match=r"debiasing_vae visits the data in an order of its own"):
+        genjax.fit(small("debiasing_vae"), streamed, key, Training(epochs=1), progress=False)
+    with pytest.raises(UserError, match="3 runs at once cannot be trained on a stream"):
+        genjax.fit(small("vae"), streamed, jax.random.split(key, 3), progress=False)
+    for use in (lambda: genjax.metrics.make_distance(streamed), lambda: streamed.labels):
+        with pytest.raises(UserError, match=r"streamed from disk.*resident"):
+            use()
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    pass
+
+
+CASES = {  # several turns a step, an average, a diagnosis of the images; the simplest
+    "gan": (small("gan", discriminator_steps=2), Training(2, 4, ema_decay=0.9)),
+    "vae": (small("vae", network="mlp"), Training(2, 8)),
+}
+
+
+def fit(name: str, images: Dataset | Stream, folder: Path, stop_in: int = 0):
+    """A case in the folder, to its end or until after epoch `stop_in`."""
+
+    def stop(epoch, _):
+        if epoch == stop_in:
+            raise Stop
+
+    model, training = CASES[name]
+    return genjax.fit(
+        model, images, jax.random.key(3), training,
+        out=folder, on_epoch=stop if stop_in else None, progress=False,
+    )  # fmt: skip
+
+
+def lines(folder: Path):
+    timings = ("seconds", "images_per_second")
+    read = genjax.runs.run_folder.read_metrics(folder)
+    return [{k: v for k, v in line.items() if k not in timings} for line in read]
+
+
+def assert_same(left, right):
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkeypatch):
+    """Seven steps in chunks of 3, 3 and 1; also where it was stopped and goes on."""
+    monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    shares: list[float] = []  # of an epoch, as the bar is told
+    monkeypatch.setattr(TrainingProgress, "part_done", lambda self, share: shares.append(share))
+    expected = fit("gan", resident, tmp_path / "resident")
+    with pytest.raises(Stop):
+        fit("gan", streamed, tmp_path / "streamed", stop_in=2)
+    assert_same(fit("gan", streamed, tmp_path / "streamed"), expected)
+    assert shares == [0, 3 / 7, 6 / 7] * 3  # one epoch was done twice
+    ours, theirs = (lines(tmp_path / folder) for folder in ("streamed", "resident"))
+    assert [line.keys() for line in ours] == [line.keys() for line in theirs]
+    for name in ours[0].keys() - {"warnings"}:
+        assert [line[name] for line in ours] == pytest.approx([line[name] for line in theirs], 1e-5)
+
+
+def test_fewer_images_than_a_batch(streamed, key):
+    """The order of an epoch is that of the resident set, also of one smaller than a step."""
+    model, training = small("gan", image_shape=(8, 8, 1), discriminator_steps=2), Training(4, 4)
+    few, state = streamed.take(5), init_state(model, key, training)
+    read = streaming._orders(few, state, training, steps=1)
+    for epoch in (0, 2):
+        later = state.replace(epoch=jnp.int32(epoch))
+        images = few.resident().images
+        expected, _ = order_of(later, images, None, training=training, steps=1)
+        np.testing.assert_array_equal(read(epoch), expected)
+        assert (expected.shape, len(np.unique(expected))) == ((1, 2, 4), 5)
+
+
+def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
+    """Chunk by number, over the end of an epoch, in the order of `genjax.training.step`."""
+    orders = np.random.default_rng(0).integers(0, 57, (5, 7, 2, 4))
+    parts = streaming.bounds(7, 3)
+    chunks = streaming._Chunks(streamed, orders.__getitem__, parts, range(3, 5), slice(2, 4))
+    read = streaming._read_ahead(chunks)
+    for epoch in (3, 4):
+        for first, after in parts:
+            images, labels = next(read)
+            index = orders[epoch, first:after, :, 2:4]
+            assert images.shape == (after - first, 2, 2, 8, 8, 1)
+            np.testing.assert_array_equal(images, blobs(57).images[index])
+            np.testing.assert_array_equal(labels, blobs(57).labels[index])
+    with pytest.raises(StopIteration):
+        next(read)
+
+
+@pytest.mark.parametrize(
+    ("steps", "most", "lengths"),
+    [
+        (6, 6, [6]),
+        (6, 4, [3, 3]),
+        (7, 3, [3, 3, 1]),
+        (10, 3, [2] * 5),
+        (1, 64, [1]),
+        (3, 1, [1] * 3),
+    ],
+)
+def test_chunks(steps, most, lengths):
+    parts = streaming.bounds(steps, most)
+    assert [after - first for first, after in parts] == lengths
+    assert [first for first, _ in parts] == [0, *(after for _, after in parts[:-1])]
+
+
+def test_every_process_reads_its_rows_of_a_batch():
+    rows = [np.arange(12)[streaming.rows_of(process, 3, 12)] for process in range(3)]
+    np.testing.assert_array_equal(np.concatenate(rows), np.arange(12))
+    assert [len(own) for own in rows] == [4, 4, 4]
+    with pytest.raises(UserError, match=r"batch of 12 .* over 5 processes: .* multiple of 5"):
+        streaming.rows_of(0, 5, 12)
+
+
+def on_two_devices(data: Path, folder: Path) -> None:
+    assert len(jax.devices()) == 2
+    fit("vae", genjax.data.load("mnist", data_dir=data, stream=True), folder)
+
+
+def test_two_devices_train_as_one(data_dir, streamed, tmp_path):
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
+    command = [sys.executable, __file__, str(data_dir), str(tmp_path / "two")]
+    subprocess.run(command, env=os.environ | environment, check=True)
+    one, two = fit("vae", streamed, tmp_path / "one"), genjax.load(tmp_path / "two")
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
+
+
+if __name__ == "__main__":
+    on_two_devices(Path(sys.argv[1]), Path(sys.argv[2]))
