@@ -59,7 +59,7 @@ def test_whole_numbers_may_be_numpys(value):
 
 @pytest.mark.parametrize("value", [0, 5, True, 2.0, "2", None, np.float32(2)])
 def test_other_numbers_are_refused(value):
-    with pytest.raises(UserError, match="num is .*, but must be a whole number, from 1 to 4"):
+    with pytest.raises(UserError, match=r"num is .*, but must be a whole number, from 1 to 4"):
         check_integer(value, "num", most=4)
 
 
