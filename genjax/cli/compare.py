@@ -59,7 +59,7 @@ def compare(name: str, options: Options) -> Path:
         seconds = budget.seconds_of(options.budget) / max(1, options.seeds)
         experiments = budget.within(experiments, seconds, options.out)
     found = train_all(experiments, options)
-    contenders = [
+    compared = [
         contenders.contender(
             model, [run_of(options.out, model, seed) for seed in range(options.seeds)], found[model]
         )
@@ -67,7 +67,7 @@ def compare(name: str, options: Options) -> Path:
     ]
     first = next(iter(experiments.values()))
     classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
-    return report.write(options.out, contenders, *first.load_resident(), classifier)
+    return report.write(options.out, compared, *first.load_resident(), classifier)
 
 
 def compare_runs(options: OfRuns) -> Path:

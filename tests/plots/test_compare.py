@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from genjax.cli import compare as command
+from genjax.metrics.catalogue import METRICS, Metric
 from genjax.plots.comparison.claims import CLAIMS, judged
-from genjax.plots.comparison.ranking import FIGURES, Contender, Figure, better, shown, winner
+from genjax.plots.comparison.ranking import Contender, better, shown, winner
 from genjax.recipes import budget, contenders, matched
 from genjax.recipes.recipe import Recipe
 from genjax.runs.files import read_json, write_json
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
-LESS, ONE, MORE = (Figure("x", "x", "", best) for best in (0.0, 1.0, np.inf))
+LESS, ONE, MORE = (Metric("x", "x", "", best) for best in (0.0, 1.0, np.inf))
 
 
 def contender(kind, **figures):
@@ -37,7 +38,7 @@ def test_better_is_only_what_the_spread_cannot_explain():
     wide = (1.1, 2.0, 2.9)  # standard deviation 0.9
     assert better(LESS, left, wide) is None is better(LESS, wide, left)
     assert better(LESS, (1.0,), (2.0,)) is None  # of one seed nobody knows the spread
-    assert better(Figure("x", "x", ""), left, right) is None
+    assert better(Metric("x", "x", ""), left, right) is None
 
 
 def test_the_winner_beats_every_other_that_has_the_figure():
@@ -124,7 +125,7 @@ def test_every_claim_is_of_a_model_and_a_figure_that_a_comparison_has():
         else:
             assert claim.relation in ("better", "worse", "unsteadier", "lacks")
             assert claim.other in kinds
-    assert {c.figure for c in CLAIMS} <= {f.name for f in FIGURES} | {"last_to_best"}
+    assert {c.figure for c in CLAIMS} <= METRICS.keys()
 
 
 @pytest.mark.parametrize("name", matched.SETTINGS)

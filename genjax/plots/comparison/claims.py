@@ -8,11 +8,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genjax.plots.comparison.ranking import FIGURES, Contender, Figure, Values, better, shown
+from genjax.metrics.catalogue import METRICS, Metric
+from genjax.plots.comparison.ranking import Contender, Values, better, shown
 
-_FIGURES = {figure.name: figure for figure in FIGURES} | {
-    "last_to_best": Figure("last_to_best", "FCD, last / best", "1: the last weights are the best")
-}
 _UNSTEADIER = 4.4  # of standard deviations of three values each: F(2, 2) = 19 at 5%
 
 
@@ -85,7 +83,7 @@ CLAIMS = [
 ]
 
 
-def _decided(claim: Claim, figure: Figure, ours: Values, theirs: Values) -> bool | None:
+def _decided(claim: Claim, figure: Metric, ours: Values, theirs: Values) -> bool | None:
     """Whether the claim holds; None where the spread over the seeds does not tell."""
     match claim.relation:
         case "lacks":
@@ -123,7 +121,7 @@ def judged(contenders: Sequence[Contender]) -> list[tuple[Claim, str, str]]:
         is_number = claim.relation in ("above", "below")
         if claim.subject not in kinds or not (against or is_number):
             continue
-        figure, subject = _FIGURES[claim.figure], kinds[claim.subject]
+        figure, subject = METRICS[claim.figure], kinds[claim.subject]
         ours = subject.values(claim.figure)
         theirs = against.values(claim.figure) if against else ()
         if (not theirs and not is_number) or (not ours and claim.relation != "lacks"):

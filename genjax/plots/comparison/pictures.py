@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 import genjax
 from genjax import plots
 from genjax.data import Dataset
+from genjax.metrics.catalogue import METRICS
 from genjax.model import CanDecode, CanReconstruct, Params, require
-from genjax.plots.comparison.ranking import FIGURES, Contender
+from genjax.plots.comparison.ranking import Contender
 from genjax.recipes import trained
 
 _SHOWN = 64  # samples
@@ -85,7 +86,11 @@ def chart(path: Path, contenders: Sequence[Contender]) -> None:
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = [f for f in FIGURES if f.name in _CHARTED and any(c.values(f.name) for c in contenders)]
+    known = [
+        f
+        for f in METRICS.values()
+        if f.name in _CHARTED and any(c.values(f.name) for c in contenders)
+    ]
     columns = min(4, len(known))
     rows = -(-len(known) // columns)
     size = (3.2 * columns, (0.9 + 0.27 * len(contenders)) * rows)

@@ -11,11 +11,12 @@ import numpy as np
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
+from genjax.metrics.catalogue import METRICS
 from genjax.metrics.sample_quality import MOST
 from genjax.plots import html
 from genjax.plots.comparison import pictures
 from genjax.plots.comparison.claims import judged
-from genjax.plots.comparison.ranking import FIGURES, Contender, shown, winner
+from genjax.plots.comparison.ranking import Contender, shown, winner
 from genjax.runs import run_folder
 from genjax.runs.files import replace_file
 
@@ -147,7 +148,7 @@ def _in_short(contenders: Sequence[Contender]) -> str:
         ("jacobian_variation", "Most even latent space"),
         ("training_seconds", "Fastest to train"),
     ]:
-        figure = next(f for f in FIGURES if f.name == name)
+        figure = METRICS[name]
         have = [c for c in contenders if c.values(name)]
         if len(have) < 2:
             continue
@@ -180,7 +181,7 @@ def _how_to_read(floor: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _measured(contenders: Sequence[Contender], floor: Mapping[str, Any]) -> str:
     rows = []
-    for figure in FIGURES:
+    for figure in METRICS.values():
         if not any(c.values(figure.name) for c in contenders):
             continue
         best = winner(figure, contenders)
@@ -194,7 +195,7 @@ def _measured(contenders: Sequence[Contender], floor: Mapping[str, Any]) -> str:
 
 
 def _legend(contenders: Sequence[Contender]) -> str:
-    have = [f for f in FIGURES if any(c.values(f.name) for c in contenders)]
+    have = [f for f in METRICS.values() if any(c.values(f.name) for c in contenders)]
     return "; ".join(f"*{f.title}*: {f.explanation}" for f in have) + "."
 
 
