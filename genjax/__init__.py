@@ -4,79 +4,25 @@ params = genjax.fit(genjax.VAE(latent_dim=20), genjax.data.load("mnist"), jax.ra
 images = genjax.sample(params, jax.random.key(1))  # [64, 28, 28, 1] in [0, 1]
 """
 
-from genjax import data, models, plots
-from genjax.distributed import hosts
-from genjax.errors import UserError
-from genjax.latents.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
-from genjax.latents.balancing import balanced_subset, resampling_weights
-from genjax.latents.density import LatentDensity
-from genjax.latents.inversion import invert
-from genjax.latents.sampling import (
-    classify,
-    decode,
-    encode,
-    interpolate,
-    manifold,
-    plane,
-    reconstruct,
-    sample,
-    score,
-    shift,
-    traverse,
-)
-from genjax.metrics import evaluate
-from genjax.model import Batch, Model, Params, init, register
-from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
-from genjax.runs.checkpoints import CheckpointError
-from genjax.runs.checkpoints import load_params as load
-from genjax.runs.checkpoints import save_params as save
-from genjax.training.configuration import Optimizer, Training
-from genjax.training.fit import TrainingDiverged, fit
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "DCGAN",
-    "GAN",
-    "R3GAN",
-    "VAE",
-    "VAEGAN",
-    "Autoencoder",
-    "Batch",
-    "CheckpointError",
-    "DebiasingVAE",
-    "LatentDensity",
-    "Model",
-    "Optimizer",
-    "Params",
-    "Training",
-    "TrainingDiverged",
-    "UserError",
-    "attribute_vector",
-    "balanced_subset",
-    "classify",
-    "data",
-    "decode",
-    "encode",
-    "evaluate",
-    "fit",
-    "fit_density",
-    "hosts",
-    "init",
-    "interpolate",
-    "invert",
-    "latent_use",
-    "load",
-    "manifold",
-    "models",
-    "pca",
-    "plane",
-    "plots",
-    "reconstruct",
-    "register",
-    "resampling_weights",
-    "sample",
-    "save",
-    "score",
-    "shift",
-    "traverse",
-    "tsne",
-]
+if TYPE_CHECKING:
+    from genjax.public import *  # noqa: F403
+else:
+    # `genjax.public` is imported when one of its names is first used, so that a command that needs
+    # no jax, such as `genjax --help`, starts at once.
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module 'genjax' has no attribute {name!r}")
+        if importlib.util.find_spec(f"genjax.{name}"):
+            return importlib.import_module(f"genjax.{name}")
+        public = importlib.import_module("genjax.public")
+        if name != "__all__" and name not in public.__all__:
+            raise AttributeError(f"module 'genjax' has no attribute {name!r}")
+        value = globals()[name] = getattr(public, name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *importlib.import_module("genjax.public").__all__})

@@ -6,6 +6,7 @@ written to JSON and back by `to_json` and `from_json`.
 """
 
 import dataclasses
+import importlib.metadata
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -385,7 +386,7 @@ def require(model: Model, capability: type[Capability]) -> Capability:
     """
     if isinstance(model, capability):
         return model
-    able = [name for name, cls in MODELS.items() if isinstance(cls(), capability)]
+    able = [name for name, cls in find_models().items() if isinstance(cls(), capability)]
     raise MissingCapability(
         f"the model {registered_name(model)!r} cannot {capability.__doc__};"
         f" models that can: {', '.join(able)}."
@@ -399,6 +400,18 @@ def is_class_conditional(model: Model) -> bool:
 
 MODELS: dict[str, type[Model]] = {}
 ModelClass = TypeVar("ModelClass", bound=Model)
+
+
+def find_models() -> dict[str, type[Model]]:
+    """Return the table of models, with those of genjax and of installed packages in it.
+
+    A package offers models by an entry point of the group "genjax.models", whose value is the
+    module that registers them.
+    """
+    importlib.import_module("genjax.models")
+    for entry in importlib.metadata.entry_points(group="genjax.models"):
+        importlib.import_module(entry.module)
+    return MODELS
 
 
 def register(name: str) -> Callable[[type[ModelClass]], type[ModelClass]]:
@@ -449,7 +462,7 @@ def from_json(spec: Mapping[str, Any]) -> Model:
     if not isinstance(spec, Mapping):
         raise UserError(f"{spec!r} is not the specification of a model.")
     fields = {name: value for name, value in spec.items() if name not in ("name", "module")}
-    cls = MODELS.get(spec.get("name", ""))
+    cls = MODELS.get(spec.get("name", "")) or find_models().get(spec.get("name", ""))
     if cls is None:
         remedy = f" Import {spec['module']}, which defines it." if "module" in spec else ""
         raise UserError(

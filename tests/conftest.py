@@ -8,6 +8,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import jax
 import pytest
 
+import genjax.public  # noqa: F401  (which registers the models)
 from tests.helpers import blobs
 
 

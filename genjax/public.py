@@ -1,0 +1,78 @@
+"""The public names of genjax, which `import genjax` offers."""
+
+from genjax import data, models, plots
+from genjax.distributed import hosts
+from genjax.errors import UserError
+from genjax.latents.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
+from genjax.latents.balancing import balanced_subset, resampling_weights
+from genjax.latents.density import LatentDensity
+from genjax.latents.inversion import invert
+from genjax.latents.sampling import (
+    classify,
+    decode,
+    encode,
+    interpolate,
+    manifold,
+    plane,
+    reconstruct,
+    sample,
+    score,
+    shift,
+    traverse,
+)
+from genjax.metrics import evaluate
+from genjax.model import Batch, Model, Params, init, register
+from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
+from genjax.runs.checkpoints import CheckpointError
+from genjax.runs.checkpoints import load_params as load
+from genjax.runs.checkpoints import save_params as save
+from genjax.training.configuration import Optimizer, Training
+from genjax.training.fit import TrainingDiverged, fit
+
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "R3GAN",
+    "VAE",
+    "VAEGAN",
+    "Autoencoder",
+    "Batch",
+    "CheckpointError",
+    "DebiasingVAE",
+    "LatentDensity",
+    "Model",
+    "Optimizer",
+    "Params",
+    "Training",
+    "TrainingDiverged",
+    "UserError",
+    "attribute_vector",
+    "balanced_subset",
+    "classify",
+    "data",
+    "decode",
+    "encode",
+    "evaluate",
+    "fit",
+    "fit_density",
+    "hosts",
+    "init",
+    "interpolate",
+    "invert",
+    "latent_use",
+    "load",
+    "manifold",
+    "models",
+    "pca",
+    "plane",
+    "plots",
+    "reconstruct",
+    "register",
+    "resampling_weights",
+    "sample",
+    "save",
+    "score",
+    "shift",
+    "traverse",
+    "tsne",
+]
