@@ -1,0 +1,82 @@
+"""Every page of the documentation runs: its Python blocks in order, and its `genjax` commands.
+
+The blocks of a page share one namespace and one empty folder. A block whose first line is a
+comment that names a file, such as `# my_model.py`, is written to that file instead. Lines of `sh`
+blocks that begin with `genjax ` are run in this process.
+"""
+
+import importlib
+import re
+import shlex
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from genjax.model import MODELS
+from tests.helpers import ROOT
+
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "notes" not in path.parts)
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+    line: int
+
+
+def read_blocks(text):
+    return [
+        Block(match[1], match[2], text.count("\n", 0, match.start()) + 2)
+        for match in BLOCK.finditer(text)
+    ]
+
+
+RUNNING = [page for page in PAGES if read_blocks(page.read_text())]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to import from; what a page imports or registers there is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before, models = set(sys.modules), dict(MODELS)
+    yield tmp_path
+    MODELS.clear()
+    MODELS.update(models)
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def run_commands(text):
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("genjax "):
+            arguments = shlex.split(line, comments=True)[1:]
+            assert importlib.import_module("genjax.cli").main(arguments) == 0, line
+
+
+@pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_runs(page, folder):
+    namespace = {"__name__": "__page__"}
+    for block in read_blocks(page.read_text()):
+        file = FILE.match(block.text)
+        if block.language == "sh":
+            run_commands(block.text)
+        elif file:
+            (folder / file[1]).write_text(block.text)
+            importlib.invalidate_caches()
+        else:  # the empty lines make the numbers of a traceback those of the page
+            exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *ROOT.glob("*.md")], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_lead_somewhere(page):
+    for target, _ in LINK.findall(page.read_text()):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
