@@ -14,11 +14,9 @@ import tyro
 from genjax.cli.command import exit_code
 from genjax.data.planted import PLANTED
 from genjax.plots import debias_page
+from genjax.recipes import RECIPES, Recipe
 from genjax.recipes.debiasing import NAMES
-from genjax.recipes.recipe import Recipe
-from genjax.recipes.series import Options as Runs
-from genjax.recipes.series import table, train_all
-from genjax.recipes.table import RECIPES
+from genjax.recipes.series import format_table, run_series
 
 _ALPHAS = (0.5, 1.0, 4.0, 8.0)  # beside the experiment's own, 2
 _SWEPT = "mnist_rotated"
@@ -57,7 +55,7 @@ def sweep(dataset: str) -> dict[float, tuple[str, Recipe]]:
     return dict(sorted((others | {own: debiased, float("inf"): uniform}).items()))
 
 
-def figures(dataset: str) -> dict[str, str]:
+def columns(dataset: str) -> dict[str, str]:
     """What a table shows of the runs on a data set."""
     groups = PLANTED[dataset].groups
     return {
@@ -72,10 +70,10 @@ def figures(dataset: str) -> dict[str, str]:
 
 def debias(options: Options) -> str:
     """Trains what is not yet trained, and writes the page; its tables as Markdown."""
-    runs = Runs(options.out, options.seeds)
-    tables = {d: table(train_all(pair(d), runs), figures(d)) for d in NAMES}
+    results = {d: run_series(pair(d), options.out, options.seeds) for d in NAMES}
+    tables = {d: format_table(results[d], columns(d)) for d in NAMES}
     swept = sweep(_SWEPT)
-    found = train_all(dict(swept.values()), replace(runs, seeds=options.sweep_seeds))
+    found = run_series(dict(swept.values()), options.out, options.sweep_seeds)
     by_alpha = {alpha: found[name] for alpha, (name, _) in swept.items()}
     text = "\n".join(f"{dataset}\n\n{found}" for dataset, found in tables.items())
     (options.out / "table.md").write_text(text)

@@ -1,7 +1,7 @@
-"""Which VAE separates the factors of the sprites? `make disentangle` trains and compares.
+"""Which VAE separates the factors of the sprites? `python -m experiments.disentangle`.
 
-Beside the table of the test figures stands a picture of what every latent does in the runs of the
-first seed.
+Trains three VAEs that differ in their loss alone, compares their disentanglement, and draws what
+every latent does in the runs of the first seed.
 """
 
 import sys
@@ -13,47 +13,48 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
+from experiments.study import Study
 from genjax import plots
 from genjax.data import Dataset
 from genjax.model import Params
+from genjax.recipes import RECIPES, Recipe
 from genjax.recipes.disentangling import NAMES
-from genjax.recipes.recipe import Recipe
-from genjax.recipes.series import Options, main, run_of
-from genjax.recipes.table import RECIPES
+from genjax.recipes.series import run_path
 
-FIGURES = {
+COLUMNS = {
     "mig": "MIG",
     "dci_disentanglement": "DCI disentanglement",
     "dci_completeness": "DCI completeness",
     "dci_informativeness": "DCI informativeness",
     "latent_correlation": "correlation",
-    "reconstruction_error": "squared error a pixel",
+    "reconstruction_error": "squared error per pixel",
 }
-_MOST_LATENTS = 8  # shown
-_STEPS = 9  # of each
-_ENCODED = 500  # images, to see which latents are used
+_ROWS = 8  # latents shown, at most
+_STEPS = 9  # images in a row
+_ENCODED = 500  # images encoded to see which latents are used
 
 
-def traversal(params: Params, test_set: Dataset) -> np.ndarray:
-    """A row for each of the latents in most use, the image moved along it: [rows * 9, H, W, C].
+def traverse_used_latents(params: Params, test_set: Dataset) -> np.ndarray:
+    """Return a row of images for each of the most used latents: [rows * 9, H, W, C].
 
-    The image is that of the test set whose code is nearest to 0, the middle of the prior.
+    Each row moves one latent of the test image whose code is nearest to 0, the mean of the prior.
     """
     images = test_set.images[:_ENCODED] / np.float32(255)
     codes = genjax.encode(params, images)
     middle = codes[jnp.argmin(jnp.linalg.norm(codes, axis=1))]
-    used = genjax.latent_use(params, images, jax.random.key(0)).order[:_MOST_LATENTS]
+    used = genjax.latent_use(params, images, jax.random.key(0)).order[:_ROWS]
     rows = genjax.traverse(params, middle, 2.0, _STEPS, dimensions=used)
     return np.asarray(rows).reshape(-1, *test_set.image_shape)
 
 
-def draw(out: Path, experiments: Mapping[str, Recipe]) -> None:
-    _, test_set = next(iter(experiments.values())).load_resident()
-    shown = [traversal(genjax.load(run_of(out, name)), test_set) for name in experiments]
-    plots.save_panels(out / "traversals.png", shown, list(experiments), _STEPS)
+def draw(out: Path, recipes: Mapping[str, Recipe]) -> None:
+    """Draw the traversals of every recipe's first run into `out`/traversals.png."""
+    _, test_set = next(iter(recipes.values())).load_resident()
+    shown = [traverse_used_latents(genjax.load(run_path(out, name)), test_set) for name in recipes]
+    plots.save_panels(out / "traversals.png", shown, list(recipes), _STEPS)
 
+
+STUDY = Study("disentangle", {name: RECIPES[name] for name in NAMES}, COLUMNS, draw, seeds=3)
 
 if __name__ == "__main__":
-    runs = {name: RECIPES[name] for name in NAMES}
-    default = Options(Path("runs/disentangle"), seeds=3)
-    sys.exit(main(sys.argv[1:], "disentangle", runs, default, FIGURES, draw))
+    sys.exit(STUDY.main(sys.argv[1:]))

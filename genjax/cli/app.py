@@ -12,8 +12,7 @@ from genjax.cli.command import exit_code
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import CanEncode
-from genjax.recipes import trained
-from genjax.recipes.table import RECIPES
+from genjax.recipes import RECIPES, trained
 
 _CHANGES = 50  # of a slider, to measure
 
@@ -41,7 +40,7 @@ class Options:
 def real_images(place: Path, folder: str | None) -> Dataset | None:
     """The test set of the data that a run was trained on, if it can be found."""
     try:
-        return trained.sets(place, folder)[1]
+        return trained.find_data(place, folder)[1]
     except UserError as error:
         print(f"the app has no real images to show: {error}")
         return None
@@ -72,10 +71,10 @@ def slider_seconds(address: str) -> list[float]:
 
 def open_app(name: str, options: Options) -> None:
     """Loads what is to be shown, and serves it until Ctrl-C."""
-    place = trained.find(name, options.run)
-    params = trained.load(place)
-    other = trained.find(options.beside.name, options.beside) if options.beside else None
-    beside = trained.load(other) if other else None
+    place = trained.find_run(name, options.run)
+    params = trained.load_best(place)
+    other = trained.find_run(options.beside.name, options.beside) if options.beside else None
+    beside = trained.load_best(other) if other else None
     from genjax import app  # which needs gradio
 
     dataset = real_images(place, options.dataset) if isinstance(params.model, CanEncode) else None

@@ -1,6 +1,6 @@
 """`python -m experiments.compare mnist [options]`, or `... RUN RUN ... [options]`.
 
-The first trains the models of `matched` with several seeds, then writes the report; stopped, the
+The first trains the models of `match_models` with several seeds, then writes the report; stopped, the
 same command goes on. The second writes a report of runs that exist.
 """
 
@@ -15,16 +15,20 @@ from genjax import metrics
 from genjax.cli.command import exit_code
 from genjax.errors import UserError
 from genjax.plots.comparison import report
-from genjax.recipes import budget, contenders, series
-from genjax.recipes.matched import SETTINGS, matched
-from genjax.recipes.series import run_of, train_all
+from genjax.recipes import budget, contenders
+from genjax.recipes.matched import SETTINGS, match_models
+from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache
 
 
 @dataclass(frozen=True)
-class Options(series.Options):
+class Options:
     """Which budget, how often, and where to."""
 
+    out: Path
+    """The folder of the runs, of table.md and of the pictures."""
+    seeds: int = 1
+    """Number of seeds, from 0 on, that everything is trained with."""
     epochs: int = 0
     """Passes over the training images, of every model; 0 for the data set's own number."""
     budget: str = ""
@@ -54,14 +58,16 @@ def compare(name: str, options: Options) -> Path:
     if options.epochs and options.budget:
         raise UserError("--epochs and --budget both say how long to train: give one of them.")
     setting = SETTINGS[name]
-    experiments = matched(replace(setting, epochs=options.epochs or setting.epochs))
+    experiments = match_models(replace(setting, epochs=options.epochs or setting.epochs))
     if options.budget:
-        seconds = budget.seconds_of(options.budget) / max(1, options.seeds)
-        experiments = budget.within(experiments, seconds, options.out)
-    found = train_all(experiments, options)
+        seconds = budget.parse_duration(options.budget) / max(1, options.seeds)
+        experiments = budget.fit_to_budget(experiments, seconds, options.out)
+    found = run_series(experiments, options.out, options.seeds)
     compared = [
-        contenders.contender(
-            model, [run_of(options.out, model, seed) for seed in range(options.seeds)], found[model]
+        contenders.make_contender(
+            model,
+            [run_path(options.out, model, seed) for seed in range(options.seeds)],
+            found[model],
         )
         for model in experiments
     ]
@@ -74,7 +80,7 @@ def compare_runs(options: OfRuns) -> Path:
     """The report on runs that exist; its path. Raises `UserError` where they cannot be compared."""
     if not options.runs:
         raise UserError('which runs? As in make compare ARGS="runs/vae-mnist runs/dcgan-mnist".')
-    return report.write(options.out, *contenders.existing(options.runs, options.dataset))
+    return report.write(options.out, *contenders.measure_runs(options.runs, options.dataset))
 
 
 def main(arguments: list[str]) -> int:

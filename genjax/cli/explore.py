@@ -18,8 +18,7 @@ from genjax.errors import UserError
 from genjax.model import registered_name
 from genjax.plots.exploration.explored import Explored, allowed
 from genjax.plots.page import Section, page
-from genjax.recipes import trained
-from genjax.recipes.table import RECIPES
+from genjax.recipes import RECIPES, trained
 from genjax.runs import run_folder
 from genjax.runs.files import enable_compilation_cache, replace_file
 from genjax.runs.progress import progress
@@ -34,9 +33,9 @@ def explore(folder: Path, dataset: str | None = None) -> Path:
         UserError: where there is no run with weights in it, or its data cannot be found.
     """
     enable_compilation_cache()
-    weights = trained.weights(folder)
-    params = trained.load(folder)
-    train_set, test_set = trained.sets(folder, dataset)
+    weights = trained.find_weights(folder)
+    params = trained.load_best(folder)
+    train_set, test_set = trained.find_data(folder, dataset)
     explored = Explored(params, train_set, test_set, jax.random.key(0))
     sections = []
     for figure in progress(allowed(explored), unit=" figures", desc="exploring"):
@@ -107,7 +106,7 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(Options, args=rest, prog=f"make explore-{name}")
 
     def work() -> None:
-        page = explore(trained.find(name, options.run), options.dataset)
+        page = explore(trained.find_run(name, options.run), options.dataset)
         print(f"open in a browser: {page}")
 
     return exit_code(work)

@@ -77,9 +77,9 @@ def measure(options: Options) -> float:
     """The FID of the run's best weights."""
     if options.num_samples < 2:
         raise UserError(f"--num-samples is {options.num_samples}, but must be at least 2.")
-    place = trained.find(options.run.name, options.run)
-    weights, params = inception_weights(), trained.load(place)
-    real = np.asarray(trained.sets(place, options.dataset)[options.split == "test"].images)
+    place = trained.find_run(options.run.name, options.run)
+    weights, params = inception_weights(), trained.load_best(place)
+    real = np.asarray(trained.find_data(place, options.dataset)[options.split == "test"].images)
     with progress(total=options.num_samples, desc="sampling") as bar:
         samples = generate_samples(params, jax.random.key(0), options.num_samples, bar.update)
     return fid(np.asarray(samples), real, weights)

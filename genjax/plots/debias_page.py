@@ -13,8 +13,8 @@ from genjax.data.planted import GROUP, PLANTED
 from genjax.model import Params
 from genjax.plots.page import Section, page
 from genjax.recipes.recipe import Recipe
-from genjax.recipes.resampled import weighing
-from genjax.recipes.series import run_of
+from genjax.recipes.resampled import weighting_options
+from genjax.recipes.series import run_path
 from genjax.runs.files import replace_file
 
 _CLASS = 0  # whose histograms are shown
@@ -35,10 +35,10 @@ def write(
     sections = [_sweep(out / "alpha.png", by_alpha)]
     for dataset, experiments in pairs.items():
         _, debiased = experiments
-        params = genjax.load(run_of(out, debiased))
+        params = genjax.load(run_path(out, debiased))
         train_set, _ = experiments[debiased].load_resident()
         images = train_set.images / np.float32(255)
-        p = genjax.resampling_weights(params, images, train_set.labels, **weighing(params))
+        p = genjax.resampling_weights(params, images, train_set.labels, **weighting_options(params))
         sections += [
             _histograms(out / f"{dataset}-latents.png", params, train_set, p, tables[dataset]),
             _by_density(out / f"{dataset}-density.png", train_set, p),

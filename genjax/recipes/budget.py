@@ -1,4 +1,4 @@
-"""A comparison within a time: how much each model can learn in it, by its speed on this machine."""
+"""Cut the recipes of a comparison to an equal time of training on this machine."""
 
 import re
 import time
@@ -20,16 +20,20 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 _MEASURED_QUICKLY: dict[str, Any] = {"num_samples": 20, "num_images": 200, "num_generated": 2_000}
 
 
-def seconds_of(text: str) -> float:
-    """Of "60s", "5m", "1h", or a number of seconds. Raises `UserError` on anything else."""
+def parse_duration(text: str) -> float:
+    """Return the seconds in "60s", "5m", "1h", or "90". Raises `UserError` on anything else.
+
+    >>> parse_duration("1.5m")
+    90.0
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if not match or not float(match[1]):
         raise UserError(f"--budget is {text!r}, but must be a time such as 60s, 5m, or 1h.")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
-def images_a_second(recipe: Recipe, train_set: Dataset) -> float:
-    """At which the recipe trains here, once it is compiled."""
+def measure_speed(recipe: Recipe, train_set: Dataset) -> float:
+    """Measure how many images a second the recipe trains on here, once it is compiled."""
     model = recipe.model.for_images(train_set.image_shape)
     training = recipe.training
     state = init_state(model, jax.random.key(0), training)
@@ -47,28 +51,28 @@ def images_a_second(recipe: Recipe, train_set: Dataset) -> float:
     return steps * images_a_step / seconds
 
 
-def within(experiments: Mapping[str, Recipe], seconds: float, out: Path) -> dict[str, Recipe]:
-    """The experiments, each cut to so many seconds of training (at the speed of this machine).
+def fit_to_budget(recipes: Mapping[str, Recipe], seconds: float, out: Path) -> dict[str, Recipe]:
+    """Return the recipes with as many whole epochs as they can train in `seconds` on this machine.
 
-    As many whole epochs as that allows. If the slowest model cannot see all images once, all are
-    trained on the first images only, as many as it can see. What was found is kept in
-    `out`/budget.json, so that the same command goes on with it.
+    If the slowest model cannot see all images once, all models are trained on the first images
+    only, as many as it can see. The measured speeds are kept in `out`/budget.json, so that the same
+    command continues with the same budget.
     """
     kept = out / "budget.json"
     if not kept.exists():
-        train_set, _ = next(iter(experiments.values())).load_resident()
-        speeds = {name: images_a_second(e, train_set) for name, e in experiments.items()}
+        train_set, _ = next(iter(recipes.values())).load_resident()
+        speeds = {name: measure_speed(recipe, train_set) for name, recipe in recipes.items()}
         out.mkdir(parents=True, exist_ok=True)
         write_json(kept, {"images_a_second": speeds, "num_train": len(train_set)})
     found = read_json(kept)
-    seen = {name: seconds * speed for name, speed in found["images_a_second"].items()}
-    count = min(found["num_train"], *map(int, seen.values()))
+    num_images = {name: seconds * speed for name, speed in found["images_a_second"].items()}
+    num_train = min(found["num_train"], *map(int, num_images.values()))
     return {
         name: replace(
             recipe,
-            num_train=count,
-            training=replace(recipe.training, epochs=max(1, round(seen[name] / count))),
+            num_train=num_train,
+            training=replace(recipe.training, epochs=max(1, round(num_images[name] / num_train))),
             **_MEASURED_QUICKLY,
         )
-        for name, recipe in experiments.items()
+        for name, recipe in recipes.items()
     }

@@ -1,4 +1,4 @@
-"""The contenders of a comparison, from the folders of their runs."""
+"""Make the contenders of a comparison from the folders of their runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,44 +23,51 @@ MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_genera
 
 
 def kind_of(model: Model) -> str:
-    """The registered name, but "beta-vae" for a VAE with another beta than 1."""
+    """Return the model's registered name; "beta-vae" for a VAE whose beta is not 1."""
     name = registered_name(model)
     return "beta-vae" if name == "vae" and getattr(model, "beta", 1.0) != 1.0 else name
 
 
-def contender(
+def make_contender(
     name: str, folders: Sequence[Path], results: Sequence[Mapping[str, Any]]
 ) -> Contender:
-    """Of runs that differ in the seed alone, with the content of their `result.json`."""
+    """Make the contender of runs that differ only in their seed.
+
+    `results` are the contents of their `result.json`.
+    """
     kind = kind_of(from_json(read_json(folders[0] / "config.json")["model"]))
-    return Contender(name, kind, tuple(folders), tuple(map(_with_more, results)))
+    return Contender(name, kind, tuple(folders), tuple(map(_add_last_to_best, results)))
 
 
-def _with_more(result: Mapping[str, Any]) -> dict[str, Any]:
-    """How the last weights compare with the best, where both were measured."""
+def _add_last_to_best(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Add how many times the FCD of the last weights is that of the best."""
     best = result.get("best", {}).get("frechet_classifier")
     more = {"last_to_best": result["frechet_classifier"] / best} if best else {}
     return {**result, **more}
 
 
-def existing(
+def measure_runs(
     folders: Iterable[Path], dataset: str | None = None
 ) -> tuple[list[Contender], Dataset, Dataset, metrics.Classifier | None]:
-    """The contenders of runs that exist, measured in one way; their training and test set, and the
-    classifier of their samples.
+    """Measure runs that exist, all alike, and make contenders of them.
 
-    `dataset` is the folder of images that they were trained on, if they were.
+    Runs that differ only in their key are one contender with several seeds, named after the first
+    folder.
 
-    Runs that differ in nothing but their key are one contender with several seeds. It is named
-    after its first folder.
+    Args:
+        folders: the runs' folders.
+        dataset: the folder of images that they were trained on, if they were.
+
+    Returns:
+        The contenders, their training and test set, and the classifier of their samples.
 
     Raises:
         UserError: where there is no finished run in a folder, or the runs' data differ.
     """
-    places = [trained.find(str(folder), folder) for folder in dict.fromkeys(folders)]
+    places = [trained.find_run(str(folder), folder) for folder in dict.fromkeys(folders)]
     configs = {place: _finished_config(place) for place in places}
     _check_same_data(configs)
-    train_set, test_set = trained.sets(places[0], dataset)
+    train_set, test_set = trained.find_data(places[0], dataset)
     classifier = (
         metrics.get_classifier(train_set, test_set) if len(train_set.label_names) > 1 else None
     )
@@ -68,10 +75,10 @@ def existing(
     for place, config in configs.items():
         groups.setdefault(str((config["model"], config["training"])), []).append(place)
     contenders = [
-        contender(
+        make_contender(
             group[0].name,
             group,
-            [_measured(place, train_set, test_set, classifier) for place in group],
+            [_measure_run(place, train_set, test_set, classifier) for place in group],
         )
         for group in groups.values()
     ]
@@ -103,12 +110,12 @@ def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
             )
 
 
-def _measured(
+def _measure_run(
     place: Path, train_set: Dataset, test_set: Dataset, classifier: metrics.Classifier | None
 ) -> dict[str, Any]:
-    """The figures of the run's last weights, and, of a game's, of the best; kept in its folder.
+    """Measure the run's last weights, and its best where there are any; keep both in its folder.
 
-    Of a run of many seeds, those of the first.
+    Of a run of several seeds the first is measured.
     """
     epochs = len(run_folder.read_metrics(place))
     how = {**MEASURED, "classifier": classifier.digest if classifier else None, "epochs": epochs}

@@ -8,7 +8,7 @@ few images there are, with or without resampling.
 from dataclasses import replace
 
 from genjax.models import DebiasingVAE
-from genjax.recipes.recipe import Recipe, add
+from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
 NAMES = {  # data set -> experiment
@@ -27,7 +27,7 @@ _MODEL = DebiasingVAE(
 )
 
 
-def _experiment(dataset: str, epochs: int, expected: str, model: DebiasingVAE) -> None:
+def _register(dataset: str, epochs: int, expected: str, model: DebiasingVAE) -> None:
     recipe = Recipe(
         expected=expected,
         dataset=dataset,
@@ -38,16 +38,16 @@ def _experiment(dataset: str, epochs: int, expected: str, model: DebiasingVAE) -
         ),
         num_samples=1,
     )
-    add(NAMES[dataset], recipe)
+    register_recipe(NAMES[dataset], recipe)
 
 
-_experiment(
+_register(
     "mnist_rotated", 14, "accuracy 0.88, gap of the groups 0.14 (uniform 0.24); 0.7 minutes", _MODEL
 )
-_experiment(
+_register(
     "mnist_coloured", 8, "accuracy 0.81, gap of the groups 0.29 (uniform 0.66); 0.7 minutes", _MODEL
 )
-_experiment(
+_register(
     "fashion_rare",
     12,
     "accuracy 0.66, gap of the groups 0.25 (uniform 0.49); 0.7 minutes",

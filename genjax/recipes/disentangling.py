@@ -7,14 +7,14 @@ pixels are binary as they are.
 from dataclasses import replace
 
 from genjax.models import VAE
-from genjax.recipes.recipe import Recipe, add
+from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
 NAMES = ("vae-sprites", "beta-vae-sprites", "beta-tcvae-sprites")
 _NETWORKS = VAE(latent_dim=10, network="mlp", hidden=(256, 256), binarize=False)
 
 
-def _experiment(expected: str, model: VAE) -> Recipe:
+def _make_recipe(expected: str, model: VAE) -> Recipe:
     return Recipe(
         expected=expected,
         dataset="sprites",
@@ -26,14 +26,18 @@ def _experiment(expected: str, model: VAE) -> Recipe:
     )
 
 
-add("vae-sprites", _experiment("MIG 0.02, squared error 0.0012 a pixel; 2 minutes", _NETWORKS))
-add(
-    "beta-vae-sprites",
-    _experiment("MIG 0.26, squared error 0.0022 a pixel; 2 minutes", replace(_NETWORKS, beta=10.0)),
+register_recipe(
+    "vae-sprites", _make_recipe("MIG 0.02, squared error 0.0012 a pixel; 2 minutes", _NETWORKS)
 )
-add(
+register_recipe(
+    "beta-vae-sprites",
+    _make_recipe(
+        "MIG 0.26, squared error 0.0022 a pixel; 2 minutes", replace(_NETWORKS, beta=10.0)
+    ),
+)
+register_recipe(
     "beta-tcvae-sprites",
-    _experiment(
+    _make_recipe(
         "MIG 0.53, squared error 0.0018 a pixel; 2 minutes",
         replace(_NETWORKS, beta=10.0, beta_weighs="total_correlation"),
     ),

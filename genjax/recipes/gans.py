@@ -7,7 +7,7 @@ cores.
 from dataclasses import replace
 
 from genjax.models import DCGAN, GAN, R3GAN
-from genjax.recipes.recipe import Recipe, add
+from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
 _FAST = Optimizer(learning_rate=1e-3, b1=0.5, schedule="cosine")
@@ -31,7 +31,7 @@ _DCGAN = Optimizer(learning_rate=2e-4, b1=0.5, schedule="cosine")
 _FASTER = replace(_DCGAN, learning_rate=5e-4)
 _R3GAN = Optimizer(learning_rate=5e-4, b1=0.0, b2=0.99, schedule="cosine")
 
-add(
+register_recipe(
     "gan-mnist",
     Recipe(
         expected="all ten classes, the least 8.0%, confidence 0.92, FCD 15; 4 minutes",
@@ -42,7 +42,7 @@ add(
     ),
 )
 
-add(
+register_recipe(
     "dcgan-mnist",
     Recipe(
         expected="all ten classes, the least 8.1%, confidence 0.946, FCD 5; 14 minutes",
@@ -53,7 +53,7 @@ add(
     ),
 )
 
-add(
+register_recipe(
     "dcgan-fashion",
     Recipe(
         expected="all ten classes, the least 6.1%, confidence 0.86, FCD 6; 12 minutes",
@@ -76,7 +76,7 @@ add(
 # - R1 0.05 instead of batch normalisation, learning rates of the digits: even players, 0.13 after 3
 # - spectral normalisation, learning rate 1e-3: now the discriminator is weak, 0.10 after 2
 # - each image normalised by itself: 0.15 after 2; real and generated ones as one batch: collapse
-add(
+register_recipe(
     "dcgan-cifar10",
     Recipe(
         expected="all ten classes, the least 8.0%, FCD 3.6 (CIFAR-10's classifier); 23 minutes",
@@ -88,7 +88,7 @@ add(
 )
 
 # without the batch normalisation by which the discriminator wins longer games
-add(
+register_recipe(
     "dcgan-cifar10-full",
     Recipe(
         expected="200,000 steps, for an accelerator: not run; on 2 cores 460 minutes",
@@ -99,7 +99,7 @@ add(
     ),
 )
 
-add(
+register_recipe(
     "dcgan-stacked",
     Recipe(
         expected="9 of 1,000 modes: this loss collapses; 2 minutes",
@@ -110,7 +110,7 @@ add(
     ),
 )
 
-add(
+register_recipe(
     "r3gan-stacked",
     Recipe(
         expected="1,000 of 1,000 modes, KL 0.17; 19 minutes",

@@ -1,13 +1,10 @@
-"""The models that are compared on a data set, with as much as possible the same for all.
+"""The models that are compared on a data set, as alike as they can be.
 
-Same for all: the training images, how many of them are shown, the number of latents. The plain
-autoencoder, the VAEs and the VAE-GAN have the DCGAN's generator as their decoder (but for batch
-normalisation, which a VAE's does not have), and the encoder that mirrors it; the VAE-GAN and the
-DCGAN the same discriminator. The vanilla GAN is an MLP, as it is in its paper. How to descend is
-each model's own business: a learning rate that suits one ruins another.
-
-The DCGAN's loss is the relativistic one with R1 and R2. Under the non-saturating loss with R1 the
-same small network is a matter of luck: three seeds on MNIST ended at an FCD of 78, 287 and 419.
+All have the same training images, number of images shown, and number of latents. The decoder of the
+plain autoencoder, the VAEs and the VAE-GAN is the DCGAN's generator without batch normalisation,
+and their encoder mirrors it. The VAE-GAN and the DCGAN have the same discriminator. The vanilla GAN
+is an MLP, as in its paper. Each model has an optimizer that suits it: no single learning rate suits
+all. docs/notes/gans.md says why the DCGAN's loss is the relativistic one.
 """
 
 from collections.abc import Mapping
@@ -19,25 +16,27 @@ from genjax.recipes.contenders import MEASURED
 from genjax.recipes.recipe import Recipe
 from genjax.training.configuration import Optimizer, Training
 
-_DESCENDING = Training(batch_size=128, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine"))
-_PLAYING = Training(
+_AUTOENCODER_TRAINING = Training(
+    batch_size=128, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine")
+)
+_GAN_TRAINING = Training(
     batch_size=64,
     optimizer=Optimizer(learning_rate=5e-4, b1=0.5, schedule="cosine"),
     ema_decay=0.999,
 )
-_PLAYING_DENSE = replace(
-    _PLAYING, batch_size=128, optimizer=replace(_PLAYING.optimizer, learning_rate=1e-3)
+_MLP_GAN_TRAINING = replace(
+    _GAN_TRAINING, batch_size=128, optimizer=replace(_GAN_TRAINING.optimizer, learning_rate=1e-3)
 )
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the models of one data set have in common."""
+    """What the models have in common on one data set."""
 
     dataset: str
     likelihood: str
     latent_dim: int
-    width: int  # channels next to the image, doubled twice
+    width: int  # channels next to the image; doubled twice towards the latents
     epochs: int
 
 
@@ -48,8 +47,8 @@ SETTINGS = {
 }
 
 
-def matched(setting: Setting) -> dict[str, Recipe]:
-    """The experiments of a comparison, by the names under which they are reported."""
+def match_models(setting: Setting) -> dict[str, Recipe]:
+    """Return the recipes of a comparison, by the names under which they are reported."""
     latent_dim, width = setting.latent_dim, setting.width
     stack: Mapping = {
         "latent_dim": latent_dim,
@@ -69,12 +68,12 @@ def matched(setting: Setting) -> dict[str, Recipe]:
         depth=3,
     )
     models: dict[str, tuple[Model, Training]] = {
-        "autoencoder": (Autoencoder(**stack), _DESCENDING),
-        "vae": (VAE(**stack), _DESCENDING),
-        "beta-vae": (VAE(beta=4.0, **stack), _DESCENDING),
-        "vae-gan": (vae_gan, replace(_PLAYING, optimizer=_PLAYING_DENSE.optimizer)),
-        "gan": (GAN(latent_dim=latent_dim, r1=0.2), _PLAYING_DENSE),
-        "dcgan": (dcgan, _PLAYING),
+        "autoencoder": (Autoencoder(**stack), _AUTOENCODER_TRAINING),
+        "vae": (VAE(**stack), _AUTOENCODER_TRAINING),
+        "beta-vae": (VAE(beta=4.0, **stack), _AUTOENCODER_TRAINING),
+        "vae-gan": (vae_gan, replace(_GAN_TRAINING, optimizer=_MLP_GAN_TRAINING.optimizer)),
+        "gan": (GAN(latent_dim=latent_dim, r1=0.2), _MLP_GAN_TRAINING),
+        "dcgan": (dcgan, _GAN_TRAINING),
     }
     return {
         name: Recipe(

@@ -1,8 +1,9 @@
-"""What is measured of a trained run, of one seed or of many, for its result.json."""
+"""Measure a trained run, of one seed or of several, for its `result.json`."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,91 +13,81 @@ import jax.numpy as jnp
 import genjax
 from genjax import metrics
 from genjax.data import Dataset
-from genjax.errors import UserError
 from genjax.model import CanEncode, Params
-from genjax.recipes.recipe import Recipe
+from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
 from genjax.runs import run_folder
 from genjax.training import seeds
 
-_FITTED = 10_000  # training images whose codes a density is fitted to
+Result = dict[str, Any]
 
 
-class Keys(NamedTuple):
-    """Those of one seed."""
+class RunKeys(NamedTuple):
+    """The keys of one seed: for training, for pictures, for measuring, for fitting a density."""
 
-    run: jax.Array
-    show: jax.Array
-    test: jax.Array
-    fit: jax.Array
+    train: jax.Array
+    draw: jax.Array
+    measure: jax.Array
+    fit_density: jax.Array
 
 
-def keys_of(recipe: Recipe) -> list[Keys]:
-    """Those of each of its seeds."""
+def make_keys(recipe: Recipe) -> list[RunKeys]:
+    """Return the keys of every seed of `recipe`."""
     numbers = range(recipe.seed, recipe.seed + recipe.seeds)
-    return [Keys(*jax.random.split(jax.random.key(number), 4)) for number in numbers]
-
-
-def choose_classifier(
-    recipe: Recipe, train_set: Dataset, test_set: Dataset
-) -> metrics.Classifier | None:
-    """The classifier that samples are shown to, where there are any and the data has classes.
-
-    It is that of all images, also where the model is trained on some.
-    """
-    if not recipe.num_generated or len(train_set.label_names) < 2:
-        return None
-    whole = replace(recipe, num_train=0).load_resident()[0] if recipe.num_train else train_set
-    return metrics.get_classifier(whole, test_set)
+    return [RunKeys(*jax.random.split(jax.random.key(number), 4)) for number in numbers]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of the runs of an recipe. Raises `UserError` where there is too little data for it."""
+    """What `recipe` asks to be measured, on these images."""
 
     recipe: Recipe
     train_set: Dataset
     test_set: Dataset
-    classifier: metrics.Classifier | None
 
-    def __post_init__(self) -> None:
-        most = min(_FITTED, len(self.train_set))
-        if self.recipe.num_components > most:
-            raise UserError(
-                f"--num-components is {self.recipe.num_components}, but a density is fitted to"
-                f" {most:,} images."
-            )
+    @cached_property
+    def classifier(self) -> metrics.Classifier | None:
+        """The classifier of the samples, where there are samples and the data has classes.
+
+        It was trained on all images, even where the model is trained on fewer.
+        """
+        if not self.recipe.num_generated or len(self.train_set.label_names) < 2:
+            return None
+        whole = self.train_set
+        if self.recipe.num_train:
+            whole, _ = replace(self.recipe, num_train=0).load_resident()
+        return metrics.get_classifier(whole, self.test_set)
 
     def is_done(self, result: Mapping[str, Any]) -> bool:
-        """Whether `result` holds it: of the likelihood, of samples, by this classifier.
+        """Return whether `result` holds this measurement.
 
-        Where it does not say, it is older than the choice.
+        A result that does not name a number was written before there was a choice.
         """
         asked, record = self.recipe, result.get("record", {})
-        whole = len(self.test_set)
-        measured = record.get("dataset", {}).get("num_images", whole)
-        classifier = (record.get("classifier") or {}).get("digest")
+        num_test = len(self.test_set)
+        num_images = record.get("dataset", {}).get("num_images", num_test)
+        digest = (record.get("classifier") or {}).get("digest")
         return (
             record.get("num_samples", 0) == asked.num_samples
-            and measured == min(asked.num_images or whole, whole)
+            and num_images == min(asked.num_images or num_test, num_test)
             and record.get("num_generated", 0) == asked.num_generated
             and record.get("num_components", 0) == asked.num_components
-            and classifier == (self.classifier.digest if self.classifier else None)
+            and digest == (self.classifier.digest if self.classifier else None)
         )
 
-    def of_each(self, params: Params, keys: Sequence[Keys]) -> list[dict[str, Any] | None]:
-        """The figures of every seed; None where it has diverged."""
-        return [
-            self.of(one, own) for one, own in zip(seeds.unstack_seeds(params), keys, strict=True)
-        ]
+    def measure_seeds(self, params: Params, keys: Sequence[RunKeys]) -> list[Result | None]:
+        """Return the metrics of every seed; None for one that has diverged."""
+        each = zip(seeds.unstack_seeds(params), keys, strict=True)
+        return [self.measure(one, own) for one, own in each]
 
-    def of(self, params: Params, keys: Keys) -> dict[str, Any] | None:
+    def measure(self, params: Params, keys: RunKeys) -> Result | None:
+        """Return the metrics of one seed; None where a weight is not finite."""
         if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
             return None
         asked = self.recipe
-        figures = genjax.evaluate(
+        result = genjax.evaluate(
             params,
             self.test_set,
-            keys.test,
+            keys.measure,
             num_samples=asked.num_samples,
             num_images=asked.num_images or None,
             num_generated=asked.num_generated,
@@ -104,53 +95,57 @@ class Measurement:
             classifier=self.classifier,
         )
         if asked.num_components and isinstance(params.model, CanEncode):
-            figures |= self._fitted(params, keys.fit)
-        figures["record"]["num_components"] = asked.num_components
-        return figures
+            result |= self._measure_density(params, keys.fit_density)
+        result["record"]["num_components"] = asked.num_components
+        return result
 
-    def _fitted(self, params: Params, key: jax.Array) -> dict[str, Any]:
-        """The figures of samples of a mixture fitted to the codes: `fitted_...`."""
+    def _measure_density(self, params: Params, key: jax.Array) -> Result:
+        """Return the metrics of samples of a mixture fitted to the codes, named `fitted_...`."""
         key_fit, key_samples = jax.random.split(key)
-        images = self.train_set.images[:_FITTED] / jnp.float32(255)
+        images = self.train_set.images[:DENSITY_IMAGES] / jnp.float32(255)
         density = genjax.fit_density(params, images, key_fit, self.recipe.num_components)
         num = self.recipe.num_generated
         samples = metrics.generate_samples(params, key_samples, num, density=density)
-        figures = metrics.measure_samples(samples, self.test_set, self.classifier, self.train_set)
-        return {f"fitted_{name}": value for name, value in figures.items()}
+        found = metrics.measure_samples(samples, self.test_set, self.classifier, self.train_set)
+        return {f"fitted_{name}": value for name, value in found.items()}
 
-    def of_best(
-        self, out: Path, keys: Sequence[Keys], last: Sequence[dict[str, Any] | None]
-    ) -> dict[str, Any]:
-        """The figures of the best weights in `out`, and their `epoch`; a list for many seeds.
+    def measure_best(
+        self, out: Path, keys: Sequence[RunKeys], last: Sequence[Result | None]
+    ) -> Result:
+        """Return the metrics and the `epoch` of the best weights in `out`; lists for several seeds.
 
-        `last` are the figures of the last weights, which may be the best.
+        `last` are the metrics of the last weights, which are not measured again where they are the
+        best.
         """
         found = run_folder.find_best_epoch(out).tolist()
         epochs = found if isinstance(found, list) else [found]
         best = seeds.unstack_seeds(genjax.load(out / run_folder.BEST))
-        figures = together(
-            [
-                of_last if epoch == self.recipe.training.epochs else self.of(one, own)
-                for of_last, epoch, one, own in zip(last, epochs, best, keys, strict=True)
-            ]
-        )
-        return {"epoch": found} | {n: value for n, value in figures.items() if n != "record"}
+        results = [
+            of_last if epoch == self.recipe.training.epochs else self.measure(one, own)
+            for of_last, epoch, one, own in zip(last, epochs, best, keys, strict=True)
+        ]
+        average = average_results(results)
+        return {"epoch": found} | {n: value for n, value in average.items() if n != "record"}
 
 
-def together(results: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """The figures of many runs, None standing for one that diverged; of one, its own.
+def average_results(results: Sequence[Result | None]) -> Result:
+    """Average the results of several seeds; one result alone is returned as it is.
 
-    The mean of each number, its standard deviation as `..._sd`, and in `seeds` those of each run.
+    Returns the mean of every number, its standard deviation as `..._sd`, and the results themselves
+    in `seeds`. None stands for a seed that diverged.
+
+    >>> average_results([{"fcd": 1.0}, {"fcd": 3.0}, None])["fcd"]
+    2.0
     """
-    whole = [dict(result) for result in results if result is not None]
+    finite = [dict(result) for result in results if result is not None]
     if len(results) == 1:
-        return whole[0]
-    figures = {}
-    for name, value in whole[0].items():
+        return finite[0]
+    average: Result = {}
+    for name, value in finite[0].items():
         if isinstance(value, int | float) and not name.endswith("_sem"):
-            values = [float(result[name]) for result in whole if name in result]
-            figures[name] = statistics.mean(values)
+            values = [float(result[name]) for result in finite if name in result]
+            average[name] = statistics.mean(values)
             if len(values) > 1:
-                figures[f"{name}_sd"] = statistics.stdev(values)
+                average[f"{name}_sd"] = statistics.stdev(values)
     each = [result and {n: v for n, v in result.items() if n != "record"} for result in results]
-    return figures | {"seeds": each, "record": whole[0].get("record")}
+    return average | {"seeds": each, "record": finite[0].get("record")}

@@ -1,4 +1,4 @@
-"""What an recipe is, and the table of the named ones."""
+"""What a recipe is, and the table of the named ones."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,13 @@ from genjax.errors import UserError
 from genjax.model import Model
 from genjax.training.configuration import Training
 
+DENSITY_IMAGES = 10_000  # training images, the first, whose codes a density is fitted to
+_LEAST_IMAGES = 20  # of a folder
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """A data set, a model, a budget, and the result to expect."""
+    """A data set, a model, a budget, and what is measured at the end."""
 
     expected: Annotated[str, tyro.conf.Suppress]
     """The result to expect, and the time it takes on 2 CPU cores."""
@@ -26,60 +29,59 @@ class Recipe:
     model: Model
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0
-    """The run's key is jax.random.key(seed)."""
+    """The random seed: the run's key is derived from jax.random.key(seed)."""
     seeds: int = 1
-    """Runs at once, with the seeds from `seed` on: each is the one that its seed gives alone."""
+    """Number of seeds, from `seed` on, that are trained at once; each run is the one that its seed
+    gives alone."""
     image_size: int = 64
-    """Height and width to which the images of a folder are brought."""
+    """Height and width to which the images of a folder are resized."""
     num_train: int = 0
-    """Images of the training set, the first so many; 0 for all."""
+    """Number of training images, the first ones; 0 for all."""
     stream: bool = False
-    """Leave the training set on disk, and decode it while the model trains; so it is anyway where
-    it is too large for the device."""
+    """Leave the training set on disk, and decode it during training. Data sets that are too large
+    for the device are streamed anyway."""
     num_samples: int = 500
-    """Draws of the importance-weighted bound that is measured at the end."""
+    """Number of importance samples in the likelihood bound (IWAE) that is measured at the end."""
     num_images: int = 0
-    """Images of the test set that the model encodes to be measured at the end; 0 for all."""
+    """Number of test images that the model encodes to be measured at the end; 0 for all."""
     num_generated: int = 0
-    """Samples that are measured at the end, also by a classifier of the data's classes."""
+    """Number of samples that are measured at the end, also by a classifier of the data's classes."""
     num_components: int = 0
-    """Gaussians in a mixture fitted to the codes, whose samples are measured too; 0 fits none."""
+    """Number of Gaussians in a mixture that is fitted to the codes, and whose samples are measured
+    too; 0 fits none."""
 
     def check(self) -> None:
-        """Raises `UserError` on what cannot be trained with or measured."""
+        """Raise `UserError` on values that cannot be trained with or measured."""
         self.training.check(self.model.players)
-        if self.num_samples < 1:
-            raise UserError(f"--num-samples is {self.num_samples}, but must be at least 1.")
-        for name in ("num_images", "num_train"):
-            if getattr(self, name) < 0:
-                option = name.replace("_", "-")
-                raise UserError(f"--{option} is {getattr(self, name)}, but must be at least 0.")
+        for name, least in [("num_samples", 1), ("num_images", 0), ("num_train", 0), ("seeds", 1)]:
+            if getattr(self, name) < least:
+                raise _wrong(self, name, f"must be at least {least}")
         if self.num_components < 0 or (self.num_components and not self.num_generated):
-            raise UserError(
-                f"--num-components is {self.num_components}, but must be 0, or at least 1 with"
-                " --num-generated samples to measure."
+            raise _wrong(
+                self, "num_components", "must be 0, or at least 1 with --num-generated samples"
             )
         if self.num_generated < 0 or self.num_generated == 1:
-            raise UserError(
-                f"--num-generated is {self.num_generated}, but must be 0, or 2 or more."
-            )
-        if self.seeds < 1:
-            raise UserError(f"--seeds is {self.seeds}, but must be at least 1.")
+            raise _wrong(self, "num_generated", "must be 0, or at least 2")
         if not 0 <= self.seed <= 2**32 - self.seeds:
-            raise UserError(f"--seed is {self.seed}, but must be at least 0, below 2^32.")
+            raise _wrong(self, "seed", "must be at least 0, below 2^32")
+
+    def check_density(self, num_train: int) -> None:
+        """Raise `UserError` where `num_train` images are too few to fit the mixture to."""
+        most = min(DENSITY_IMAGES, num_train)
+        if self.num_components > most:
+            raise _wrong(self, "num_components", f"a density is fitted to {most:,} images")
 
     def load(self) -> tuple[Dataset | Stream, Dataset]:
-        """The images to train on, and those to test on: of a folder, every tenth."""
-        train_set, test_set = self._whole()
+        """Load the training and the test set; of a folder, every tenth image is a test image."""
+        train_set, test_set = self._load_all()
         return train_set.take(self.num_train or len(train_set)), test_set
 
     def load_resident(self) -> tuple[Dataset, Dataset]:
-        """The same, on the device: of a stream, as many of the first images as are to measure with
-        and to draw."""
+        """Load both sets to measure and to draw with: of a stream, its first images."""
         train_set, test_set = self.load()
-        return resident(train_set), test_set
+        return get_resident(train_set), test_set
 
-    def _whole(self) -> tuple[Dataset | Stream, Dataset]:
+    def _load_all(self) -> tuple[Dataset | Stream, Dataset]:
         if self.dataset in data.NAMES:
             train_set = data.load(self.dataset, "train", stream=self.stream or None)
             return train_set, data.load(self.dataset, "test", stream=False)
@@ -91,8 +93,10 @@ class Recipe:
                 f" {', '.join(data.NAMES)}."
             )
         whole = data.from_folder(self.dataset, self.image_size)
-        if len(whole) < 20:
-            raise UserError(f"--dataset {self.dataset}: {len(whole)} images are too few; give 20.")
+        if len(whole) < _LEAST_IMAGES:
+            raise UserError(
+                f"--dataset {self.dataset}: {len(whole)} images are too few; give {_LEAST_IMAGES}."
+            )
         is_test = np.arange(len(whole)) % 10 == 9
         return (
             whole.subset(np.flatnonzero(~is_test), "nine tenths"),
@@ -100,14 +104,24 @@ class Recipe:
         )
 
 
-def resident(images: Dataset | Stream) -> Dataset:
+def _wrong(recipe: Recipe, name: str, must: str) -> UserError:
+    option = name.replace("_", "-")
+    return UserError(f"--{option} is {getattr(recipe, name)}, but {must}.")
+
+
+def get_resident(images: Dataset | Stream) -> Dataset:
+    """Return a data set on the device: of a stream, its first images."""
     return images.resident() if isinstance(images, Stream) else images
 
 
 RECIPES: dict[str, Recipe] = {}
 
 
-def add(name: str, recipe: Recipe) -> None:
+def register_recipe(name: str, recipe: Recipe) -> None:
+    """Add a recipe to the table, so that every command finds it by its name.
+
+    Raises `ValueError` where another recipe has that name.
+    """
     if name in RECIPES:
         raise ValueError(f"a recipe named {name!r} exists already")
     RECIPES[name] = recipe

@@ -1,4 +1,4 @@
-"""What a debiasing VAE's resampling did to a run: what it saw, and what it would choose."""
+"""Record how a debiasing VAE resamples its data: what it saw, and what it would choose."""
 
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from genjax.metrics.groups import group_shares
 from genjax.model import Params, Resamples, require
 from genjax.runs.files import replace_file
 
-_SUBSET = 0.1  # of the training images, the size of a balanced subset
+_SUBSET = 0.1  # share of the training images in a balanced subset
 
 
-def keep(out: Path, progress: float, params: Params, train_set: Dataset) -> None:
-    """Records the probabilities of the epoch that begins, float32 [N], in the folder of the run.
+def save_probabilities(out: Path, progress: float, params: Params, train_set: Dataset) -> None:
+    """Save the sampling probabilities of the coming epoch, float32 [N], in the run's folder.
 
-    `progress` is the share of the training that is done.
+    Does nothing for a model that does not resample. `progress` is the share of the training that
+    is done.
     """
     if progress == 1 or not isinstance(params.model, Resamples):
         return
@@ -35,27 +36,35 @@ def _probabilities(
     return require(params.model, Resamples).probabilities(params, images, labels, progress)
 
 
-def weighing(params: Params) -> dict:
-    """How `genjax.resampling_weights` weighs as the model does; without resampling, by "max"."""
+def weighting_options(params: Params) -> dict:
+    """Return the options with which `genjax.resampling_weights` weighs images as the model does.
+
+    For a model that does not resample, the form is "max".
+    """
     model = params.model
     assert isinstance(model, genjax.DebiasingVAE)
     form = "max" if model.resampling == "none" else model.resampling
     return {"form": form, "alpha": model.alpha, "bins": model.bins}
 
 
-def shares(out: Path, params: Params, train_set: Dataset, key: jax.Array) -> dict[str, float]:
-    """Of every group, and of all but the largest ("rare"), the share in the training data, in what
-    the model saw over all epochs, and in a balanced subset; {} where groups are not known."""
+def measure_group_shares(
+    out: Path, params: Params, train_set: Dataset, key: jax.Array
+) -> dict[str, float]:
+    """Measure the share of every group in the data, in what the model saw, and in a balanced subset.
+
+    The largest group is the common one; `..._rare` is the share of all others. Returns {} where
+    groups are not known or the model does not resample.
+    """
     groups = train_set.attributes.get(GROUP)
     if groups is None or not isinstance(params.model, Resamples):
         return {}
     num = round(_SUBSET * len(train_set))
-    subset = genjax.balanced_subset(params, train_set, num, key, **weighing(params))
-    seen = [np.load(path) for path in sorted((out / "resampling").glob("*.npy"))]
+    subset = genjax.balanced_subset(params, train_set, num, key, **weighting_options(params))
+    saved = [np.load(path) for path in sorted((out / "resampling").glob("*.npy"))]
     chosen = np.bincount(subset.attributes[GROUP], minlength=groups.max() + 1)
     found = {
         "data": np.bincount(groups) / len(groups),
-        "seen": group_shares(np.mean(seen, axis=0), groups),
+        "seen": group_shares(np.mean(saved, axis=0), groups),
         "subset": chosen / num,
     }
     common = int(np.argmax(found["data"]))

@@ -1,4 +1,4 @@
-"""A run that exists: where it lies, its weights, its data."""
+"""Find a run that exists, its best weights, and its data."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ from genjax import data
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import Params
-from genjax.recipes.recipe import Recipe
-from genjax.recipes.table import RECIPES
+from genjax.recipes.recipe import RECIPES, Recipe
 from genjax.runs import run_folder
 from genjax.runs.files import read_json
 from genjax.training import seeds
@@ -16,10 +15,10 @@ from genjax.training import seeds
 _RUNS = Path("runs")
 
 
-def find(name: str, path: Path | None = None) -> Path:
-    """The folder of a run, or a file of weights: `path`, else runs/NAME.
+def find_run(name: str, path: Path | None = None) -> Path:
+    """Return the folder of a run, or a file of weights: `path`, or else runs/NAME.
 
-    A `path` that is not there is looked for in runs/ too. Raises `UserError` where there is none,
+    A `path` that does not exist is looked for in runs/ too. Raises `UserError` where there is none,
     saying how to train it.
     """
     wanted = path or Path(name)
@@ -37,22 +36,26 @@ def find(name: str, path: Path | None = None) -> Path:
     )
 
 
-def weights(place: Path) -> Path:
-    """Where the best weights lie: of a game's run, best.npz; else `place` itself, the last ones."""
+def find_weights(place: Path) -> Path:
+    """Return the path of a run's best weights: best.npz where there is one, or else `place`."""
     best = place / run_folder.BEST
     return best if best.exists() else place
 
 
-def load(place: Path) -> Params:
-    """The best weights of the run, of many seeds those of the first.
+def load_best(place: Path) -> Params:
+    """Load the best weights of a run; of several seeds those of the first.
 
     Raises `UserError` where they are damaged or not there yet.
     """
-    return seeds.unstack_seeds(genjax.load(weights(place)))[0]
+    return seeds.unstack_seeds(genjax.load(find_weights(place)))[0]
 
 
-def sets(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
-    """The training and the test set of the run; `folder` is that of its images, if it has one.
+def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
+    """Load the training and the test set of a run.
+
+    Args:
+        place: the run's folder, or a file of weights in it.
+        folder: the folder of images that it was trained on, if it was.
 
     Raises:
         UserError: where it was trained on a folder of images and `folder` is not given, its data

@@ -5,7 +5,7 @@ is worth few nats. The figures to expect were measured with seed 0, on 2 CPU cor
 """
 
 from genjax.models import VAEGAN
-from genjax.recipes.recipe import Recipe, add
+from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
 _TRAINING = Training(
@@ -15,7 +15,7 @@ _TRAINING = Training(
     ema_decay=0.999,
 )
 
-add(
+register_recipe(
     "vae-gan-mnist",
     Recipe(
         expected="sharpness 0.84 (reconstructions), 1.14 (samples), FCD 29; 5.2 minutes",
@@ -26,7 +26,7 @@ add(
         num_generated=10_000,
     ),
 )
-add(
+register_recipe(
     "vae-gan-fashion",
     Recipe(
         expected="sharpness 0.68 (reconstructions), 1.10 (samples), FCD 13; 5.2 minutes",
@@ -37,7 +37,7 @@ add(
         num_generated=10_000,
     ),
 )
-add(
+register_recipe(
     "vae-gan-cifar10",
     Recipe(
         expected="sharpness 0.34 (reconstructions), 1.06 (samples), FCD 23; 13.5 minutes",

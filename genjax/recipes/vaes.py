@@ -5,12 +5,12 @@ few tenths of a nat with the seed.
 """
 
 from genjax.models import VAE, Autoencoder
-from genjax.recipes.recipe import Recipe, add
+from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
 _FAST = Optimizer(learning_rate=4e-3, schedule="cosine", warmup_steps=500)
 
-add(
+register_recipe(
     "vae-mnist",
     Recipe(
         expected="-ELBO 90.8, IWAE-500 86.5 nats on binary MNIST; 5.5 minutes",
@@ -19,7 +19,7 @@ add(
         training=Training(epochs=24, optimizer=_FAST),
     ),
 )
-add(
+register_recipe(
     "vae-mnist-long",
     Recipe(
         expected="-ELBO 88.2, IWAE-500 84.0 nats on binary MNIST; 30 minutes",
@@ -28,7 +28,7 @@ add(
         training=Training(epochs=60, optimizer=_FAST, ema_decay=0.999),
     ),
 )
-add(
+register_recipe(
     "vae-mnist-2d",
     Recipe(
         expected="-ELBO 141.9, IWAE-100 139.4 nats on binary MNIST; 2.7 minutes",
@@ -38,7 +38,7 @@ add(
         num_samples=100,
     ),
 )
-add(
+register_recipe(
     "ae-mnist",
     Recipe(
         expected="squared error 0.0039 a pixel, samples from N(0, I) poor; 1.2 minutes",
@@ -47,7 +47,7 @@ add(
         training=Training(epochs=8, optimizer=_FAST),
     ),
 )
-add(
+register_recipe(
     "vae-fashion",
     Recipe(
         expected="-ELBO -420 nats (a density), squared error 0.0076 a pixel; 3.1 minutes",
@@ -57,7 +57,7 @@ add(
         num_samples=100,
     ),
 )
-add(
+register_recipe(
     "vae-cifar10",
     Recipe(
         expected="-ELBO -1684 nats (a density), squared error 0.0083 a pixel; 5.3 minutes",

@@ -16,12 +16,12 @@ from PIL import Image
 
 import genjax
 from experiments import disentangle, variants
-from genjax.cli.train import main, train
+from experiments.study import Study
+from genjax.cli.train import main
 from genjax.cli.train_classifier import CLASSIFIERS
 from genjax.data import sprites
 from genjax.errors import UserError
-from genjax.recipes import series
-from genjax.recipes.table import RECIPES
+from genjax.recipes import RECIPES, run_recipe, series
 from genjax.training.configuration import Training
 from tests.helpers import small
 
@@ -152,8 +152,8 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
         training=Training(epochs=2, batch_size=32),
         num_samples=2,
     )
-    options = series.Options(tmp_path, seeds=2)
-    text = series.table(series.train_all({name: tiny}, options), disentangle.FIGURES)
+    results = series.run_series({name: tiny}, tmp_path, 2)
+    text = series.format_table(results, disentangle.COLUMNS)
     header, _, row = (line.strip("| ").split(" | ") for line in text.splitlines())
     errors = [
         json.loads((tmp_path / f"{name}-{seed}" / "result.json").read_text())[
@@ -163,13 +163,13 @@ def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, 
     ]
     assert errors[0] != errors[1]
     assert (header[0], row[0]) == ("model", name)
-    assert header[-1] == "squared error a pixel"
+    assert header[-1] == "squared error per pixel"
     assert row[-1] == f"{np.mean(errors):.4g} ± {np.std(errors, ddof=1):.2g}"
     capsys.readouterr()
 
     def main(arguments, module):
-        arguments = ["--out", str(tmp_path), *arguments]
-        return series.main(arguments, "it", {name: tiny}, options, disentangle.FIGURES, module.draw)
+        study = Study("it", {name: tiny}, disentangle.COLUMNS, module.draw, seeds=2)
+        return study.main(["--out", str(tmp_path), *arguments])
 
     assert main([], disentangle) == main([], variants) == 0
     printed = capsys.readouterr().out
@@ -191,7 +191,7 @@ def test_every_variant_can_be_trained():
 
 def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
     runs = [{"mig": 0.25, "latent_correlation": 0.5}, {"mig": 0.75}]
-    row = series.table({"one": runs}, disentangle.FIGURES).splitlines()[-1]
+    row = series.format_table({"one": runs}, disentangle.COLUMNS).splitlines()[-1]
     assert row == "| one | 0.5 ± 0.35 | - | - | - | 0.5 | - |"
 
 
@@ -238,17 +238,17 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
     )
     few = partial(sprites, scales=2, orientations=1, columns=6, rows=6, size=16)
     monkeypatch.setattr("genjax.data.loading.sprites", few)
-    plain = train(tiny, tmp_path)
+    plain = run_recipe(tiny, tmp_path)
     fitted = replace(tiny, num_components=2)
-    result = train(fitted, tmp_path)
+    result = run_recipe(fitted, tmp_path)
     added = {"fitted_sharpness", "fitted_frechet_random_features", "fitted_copies"}
     assert result.keys() - plain.keys() >= added
     assert result["best"].keys() >= added
     assert result["record"]["num_components"] == 2
     capsys.readouterr()
-    assert train(fitted, tmp_path)["nll"] == result["nll"]
+    assert run_recipe(fitted, tmp_path)["nll"] == result["nll"]
     assert "finished already" in capsys.readouterr().out
     with pytest.raises(UserError, match="density is fitted to"):
-        train(replace(tiny, num_components=5_000), tmp_path / "other")
+        run_recipe(replace(tiny, num_components=5_000), tmp_path / "other")
     with pytest.raises(UserError, match="--num-generated"):
         replace(tiny, num_components=2, num_generated=0).check()

@@ -16,9 +16,9 @@ import pytest
 import genjax
 from genjax.cli import train as command
 from genjax.distributed import devices, hosts
-from genjax.recipes.measurement import keys_of
+from genjax.recipes import RECIPES, run
+from genjax.recipes.measurement import make_keys
 from genjax.recipes.recipe import Recipe
-from genjax.recipes.table import RECIPES
 from genjax.runs import checkpoints
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
@@ -51,7 +51,7 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     RECIPES["vae-mnist"] = SEEDS
     Recipe.load = lambda self: (blobs(32), blobs(32))
     genjax.evaluate = lambda *arguments, **options: {"figure": 1.0, "record": {}}
-    command.draw = lambda *arguments: None
+    run.draw_run = lambda *arguments: None
     checkpoints.SECONDS_BETWEEN = 0.0
     many = ["--hosts", "2", "--host", str(host), "--coordinator", f"127.0.0.1:{port}"]
     assert command.main(["vae-mnist", "--out", str(folder / "seeds"), *many]) == 0
@@ -119,7 +119,7 @@ def test_two_hosts_train_as_one_and_one_goes_on_alone(tmp_path, monkeypatch):
     ):
         assert left["loss"] == pytest.approx(right["loss"], rel=1e-3)
 
-    keys = jax.numpy.stack([own.run for own in keys_of(SEEDS)])
+    keys = jax.numpy.stack([own.train for own in make_keys(SEEDS)])
     alone = genjax.fit(MODEL, blobs(32), keys, SEEDS.training, progress=False)
     assert_same(genjax.load(tmp_path / "seeds"), alone)
     result = json.loads((tmp_path / "seeds" / "result.json").read_text())

@@ -9,8 +9,8 @@ import pytest
 
 from experiments import debias
 from genjax.data.planted import PLANTED
+from genjax.recipes import RECIPES
 from genjax.recipes.debiasing import NAMES
-from genjax.recipes.table import RECIPES
 from genjax.training.configuration import Training
 
 

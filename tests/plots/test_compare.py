@@ -116,7 +116,8 @@ def test_one_seed_decides_nothing():
 
 def test_every_claim_is_of_a_model_and_a_figure_that_a_comparison_has():
     kinds = {
-        contenders.kind_of(e.model) for e in matched.matched(matched.SETTINGS["mnist"]).values()
+        contenders.kind_of(e.model)
+        for e in matched.match_models(matched.SETTINGS["mnist"]).values()
     }
     for claim in CLAIMS:
         assert claim.subject in kinds
@@ -132,7 +133,7 @@ def test_every_claim_is_of_a_model_and_a_figure_that_a_comparison_has():
 def test_what_is_compared_can_be_trained_and_is_matched(name):
     setting = matched.SETTINGS[name]
     shape = (32, 32, 3) if name == "cifar10" else (28, 28, 1)
-    experiments = matched.matched(setting)
+    experiments = matched.match_models(setting)
     models = {n: e.model.for_images(shape) for n, e in experiments.items()}
     for one, recipe in experiments.items():
         models[one].check()
@@ -151,21 +152,21 @@ def test_what_is_compared_can_be_trained_and_is_matched(name):
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("1.5m", 90), ("2h", 7200), ("7", 7)])
 def test_a_budget_is_a_time(text, seconds):
-    assert budget.seconds_of(text) == seconds
+    assert budget.parse_duration(text) == seconds
 
 
 def test_a_budget_buys_whole_epochs_or_the_images_that_the_slowest_can_see(tmp_path, monkeypatch):
     vae = Recipe("", "blobs", small("vae"), Training(epochs=50))
     speeds = {"fast": 100.0, "slow": 10.0}
     monkeypatch.setattr(Recipe, "load", lambda self: (blobs(60), blobs(20, seed=1)))
-    monkeypatch.setattr(budget, "images_a_second", lambda e, _: speeds[e.expected])
+    monkeypatch.setattr(budget, "measure_speed", lambda e, _: speeds[e.expected])
     both = {name: replace(vae, expected=name) for name in speeds}
-    plenty = budget.within(both, 12.0, tmp_path / "plenty")
+    plenty = budget.fit_to_budget(both, 12.0, tmp_path / "plenty")
     assert [(e.num_train, e.training.epochs) for e in plenty.values()] == [(60, 20), (60, 2)]
-    little = budget.within(both, 3.0, tmp_path / "little")
+    little = budget.fit_to_budget(both, 3.0, tmp_path / "little")
     assert [(e.num_train, e.training.epochs) for e in little.values()] == [(30, 10), (30, 1)]
     speeds["slow"] = 1.0  # the same command again goes on with what was found
-    assert budget.within(both, 12.0, tmp_path / "plenty") == plenty
+    assert budget.fit_to_budget(both, 12.0, tmp_path / "plenty") == plenty
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +182,8 @@ def compared(tmp_path_factory):
         names = ("vae", "autoencoder")
         models = {name: small(name, network="mlp") for name in names}
         both = {n: Recipe("", "mnist", model, training, **how) for n, model in models.items()}
-        patch.setattr(command, "matched", lambda setting: both)
-        patch.setattr(contenders.trained, "sets", lambda *_: both["vae"].load())
+        patch.setattr(command, "match_models", lambda setting: both)
+        patch.setattr(contenders.trained, "find_data", lambda *_: both["vae"].load())
         yield out, lambda *arguments: command.main([*map(str, arguments)])
 
 

@@ -126,17 +126,17 @@ def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkey
     (tmp_path / "mnist").mkdir()  # the name of no data set, but of a folder
     for i, image in enumerate(np.asarray(blobs(40).images)):
         Image.fromarray(image[..., 0]).save(tmp_path / "mnist" / f"{i}.png")
-    _, test_set = trained.sets(folder, str(tmp_path / "mnist"))
+    _, test_set = trained.find_data(folder, str(tmp_path / "mnist"))
     assert test_set.images.shape == (4, 8, 8, 1)
     assert test_set.name not in genjax.data.NAMES
 
 
 def test_of_a_game_the_best_weights_are_taken(train):
     folder = train("gan")
-    assert trained.weights(folder) == folder
+    assert trained.find_weights(folder) == folder
     best = small("gan", image_shape=(8, 8, 1)).init(jax.random.key(9))
     genjax.save(folder / "best.npz", best)
-    loaded = trained.load(folder)
+    loaded = trained.load_best(folder)
     for ours, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(best), strict=True):
         np.testing.assert_array_equal(ours, expected)
 

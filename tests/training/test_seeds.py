@@ -9,10 +9,8 @@ import pytest
 from PIL import Image
 
 import genjax
-from genjax.cli.train import train
-from genjax.recipes import trained
-from genjax.recipes.measurement import together
-from genjax.recipes.table import RECIPES
+from genjax.recipes import RECIPES, run_recipe, trained
+from genjax.recipes.measurement import average_results
 from genjax.runs import run_folder
 from genjax.training import seeds
 from genjax.training.configuration import Optimizer, Training
@@ -194,9 +192,9 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
         num_generated=0,
         seed=4,
     )
-    result = train(replace(one, seed=3, seeds=2), tmp_path / "two")
-    monkeypatch.setattr("genjax.cli.train.draw", lambda *arguments: None)
-    alone = train(one, tmp_path / "one")
+    result = run_recipe(replace(one, seed=3, seeds=2), tmp_path / "two")
+    monkeypatch.setattr("genjax.recipes.run.draw_run", lambda *arguments: None)
+    alone = run_recipe(one, tmp_path / "one")
     both = [own["figure"] for own in result["seeds"]]
     assert both[1] == pytest.approx(alone["figure"], rel=1e-3)
     assert result["figure"] == pytest.approx(np.mean(both))
@@ -208,12 +206,12 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
     for name in ("samples-seeds", "curves"):
         with Image.open(tmp_path / "two" / "figures" / f"{name}.png") as image:
             assert np.asarray(image.convert("L")).std() > 5
-    shown = trained.load(tmp_path / "two")  # the first seed, for the app and the page
+    shown = trained.load_best(tmp_path / "two")  # the first seed, for the app and the page
     assert genjax.sample(shown, KEYS[0], 2).shape == (2, 16, 16, 1)
 
 
 def test_figures_of_a_seed_that_diverged_are_left_out():
-    figures = together([{"nll": 1.0, "nll_sem": 0.1, "record": {}}, None, {"nll": 3.0}])
+    figures = average_results([{"nll": 1.0, "nll_sem": 0.1, "record": {}}, None, {"nll": 3.0}])
     assert (figures["nll"], figures["nll_sd"]) == (2.0, pytest.approx(2**0.5))
     assert figures["seeds"] == [{"nll": 1.0, "nll_sem": 0.1}, None, {"nll": 3.0}]
     assert "nll_sem" not in figures

@@ -40,7 +40,7 @@ def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> No
     reconstructions.png, ways.png, figures.png; of each what the contenders have."""
     real = test_set.images[:_SHOWN] / np.float32(255)
     plots.save_grid(folder / "data.png", real)
-    params = {c.name: trained.load(c.folders[0]) for c in contenders}
+    params = {c.name: trained.load_best(c.folders[0]) for c in contenders}
     key_samples, key_ways = jax.random.split(jax.random.key(0))
     samples = {n: genjax.sample(one, key_samples, _SHOWN) for n, one in params.items()}
     _strip(folder / "samples.png", {"data": real, **samples})

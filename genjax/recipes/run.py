@@ -1,0 +1,150 @@
+"""Run a recipe: train its model, draw it, measure it, and write `result.json`."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import genjax
+from genjax import metrics, plots
+from genjax.data import Dataset, Stream
+from genjax.distributed import hosts
+from genjax.model import CanScore, Params, registered_name
+from genjax.plots.run_figures import draw_run
+from genjax.recipes import resampled
+from genjax.recipes.measurement import Measurement, RunKeys, average_results, make_keys
+from genjax.recipes.recipe import Recipe, get_resident
+from genjax.runs import run_folder
+from genjax.runs.files import read_json, replace_file, write_json
+from genjax.training import seeds
+
+_FRAMES = 20  # about so many pictures show the progress of training
+_SHOWN = 64  # images in a picture
+
+
+def run_recipe(
+    recipe: Recipe,
+    out: str | Path,
+    overwrite: bool = False,
+    sets: tuple[Dataset | Stream, Dataset] | None = None,
+) -> dict[str, Any]:
+    """Train, draw and measure `recipe` in the folder `out`; return the content of `result.json`.
+
+    An interrupted run continues where it stopped, and a finished one is left as it is. With several
+    hosts, each calls this; the first one alone draws and measures.
+
+    Args:
+        recipe: what is trained.
+        out: the run's folder.
+        overwrite: delete the run that `out` holds, and start anew.
+        sets: the training and the test set, where they are loaded already.
+
+    Raises:
+        UserError: on a bad recipe, on data that does not fit its model, or where `out` holds a run
+            of another configuration.
+    """
+    began, out = time.monotonic(), Path(out)
+    recipe.check()
+    train_set, test_set = sets or recipe.load()
+    images = get_resident(train_set)
+    recipe.check_density(len(images))
+    measurement = Measurement(recipe, images, test_set)
+    keys = make_keys(recipe)
+    _announce(recipe, train_set)
+    if not overwrite and (finished := _find_finished(out, train_set, measurement, keys)):
+        print(f"{out} is finished already. To train it anew: --overwrite.")
+        return finished
+    params = _train(recipe, out, overwrite, train_set, images, keys)
+    finish = partial(_finish, out, params, measurement, keys, began)
+    return hosts.run_on_first(finish)
+
+
+def _announce(recipe: Recipe, train_set: Dataset | Stream) -> None:
+    streamed = ", streamed" if isinstance(train_set, Stream) else ""
+    name = registered_name(recipe.model)
+    print(f"{name} on {train_set.name}: {train_set.source}{streamed}")
+
+
+def _run_key(keys: list[RunKeys]) -> jax.Array:
+    """Return the key of the run, or the keys [S] of the runs of S seeds."""
+    return jnp.stack([own.train for own in keys]) if len(keys) > 1 else keys[0].train
+
+
+def _find_finished(
+    out: Path, train_set: Dataset | Stream, measurement: Measurement, keys: list[RunKeys]
+) -> dict[str, Any] | None:
+    """Return the content of `result.json` where it holds all that is to be measured.
+
+    Raises `UserError` where it is that of another configuration.
+    """
+    if not hosts.run_on_first((out / "result.json").exists):
+        return None
+    recipe = measurement.recipe
+    model = recipe.model.for_images(train_set.image_shape)
+    run_folder.open_run(out, model, recipe.training, train_set.record(), _run_key(keys))
+
+    def read() -> dict[str, Any] | None:
+        result = read_json(out / "result.json")
+        return result if measurement.is_done(result) else None
+
+    return hosts.run_on_first(read)
+
+
+def _train(
+    recipe: Recipe,
+    out: Path,
+    overwrite: bool,
+    train_set: Dataset | Stream,
+    images: Dataset,
+    keys: list[RunKeys],
+) -> Params:
+    return genjax.fit(
+        recipe.model,
+        train_set,
+        _run_key(keys),
+        recipe.training,
+        out=out,
+        overwrite=overwrite,
+        on_epoch=partial(_record_epoch, out, recipe.training.epochs, images, keys[0].draw),
+        distance=metrics.make_distance(images) if isinstance(recipe.model, CanScore) else None,
+    )
+
+
+def _record_epoch(
+    out: Path, epochs: int, images: Dataset, key: jax.Array, epoch: int, params: Params
+) -> None:
+    """Save what the first seed's model draws after `epoch`, and how it will resample the data."""
+    first = seeds.unstack_seeds(params)[0]
+    if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
+        frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
+        path = out / "progress" / f"{epoch:06d}.npy"
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, lambda file: np.save(file, frame))
+    resampled.save_probabilities(out, epoch / epochs, first, images)
+
+
+def _finish(
+    out: Path, params: Params, measurement: Measurement, keys: list[RunKeys], began: float
+) -> dict[str, Any]:
+    """Draw and measure the trained `params`; return what it writes to `result.json`."""
+    draw_run(out, params, measurement.test_set, keys[0].draw)
+    last = measurement.measure_seeds(params, keys)
+    result = average_results(last)
+    first = seeds.unstack_seeds(params)[0]
+    result |= resampled.measure_group_shares(out, first, measurement.train_set, keys[0].draw)
+    lines = run_folder.read_metrics(out)
+    if len(keys) > 1:
+        result |= {name: lines[-1].get(name, []) for name in ("collapse_rate", "warnings")}
+    if (out / run_folder.BEST).exists():
+        result["best"] = measurement.measure_best(out, keys, last)
+    result |= {
+        "training_seconds": sum(line["seconds"] for line in lines),
+        "seconds": time.monotonic() - began,  # of this process, which may have resumed the run
+        "expected": measurement.recipe.expected,
+    }
+    write_json(out / "result.json", result)
+    return result
