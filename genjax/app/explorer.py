@@ -140,18 +140,18 @@ class Explorer:
     def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
         """The strip of images from one z to another, ends included."""
         images = sampling.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
-        return plots.grid(images, _STEPS)
+        return plots.make_grid(images, _STEPS)
 
     def samples(self, key: jax.Array) -> np.ndarray:
         """A grid of draws from the model."""
-        return plots.grid(sampling.sample(self.params, key, _SAMPLES))
+        return plots.make_grid(sampling.sample(self.params, key, _SAMPLES))
 
     def ways(self, key: jax.Array) -> np.ndarray:
         """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
         key = jax.random.fold_in(key, 1)
         start, end = jnp.split(self.model.sample_latents(self.params, key, 2 * _WAYS), 2)
         images = sampling.interpolate(self.params, start, end, _STEPS)
-        return plots.grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
+        return plots.make_grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
 
     def compile(self) -> None:
         """Runs everything once, so that nobody waits for the compiler."""
@@ -179,4 +179,4 @@ def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
 def large(image: np.ndarray) -> Any:
     """An image [H, W, C], its pixels as large squares: pillow's image."""
     pixels = plots.to_rgb(image[None])[0]
-    return plots.enlarged(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))
+    return plots.enlarge(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))

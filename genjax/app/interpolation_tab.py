@@ -31,7 +31,7 @@ def tab(explorer: Explorer, page: gr.Blocks) -> None:
         found = [_found(explorer, *values[:3]), _found(explorer, *values[3:])]
         (start, first), (end, last) = found
         way = explorer.way(start, end, spherical=shape == "spherical")
-        return [large(first), large(last), plots.enlarged(way, 4)]
+        return [large(first), large(last), plots.enlarge(way, 4)]
 
     (first, *controls), (last, *others) = ends
     inputs, outputs = [shape, *controls, *others], [first, last, strip]

@@ -25,7 +25,7 @@ def tab(explorers: list[Explorer], titles: list[str]) -> None:
     def draw(number: int | None) -> list:
         key = key_of(number)
         drawn = [canvas for e in explorers for canvas in (e.samples(key), e.ways(key))]
-        return [plots.enlarged(canvas, 3) for canvas in drawn]
+        return [plots.enlarge(canvas, 3) for canvas in drawn]
 
     gr.on(None, draw, number, pictures, api_name="samples", **SOON)  # also when it opens
     another.click(lambda n: (n or 0) + 1, number, number, **SOON)

@@ -1,35 +1,77 @@
-"""Figures of images, of curves and of latent spaces, and the pages made of them."""
+"""Grids of images, charts, and the pages made of them.
 
-from genjax.plots.figures import (
-    enlarged,
-    finish,
-    grid,
-    save_by_density,
-    save_curves,
-    save_gif,
-    save_grid,
-    save_latent_scatter,
-    save_latent_use,
-    save_panels,
-    save_strip,
-    side_by_side,
-    to_rgb,
-    to_uint8,
-)
+Each `plot_*` function returns a matplotlib figure, and draws on the axes that it is given, if any;
+each `save_*` function writes a file.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genjax.plots.chart import save_figure
+    from genjax.plots.charts import (
+        plot_curves,
+        plot_latent_scatter,
+        plot_latent_use,
+        save_curves,
+        save_latent_scatter,
+        save_latent_use,
+    )
+    from genjax.plots.grids import (
+        alternate_rows,
+        enlarge,
+        make_grid,
+        save_gif,
+        save_grid,
+        to_rgb,
+        to_uint8,
+    )
+    from genjax.plots.image_charts import (
+        plot_by_density,
+        plot_interpolations,
+        plot_manifold,
+        plot_panels,
+        plot_strip,
+        save_by_density,
+        save_interpolations,
+        save_manifold,
+        save_panels,
+        save_strip,
+    )
 
 __all__ = [
-    "enlarged",
-    "finish",
-    "grid",
+    "alternate_rows",
+    "enlarge",
+    "make_grid",
+    "plot_by_density",
+    "plot_curves",
+    "plot_interpolations",
+    "plot_latent_scatter",
+    "plot_latent_use",
+    "plot_manifold",
+    "plot_panels",
+    "plot_strip",
     "save_by_density",
     "save_curves",
+    "save_figure",
     "save_gif",
     "save_grid",
+    "save_interpolations",
     "save_latent_scatter",
     "save_latent_use",
+    "save_manifold",
     "save_panels",
     "save_strip",
-    "side_by_side",
     "to_rgb",
     "to_uint8",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a function, and with it matplotlib, when it is first used."""
+    if name in __all__:
+        for module in ("grids", "image_charts", "charts", "chart"):
+            found = vars(import_module(f"{__name__}.{module}"))
+            if name in found:
+                return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

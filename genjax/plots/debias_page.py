@@ -11,6 +11,7 @@ from genjax import plots
 from genjax.data import Dataset
 from genjax.data.planted import GROUP, PLANTED
 from genjax.model import Params
+from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
 from genjax.plots.page import Section, page
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.resampled import weighting_options
@@ -62,14 +63,12 @@ def write(
 
 def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
     """Accuracies, and what is seen of the rare group, over alpha."""
-    import matplotlib.pyplot as plt
-
     lines = {
         "accuracy: common group": "accuracy_group_0",
         "accuracy: rare group": "accuracy_group_1",
         "share of the rare group in what is seen": "seen_rare",
     }
-    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    axis = new_axes(7, 4)
     places = np.arange(len(by_alpha))
     for label, name in lines.items():
         values = np.array([[run[name] for run in runs] for runs in by_alpha.values()])
@@ -80,7 +79,7 @@ def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
     axis.set(xlabel="alpha", ylim=(0, 1))
     axis.grid(alpha=0.3)
     axis.legend()
-    plots.finish(figure, path)
+    save_figure(path, figure_of(axis))
     text = (
         "Rotated MNIST. The smaller alpha, the more of the rare group the model sees; where it is"
         " too small, a few odd images crowd out all others, and both groups suffer."
@@ -92,17 +91,13 @@ def _histograms(
     path: Path, params: Params, train_set: Dataset, p: np.ndarray, table: str
 ) -> Section:
     """Of one class the latents that resampling by `p` changes most, before and after."""
-    import matplotlib.pyplot as plt
-
     mine = np.flatnonzero(np.asarray(train_set.labels) == _CLASS)
     z = np.asarray(genjax.encode(params, train_set.images[mine] / np.float32(255)))
     rare = train_set.attributes[GROUP][mine] > 0
     drawn = p[mine] / p[mine].sum()
     shown = np.argsort(-_changes(z, drawn), kind="stable")[:_LATENTS]
-    figure, axes = plt.subplots(
-        2, len(shown), figsize=(2.2 * len(shown), 4), sharey=True, sharex="col", squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
+    panels = new_panels(2 * len(shown), len(shown), 2.2, 2.2, sharey=True, sharex="col")
+    axes: Any = np.reshape(np.array(panels, object), (2, len(shown)))
     for row, name, weights in zip(
         axes, ("before", "after"), (np.full(len(z), 1 / len(z)), drawn), strict=True
     ):
@@ -115,7 +110,7 @@ def _histograms(
     for axis, d in zip(axes[1], shown, strict=True):
         axis.set_xlabel(f"latent {d}")
     axes[0, 0].legend(fontsize=7)
-    plots.finish(figure, path)
+    save_figure(path, figure_of(axes[0, 0]))
     about = PLANTED[train_set.name]
     text = (
         f"Latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"

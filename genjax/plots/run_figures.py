@@ -1,67 +1,119 @@
-"""Draw the figures of a trained run into its folder `figures`."""
+"""The pictures of a run: samples, curves, progression, and what else its model can show."""
 
+import warnings
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import genjax
-from genjax import plots
 from genjax.data import Dataset
-from genjax.model import CanDecode, CanReconstruct, Params, is_class_conditional
+from genjax.latents.sampling import decode, encode, interpolate, manifold, reconstruct, sample
+from genjax.model import (
+    CanDecode,
+    CanReconstruct,
+    ClassConditional,
+    Params,
+    is_class_conditional,
+    require,
+)
+from genjax.plots.charts import save_curves, save_latent_scatter
+from genjax.plots.grids import alternate_rows, save_gif, save_grid
+from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
 from genjax.runs import run_folder
-from genjax.training import seeds
+from genjax.runs.checkpoints import load_params
+from genjax.training.seeds import unstack_seeds
 
-_SHOWN = 64  # images in a grid
-_SHOWN_OF_EACH = 16  # samples of each of several seeds
+_NUM = 64  # images in a grid
+_NUM_PER_SEED = 16  # samples of each of many seeds
+_NUM_STAGES = 8  # rows of the progression
+_NUM_INTERPOLATIONS, _NUM_STEPS = 8, 10
+_NUM_LATENTS = 8  # rows that show every class
 
 
-def draw_run(out: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
-    """Draw every picture that the model's parts allow into the folder of the run `out`.
+def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
+    """Draw every picture that the model allows into the folder `figures` of a run.
 
-    Of several seeds the first is drawn, and samples of each.
+    Args:
+        run: the folder of the run.
+        params: those of the last epoch; of many seeds all but the samples are drawn with the first.
+        test_set: the data set that real images are taken from.
+        key: the one of the samples in the progression.
     """
-    figures = out / "figures"
-    model: Any = params.model
-    params, *others = seeds.unstack_seeds(params)
-    real = test_set.images[:_SHOWN] / 255.0
-    plots.save_grid(figures / "samples.png", genjax.sample(params, key, _SHOWN))
-    if others:
-        rows = [genjax.sample(one, key, _SHOWN_OF_EACH) for one in (params, *others)]
-        plots.save_grid(figures / "samples-seeds.png", np.concatenate(rows), _SHOWN_OF_EACH)
-    if (out / run_folder.BEST).exists():
-        best = seeds.unstack_seeds(genjax.load(out / run_folder.BEST))[0]
-        plots.save_grid(figures / "samples-best.png", genjax.sample(best, key, _SHOWN))
-    plots.save_grid(figures / "real.png", real)
-    plots.save_curves(figures / "curves.png", run_folder.read_metrics(out))
-    paths = sorted((out / "progress").glob("*.npy"))
-    frames = [np.load(path) / 255.0 for path in paths]
-    plots.save_gif(figures / "progression.gif", frames, real)
-    chosen = np.unique(np.linspace(0, len(frames) - 1, 8).round().astype(int))
-    plots.save_strip(
-        figures / "progression.png",
-        [*(frames[i] for i in chosen), real],
-        [*(f"epoch {int(paths[i].stem)}" for i in chosen), "data"],
-    )
-    if isinstance(model, CanDecode):
-        start, end = jnp.split(model.sample_latents(params, jax.random.fold_in(key, 1), 16), 2)
-        ways = genjax.interpolate(params, start, end, num=10)
-        plots.save_grid(figures / "interpolation.png", ways.reshape(-1, *model.image_shape), 10)
-    if is_class_conditional(model):  # a row shows the same noise as every class
-        asked = np.tile(np.arange(model.num_classes), 8)
-        z = jnp.repeat(
-            model.sample_latents(params, jax.random.fold_in(key, 2), 8), model.num_classes, axis=0
-        )
-        condition_latents = genjax.decode(params, model.condition_latents(z, asked))
-        plots.save_grid(figures / "classes.png", condition_latents, model.num_classes)
-    if isinstance(model, CanReconstruct):
-        originals = np.asarray(real[:32])
-        pairs = plots.side_by_side(originals, np.asarray(genjax.reconstruct(params, originals)))
-        plots.save_grid(figures / "reconstructions.png", pairs, columns=8)
-    if isinstance(model, CanReconstruct) and model.latent_dim == 2:
-        plane = genjax.manifold(params, 20)
-        plots.save_grid(figures / "manifold.png", plane.reshape(-1, *model.image_shape), 20)
-        z = genjax.encode(params, test_set.images / 255.0)
-        plots.save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
+    figures, seeds = run / "figures", unstack_seeds(params)
+    params, real = seeds[0], test_set.images[:_NUM]
+    draw_samples(figures, seeds, key)
+    if (run / run_folder.BEST).exists():
+        best = unstack_seeds(load_params(run / run_folder.BEST))[0]
+        save_grid(figures / "samples-best.png", sample(best, key, _NUM))
+    save_grid(figures / "real.png", real)
+    if metrics := run_folder.read_metrics(run):
+        save_curves(figures / "curves.png", metrics)
+    draw_progression(run, real)
+    if isinstance(params.model, CanDecode):
+        draw_interpolations(figures, params, key)
+    if is_class_conditional(params.model):
+        draw_classes(figures, params, key)
+    if isinstance(params.model, CanReconstruct):
+        draw_reconstructions(figures, params, test_set)
+
+
+def draw_samples(figures: Path, seeds: list[Params], key: jax.Array) -> None:
+    """Draw samples.png with the first seed, and samples-seeds.png: a row for each of many seeds."""
+    save_grid(figures / "samples.png", sample(seeds[0], key, _NUM))
+    if len(seeds) > 1:
+        rows = [sample(params, key, _NUM_PER_SEED) for params in seeds]
+        save_grid(figures / "samples-seeds.png", np.concatenate(rows), _NUM_PER_SEED)
+
+
+def draw_progression(run: Path, real: jax.Array) -> None:
+    """Draw progression.gif and progression.png: samples of the same latents, epoch by epoch.
+
+    A file of samples that cannot be read is left out, with a warning.
+    """
+    frames = {}
+    for path in sorted((run / "progress").glob("*.npy")):
+        try:
+            frames[int(path.stem)] = np.load(path)
+        except (ValueError, OSError, EOFError) as error:
+            warnings.warn(f"{path} cannot be read, and is not drawn: {error}", stacklevel=2)
+    if not frames:
+        return
+    epochs = list(frames)
+    save_gif(run / "figures" / "progression.gif", list(frames.values()), real)
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, _NUM_STAGES).round().astype(int))
+    shown = [epochs[i] for i in chosen]
+    names = [f"epoch {epoch}" for epoch in shown]
+    rows = [*(frames[epoch] for epoch in shown), real]
+    save_strip(run / "figures" / "progression.png", rows, [*names, "data"])
+
+
+def draw_interpolations(figures: Path, params: Params, key: jax.Array) -> None:
+    """Draw interpolation.png: spherical interpolations between draws from the prior."""
+    model = require(params.model, CanDecode)
+    z = model.sample_latents(params, jax.random.fold_in(key, 1), 2 * _NUM_INTERPOLATIONS)
+    start, end = jnp.split(z, 2)
+    images = interpolate(params, start, end, num=_NUM_STEPS)
+    save_interpolations(figures / "interpolation.png", images)
+
+
+def draw_classes(figures: Path, params: Params, key: jax.Array) -> None:
+    """Draw classes.png: every column a class, every row the same latents."""
+    model = require(params.model, ClassConditional)
+    latents = require(params.model, CanDecode)
+    num = model.num_classes
+    labels = jnp.tile(jnp.arange(num), _NUM_LATENTS)
+    z = latents.sample_latents(params, jax.random.fold_in(key, 2), _NUM_LATENTS)
+    images = decode(params, model.condition_latents(jnp.repeat(z, num, axis=0), labels))
+    save_grid(figures / "classes.png", images, num)
+
+
+def draw_reconstructions(figures: Path, params: Params, test_set: Dataset) -> None:
+    """Draw reconstructions.png; of two latents also manifold.png and latents.png."""
+    originals = test_set.images[:32] / 255.0
+    pairs = alternate_rows(originals, reconstruct(params, originals), columns=8)
+    save_grid(figures / "reconstructions.png", pairs, columns=8)
+    if require(params.model, CanReconstruct).latent_dim == 2:
+        save_manifold(figures / "manifold.png", manifold(params, 20))
+        z = encode(params, test_set.images / 255.0)
+        save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)

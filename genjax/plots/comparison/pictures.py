@@ -10,13 +10,13 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 import genjax
 from genjax import plots
 from genjax.data import Dataset
 from genjax.metrics.catalogue import METRICS
 from genjax.model import CanDecode, CanReconstruct, Params, require
+from genjax.plots.chart import figure_of, new_panels, save_figure
 from genjax.plots.comparison.ranking import Contender
 from genjax.recipes import trained
 
@@ -60,7 +60,7 @@ def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> No
     chart(folder / "figures.png", contenders)
 
 
-def _strip(path: Path, rows: Mapping[str, ArrayLike]) -> None:
+def _strip(path: Path, rows: Mapping[str, jax.Array | np.ndarray]) -> None:
     plots.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
 
 
@@ -83,21 +83,14 @@ def _ways(params: Params, key: jax.Array) -> jax.Array:
 
 def chart(path: Path, contenders: Sequence[Contender]) -> None:
     """A panel for each of some figures: a dot for every seed, a dashed line at the best value."""
-    import matplotlib.pyplot as plt
-
-    path.parent.mkdir(parents=True, exist_ok=True)
     known = [
         f
         for f in METRICS.values()
         if f.name in _CHARTED and any(c.values(f.name) for c in contenders)
     ]
     columns = min(4, len(known))
-    rows = -(-len(known) // columns)
-    size = (3.2 * columns, (0.9 + 0.27 * len(contenders)) * rows)
-    picture, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for axis in axes.flat[len(known) :]:
-        axis.axis("off")
-    for axis, figure in zip(axes.flat, known, strict=False):
+    axes = new_panels(len(known), columns, 3.2, 0.9 + 0.27 * len(contenders))
+    for axis, figure in zip(axes, known, strict=True):
         for place, one in enumerate(contenders):
             values = one.values(figure.name)
             axis.plot(values, [place] * len(values), "o", alpha=0.6)
@@ -109,6 +102,7 @@ def chart(path: Path, contenders: Sequence[Contender]) -> None:
         axis.tick_params(axis="x", labelsize=8)
         axis.locator_params(axis="x", nbins=5)
         axis.grid(alpha=0.3, axis="x")
-    for axis in axes[:, 1:].flat:
-        axis.set_yticklabels([])
-    plots.finish(picture, path)
+    for place, axis in enumerate(axes):
+        if place % columns:
+            axis.set_yticklabels([])
+    save_figure(path, figure_of(axes[0]))

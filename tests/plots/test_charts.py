@@ -1,0 +1,161 @@
+"""Charts: what stands in their axes, and that they need nothing of the user's settings."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from genjax import plots
+from genjax.errors import UserError
+from genjax.latents.aggregate import LatentUse
+
+
+def texts(labels) -> list[str]:
+    return [label.get_text() for label in labels]
+
+
+LINES = [
+    {"epoch": 1, "loss": 3.0, "rate": 1.0, "distortion": 2.0, "seconds": 1, "warnings": ["w"]},
+    {"epoch": 2, "loss": 2.0, "rate": 0.5, "distortion": 1.5, "distance": 0.7, "seconds": 1},
+    {"epoch": 3, "loss": 1.5, "rate": 0.5, "distortion": 1.0, "seconds": 1},
+]
+
+
+def test_curves_pass_through_what_was_measured():
+    panels = {axes.get_title(): axes for axes in plots.plot_curves(LINES).axes if axes.lines}
+    assert list(panels) == ["loss", "distortion and rate", "Fréchet distance of samples"]
+    assert panels["loss"].lines[0].get_xydata().tolist() == [[1, 3], [2, 2], [3, 1.5]]
+    both = {
+        line.get_label(): line.get_ydata().tolist() for line in panels["distortion and rate"].lines
+    }
+    assert both == {"distortion": [2.0, 1.5, 1.0], "rate": [1.0, 0.5, 0.5]}
+    assert texts(panels["distortion and rate"].get_legend().texts) == ["distortion", "rate"]
+    assert panels["distortion and rate"].get_ylabel() == "nats per image"
+    (distance,) = panels["Fréchet distance of samples"].lines  # measured in one epoch alone
+    assert distance.get_xydata().tolist() == [[2, 0.7]]
+
+
+def test_a_long_run_says_that_its_first_epoch_is_left_out():
+    lines = [{"epoch": epoch, "loss": 1 / epoch} for epoch in range(1, 8)]
+    (axes,) = plots.plot_curves(lines).axes
+    assert axes.lines[0].get_xdata().tolist() == [2, 3, 4, 5, 6, 7]
+    assert axes.get_xlabel() == "epoch (from 2 on)"
+
+
+def test_the_band_of_many_seeds_is_one_standard_deviation():
+    lines = [{"epoch": e, "loss": 2.0 * e, "spread": {"loss": 0.5}} for e in (1, 2)]
+    (axes,) = plots.plot_curves(lines).axes
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {tuple(v) for v in band.tolist()} == {(1, 1.5), (1, 2.5), (2, 3.5), (2, 4.5)}
+
+
+def test_without_an_epoch_there_are_no_curves(tmp_path):
+    with pytest.raises(UserError, match="no epoch"):
+        plots.save_curves(tmp_path / "none.png", [])
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_points_are_coloured_and_named_by_their_labels():
+    z = np.random.default_rng(0).normal(size=(30, 2))
+    labels = np.arange(30) % 3
+    axes = plots.plot_latent_scatter(z, labels, ["a", "b", "c"]).axes[0]
+    assert texts(axes.get_legend().texts) == ["a", "b", "c"]
+    colours = set()
+    for label, points in enumerate(axes.collections):
+        np.testing.assert_array_equal(points.get_offsets(), z[labels == label])
+        colours.add(tuple(points.get_facecolor()[0]))
+    assert len(colours) == 3
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z[0]", "z[1]")
+    plain = plots.plot_latent_scatter(z, np.zeros(30, int), axis_names=("", "")).axes[0]
+    assert plain.get_legend() is None
+    assert len(plain.get_xticks()) == 0
+
+
+def test_bars_of_inactive_latents_are_grey():
+    use = LatentUse(
+        np.array([1.0, 3.0, 2.0]), np.array([False, True, True]), np.zeros(3), np.ones(3), "rate"
+    )
+    axes = plots.plot_latent_use(use).axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [3.0, 2.0, 1.0]
+    assert texts(axes.get_xticklabels()) == ["z[1]", "z[2]", "z[0]"]
+    blue, also_blue, grey = (bar.get_facecolor() for bar in axes.patches)
+    assert blue == also_blue != grey == (0.7, 0.7, 0.7, 1)
+    assert axes.get_title() == "2 of 3 latents are active"
+
+
+def test_a_strip_names_rows_and_columns_and_pales_faint_rows():
+    rows = [np.zeros((3, 8, 8, 1)), np.zeros((2, 8, 8, 1), np.uint8)]  # the second is shorter
+    figure = plots.plot_strip(rows, ["one", "two"], 3, ["a", "b", "c"], faint=[False, True])
+    (axes,) = figure.axes
+    pixels = axes.images[0].get_array()
+    shades = [
+        int(pixels[2 + 10 * row, 2 + 10 * column, 0]) for row in (0, 1) for column in range(3)
+    ]
+    assert shades == [0, 0, 0, 153, 153, 255]
+    assert texts(axes.get_yticklabels()) == ["one", "two"]
+    assert texts(axes.get_xticklabels()) == ["a", "b", "c"]
+    assert axes.get_xticks().tolist() == [5.5 + 0.5, 15.5 + 0.5, 25.5 + 0.5]
+
+
+def test_an_image_of_nan_is_white():
+    rows = [np.full((1, 8, 8, 1), np.nan)]
+    assert np.all(plots.plot_strip(rows, ["none"], 1).axes[0].images[0].get_array() == 255)
+
+
+def test_interpolations_say_how_far_each_image_lies():
+    axes = plots.plot_interpolations(np.zeros((2, 5, 8, 8, 1))).axes[0]
+    assert texts(axes.get_xticklabels()) == ["0.00", "0.25", "0.50", "0.75", "1.00"]
+    assert "from the first latent to the second" in axes.get_title()
+
+
+def test_a_manifold_has_the_latents_as_axes():
+    images = np.zeros((3, 3, 8, 8, 1))
+    images[0, 2] = 1  # top right: the largest of both latents
+    axes = plots.plot_manifold(images).axes[0]
+    assert np.all(axes.images[0].get_array()[2:10, 22:30] == 255)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z[0]", "z[1]")
+    assert (
+        texts(axes.get_xticklabels()) == texts(axes.get_yticklabels()) == ["-0.97", "0.00", "0.97"]
+    )
+    assert axes.get_xticks().tolist() == axes.get_yticks().tolist()[::-1] == [6, 16, 26]
+
+
+def test_the_rarest_images_stand_beside_the_most_common():
+    images = np.linspace(0, 1, 10)[:, None, None, None] * np.ones((1, 8, 8, 1))
+    common, rare = plots.plot_by_density(images, np.arange(10.0), num=4).axes
+    assert common.images[0].get_array()[2, 2, 0] == 0
+    assert rare.images[0].get_array()[2, 2, 0] == 255
+    assert "most common" in common.get_title()
+    assert "rarest" in rare.get_title()
+
+
+def test_charts_draw_on_given_axes():
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert plots.plot_latent_scatter(np.zeros((2, 2)), np.zeros(2, int), axes=left) is figure
+    assert plots.plot_strip([np.zeros((1, 8, 8, 1))], ["a"], 1, axes=right) is figure
+    assert len(left.collections) == len(right.images) == 1
+
+
+def test_a_saved_chart_is_a_picture_of_the_figure(tmp_path):
+    plots.save_curves(str(tmp_path / "new" / "curves.png"), LINES)
+    with Image.open(tmp_path / "new" / "curves.png") as image:
+        assert image.format == "PNG"
+        assert image.width > 3 * 4 * 100
+    assert plots.save_curves.__name__ == "save_curves"
+
+
+def test_charts_need_no_backend(tmp_path):
+    script = (
+        "import numpy as np, genjax, sys\n"
+        "genjax.plots.save_strip(sys.argv[1], [np.zeros((1, 8, 8, 1))], ['a'], 1)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    path = tmp_path / "strip.png"
+    environment = {**os.environ, "MPLBACKEND": "nonsense"}
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, env=environment)
+    assert path.stat().st_size > 500
