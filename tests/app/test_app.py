@@ -75,7 +75,9 @@ def test_both_models_draw_with_the_same_key(opened):
     left, _, right, _ = (pixels(picture["url"]) for picture in post(address, "samples", 3))
     expected = genjax.plots.make_grid(genjax.sample(params, jax.random.key(3), 36))
     np.testing.assert_array_equal(left[1::3, 1::3], expected)
-    expected = genjax.plots.make_grid(genjax.sample(initial("gan", (9, 9, 3)), jax.random.key(3), 36))
+    expected = genjax.plots.make_grid(
+        genjax.sample(initial("gan", (9, 9, 3)), jax.random.key(3), 36)
+    )
     np.testing.assert_array_equal(right[1::3, 1::3], expected)
 
 
