@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 import yaml
-from docs import draw_rooms
 
+from docs import draw_rooms
 from tests.helpers import ROOT
 
 
