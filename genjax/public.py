@@ -3,22 +3,27 @@
 from genjax import data, models, plots
 from genjax.distributed import hosts
 from genjax.errors import UserError
-from genjax.latents.aggregate import attribute_vector, fit_density, latent_use, pca, tsne
-from genjax.latents.balancing import balanced_subset, resampling_weights
-from genjax.latents.density import LatentDensity
-from genjax.latents.inversion import invert
-from genjax.latents.sampling import (
+from genjax.latents import (
+    LatentDensity,
+    attribute_vector,
+    balanced_subset,
     classify,
     decode,
     encode,
+    fit_density,
     interpolate,
+    invert,
+    latent_use,
     manifold,
+    pca,
     plane,
     reconstruct,
+    resampling_weights,
     sample,
     score,
     shift,
     traverse,
+    tsne,
 )
 from genjax.metrics import evaluate
 from genjax.model import Batch, Model, Params, init, register

@@ -17,8 +17,8 @@ import numpy as np
 from genjax import plots
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
-from genjax.latents import sampling
-from genjax.latents.aggregate import LatentUse, latent_use
+from genjax import latents
+from genjax.latents import LatentUse, latent_use
 from genjax.metrics.images import check_shape
 from genjax.model import CanDecode, CanEncode, Params, is_class_conditional, require
 
@@ -63,7 +63,7 @@ class Explorer:
             self._measure(dataset.images[:_MEASURED] / 255.0)
 
     def _measure(self, images: jax.Array) -> None:
-        z = np.asarray(sampling.encode(self.params, images))
+        z = np.asarray(latents.encode(self.params, images))
         self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
         use = jax.tree.map(np.asarray, latent_use(self.params, images, jax.random.key(0)))
         self.use, self.order = use, np.asarray(use.order).tolist()
@@ -87,11 +87,11 @@ class Explorer:
 
     def encode(self, image: np.ndarray) -> np.ndarray:
         """An image [H, W, C] -> its z."""
-        return np.asarray(sampling.encode(self.params, image[None]))[0]
+        return np.asarray(latents.encode(self.params, image[None]))[0]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """-> an image [H, W, C]."""
-        return np.asarray(sampling.decode(self.params, z[None]))[0]
+        return np.asarray(latents.decode(self.params, z[None]))[0]
 
     def drawn(self, path: str | Path | None) -> np.ndarray:
         """A picture in a file, brought to the model's shape: [H, W, C]. No file is empty paper."""
@@ -118,7 +118,7 @@ class Explorer:
         rows, columns = self.cells()
         axes = np.array([across, up])
         values = (self.reach[d] * centres(num) for d, num in ((across, columns), (up, rows)))
-        images = sampling.plane(self.params, z, axes, *values)
+        images = latents.plane(self.params, z, axes, *values)
         height, width, _ = self.params.model.image_shape
         pixels = plots.to_rgb(images.reshape(-1, *images.shape[2:]))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
@@ -139,18 +139,18 @@ class Explorer:
 
     def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
         """The strip of images from one z to another, ends included."""
-        images = sampling.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
+        images = latents.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
         return plots.make_grid(images, _STEPS)
 
     def samples(self, key: jax.Array) -> np.ndarray:
         """A grid of draws from the model."""
-        return plots.make_grid(sampling.sample(self.params, key, _SAMPLES))
+        return plots.make_grid(latents.sample(self.params, key, _SAMPLES))
 
     def ways(self, key: jax.Array) -> np.ndarray:
         """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
         key = jax.random.fold_in(key, 1)
         start, end = jnp.split(self.model.sample_latents(self.params, key, 2 * _WAYS), 2)
-        images = sampling.interpolate(self.params, start, end, _STEPS)
+        images = latents.interpolate(self.params, start, end, _STEPS)
         return plots.make_grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
 
     def compile(self) -> None:

@@ -47,7 +47,7 @@ class Described:
             "checksum": self.checksum,
         }
 
-    def check_take(self, num: int) -> None:
+    def check_count(self, num: int) -> None:
         """Raises `UserError` unless 1 <= num <= len(self)."""
         if not 1 <= num <= len(self):
             raise UserError(
@@ -85,7 +85,7 @@ class Dataset(Described):
 
     def take(self, num: int) -> "Dataset":
         """The first `num` images. Raises `UserError` unless 1 <= num <= len(self)."""
-        self.check_take(num)
+        self.check_count(num)
         if num == len(self):
             return self
         return self.subset(np.arange(num), f"the first {num}")

@@ -77,7 +77,7 @@ class Stream(Described):
 
     def take(self, num: int) -> "Stream":
         """The first `num` images, on disk. Raises `UserError` unless 1 <= num <= len(self)."""
-        self.check_take(num)
+        self.check_count(num)
         if num == len(self):
             return self
         return replace(
@@ -93,7 +93,7 @@ class Stream(Described):
         Raises `UserError` unless 1 <= num <= len(self), and where the data are damaged.
         """
         num = self._fitting() if num is None else num
-        self.check_take(num)
+        self.check_count(num)
         first = self.take(num)
         images, labels = np.empty((num, *self.image_shape), np.uint8), np.empty(num, np.int32)
         with progress(total=num, desc=f"decoding {self.name}") as bar:

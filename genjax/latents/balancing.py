@@ -1,4 +1,4 @@
-"""Weights of images by the rarity of their latents, and subsets drawn by them.
+"""Weigh images by how rare their latents are, and draw subsets by these weights.
 
 The equations are those of `genjax.models.resampling`.
 """
@@ -6,6 +6,7 @@ The equations are those of `genjax.models.resampling`.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
@@ -24,33 +25,39 @@ def resampling_weights(
     form: Form = "max",
     alpha: float = 0.01,
     bins: int = 10,
-) -> np.ndarray:
-    """(3) of images [N, H, W, C] in [0, 1], by the latents of any model that encodes: p [N].
+) -> Float[np.ndarray, " n"]:
+    """Compute the probability to draw each image: the rarer its latents, the larger, (3).
 
-    The rarer what an image shows, the larger its weight; their sum is 1. With labels, int [N], each
-    class has histograms of its own, and keeps its share. The other arguments are those of the
-    module's equations.
+    Args:
+        params: of any model that encodes.
+        images: [N, H, W, C].
+        labels: int [N]; each class then has histograms of its own and keeps its share.
+        form: "max" or "product", of (2).
+        alpha: of (2); the smaller, the more the rare are favoured.
+        bins: of each histogram, (1).
+
+    Returns:
+        Probabilities, whose sum is 1.
 
     Raises:
-        TypeError: if the model has no encoder.
-        UserError: where an argument is out of its bounds, a class has fewer images than bins, or no
+        MissingCapability: if the model has no encoder.
+        UserError: where an argument is out of range, a class has fewer images than bins, or no
             latent varies.
     """
     check(alpha, bins)
     if form not in ("max", "product"):
         raise UserError(f'form is {form!r}, but must be "max" or "product".')
-    images = jnp.asarray(images)
-    classes = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels)
-    if classes.shape != (len(images),) or not np.issubdtype(classes.dtype, np.integer):
+    z = encode(params, images)
+    classes = np.zeros(len(z), np.int32) if labels is None else np.asarray(labels)
+    if classes.shape != (len(z),) or not np.issubdtype(classes.dtype, np.integer):
         raise UserError(
             f"labels are {classes.dtype}{list(classes.shape)}, but must be whole numbers"
-            f" [{len(images)}], one an image."
+            f" [{len(z)}], one for each image."
         )
     check_counts(classes, bins)
-    z = encode(params, images)
     if not np.any(is_active(z)):
         raise UserError(
-            f"no latent of the model varies over the {len(images)} images (variance above 0.01), so"
+            f"no latent of the model varies over the {len(z)} images (variance above 0.01), so"
             " none is rarer than another: train it longer, or with a smaller weight of the rate."
         )
     names, numbers = np.unique(classes, return_inverse=True)
@@ -64,28 +71,30 @@ def balanced_subset(
     params: Params,
     dataset: Dataset,
     num: int,
-    key: jax.Array,
+    key: PRNGKeyArray,
     *,
     form: Form = "max",
     alpha: float = 0.01,
     bins: int = 10,
 ) -> Dataset:
-    """`num` different images of `dataset`, drawn by their `resampling_weights`.
+    """Draw `num` different images of a data set by their `resampling_weights`.
 
-    Drawn one after another, without replacement (by the largest of log p + Gumbel noise), in every
-    class the share that it has of all; so the more of the images are wanted, the less can be
-    favoured.
+    They are drawn without replacement, by the largest of log p + Gumbel noise. Every class keeps
+    its share. The more images are drawn, the less the rare ones can be favoured.
+
+    Args:
+        params: of any model that encodes.
+        dataset: images and labels.
+        num: from 1 to len(dataset).
+        key: the same key draws the same images.
+        form, alpha, bins: as of `resampling_weights`.
 
     Raises:
-        TypeError, UserError: as `resampling_weights`, and unless 1 <= `num` <= len(dataset).
+        MissingCapability, UserError: as `resampling_weights`, and where `num` is out of range.
     """
-    if not 1 <= num <= len(dataset):
-        raise UserError(
-            f"num is {num}, but must be from 1 to {len(dataset)}, the images there are."
-        )
+    dataset.check_count(num)
     labels = np.asarray(dataset.labels)
-    images = dataset.images / np.float32(255)
-    p = resampling_weights(params, images, labels, form=form, alpha=alpha, bins=bins)
+    p = resampling_weights(params, dataset.images, labels, form=form, alpha=alpha, bins=bins)
     noisy = np.log(p) + np.asarray(jax.random.gumbel(key, p.shape))
     ranked = np.lexsort((-noisy, labels))  # class by class, in each the first drawn first
     sizes = np.unique(labels, return_counts=True)[1]

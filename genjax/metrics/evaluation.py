@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genjax import latents
 from genjax.data import Dataset
 from genjax.data.planted import GROUP
 from genjax.errors import UserError
-from genjax.latents import sampling
 from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.groups import group_accuracies
@@ -95,7 +95,7 @@ def _feature_error(
     parts = []
     for index, real in chunks(count, frechet.IMAGES_AT_ONCE):
         images = dataset.images[index] / np.float32(255)
-        error = classifier.features(sampling.reconstruct(params, images)) - classifier.features(
+        error = classifier.features(latents.reconstruct(params, images)) - classifier.features(
             images
         )
         parts.append(np.mean(error**2, axis=1)[:real])

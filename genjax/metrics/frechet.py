@@ -23,9 +23,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genjax import latents
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.latents import sampling
 from genjax.metrics.images import check_shape, chunks
 from genjax.model import Params
 from genjax.nn.conv import conv
@@ -89,7 +89,7 @@ def random_features(images: jax.Array) -> np.ndarray:
 
 @partial(jax.jit, static_argnames="num")
 def _quantised_samples(params: Params, key: jax.Array, *, num: int, **how: Any) -> jax.Array:
-    return jnp.round(255.0 * sampling.sample(params, key, num, **how)).astype(jnp.uint8)
+    return jnp.round(255.0 * latents.sample(params, key, num, **how)).astype(jnp.uint8)
 
 
 def generate_samples(

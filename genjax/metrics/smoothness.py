@@ -28,7 +28,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.latents.sampling import slerp
+from genjax.latents.interpolation import slerp
 from genjax.metrics.classifiers import Classifier
 from genjax.model import CanDecode, Params, require
 from genjax.nn.chunks import in_chunks

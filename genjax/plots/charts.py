@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from genjax.errors import UserError
-from genjax.latents.aggregate import LatentUse
+from genjax.latents import LatentUse
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes, new_panels
 
 _NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds")

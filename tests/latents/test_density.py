@@ -7,7 +7,7 @@ import pytest
 
 import genjax
 from genjax.errors import UserError
-from genjax.latents.density import LatentDensity, standard_normal
+from genjax.latents.density import LatentDensity
 from tests.helpers import blobs, small
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
@@ -37,7 +37,7 @@ def test_at_temperature_zero_only_the_means_are_left(key):
 
 def test_samples_are_decoded_draws_of_the_density(key):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
-    expected = genjax.decode(params, standard_normal(3).sample(key, 4, 0.7))
+    expected = genjax.decode(params, 0.7 * jax.random.normal(key, (4, 3)))
     np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
     density = LatentDensity(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
     expected = genjax.decode(params, jnp.full((4, 3), 2.0))
@@ -71,8 +71,11 @@ def test_a_fit_follows_its_key(key):
     assert not np.allclose(one, other)
 
 
-@pytest.mark.parametrize(("count", "components"), [(1, 1), (5, 6), (5, 0)])
-def test_a_fit_that_cannot_be_is_refused(count, components, key):
+@pytest.mark.parametrize(
+    ("count", "components", "message"),
+    [(1, 1, "at least 2 images, not to 1"), (5, 6, "is 6, .* from 1 to 5"), (5, 0, "is 0")],
+)
+def test_a_fit_that_cannot_be_is_refused(count, components, message, key):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
-    with pytest.raises(UserError, match=f"num_components is {components} for {count} images"):
+    with pytest.raises(UserError, match=message):
         genjax.fit_density(params, IMAGES[:count], key, components)

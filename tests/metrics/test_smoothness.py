@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import genjax
-from genjax.latents.sampling import slerp
+from genjax.latents.interpolation import slerp
 from genjax.metrics import classifiers, smoothness
 from genjax.model import Model, Params
 from tests.helpers import small

@@ -11,7 +11,7 @@ from PIL import Image
 
 from genjax import plots
 from genjax.errors import UserError
-from genjax.latents.aggregate import LatentUse
+from genjax.latents import LatentUse
 
 
 def texts(labels) -> list[str]:

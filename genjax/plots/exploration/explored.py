@@ -16,7 +16,7 @@ import numpy as np
 
 import genjax
 from genjax.data import Dataset
-from genjax.latents.aggregate import LatentUse
+from genjax.latents import LatentUse
 from genjax.model import CanEncode, Params
 
 _IMAGES = 10_000  # that are looked at, of either set

@@ -1,23 +1,23 @@
-"""What an encoder makes of many images, against numpy and scikit-learn."""
+"""How a model uses its latents, against numpy."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
 
 import genjax
 from genjax.distributions import Normal
-from genjax.errors import UserError
 from genjax.metrics.likelihood import active_units
 from tests.helpers import blobs, small
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
 
 
-@pytest.fixture
-def params(key):
-    return small("vae", image_shape=(8, 8, 1), latent_dim=4, likelihood="gaussian").init(key)
+@pytest.fixture(scope="module")
+def params():
+    return small("vae", image_shape=(8, 8, 1), latent_dim=4, likelihood="gaussian").init(
+        jax.random.key(0)
+    )
 
 
 def test_the_amounts_of_a_vae_sum_up_to_its_rate(params, key):
@@ -55,37 +55,3 @@ def test_a_latent_that_ignores_the_image_is_not_active(params, key):
     assert use.active.tolist() == [True, False, True, True]
     assert use.amount[1] == pytest.approx(0.0, abs=1e-5)
     assert use.order[-1] == 1
-
-
-def test_many_images_are_encoded_like_few(params):
-    many = jnp.tile(IMAGES, (19, 1, 1, 1))[:1111]
-    np.testing.assert_allclose(
-        genjax.encode(params, many)[1050:], genjax.encode(params, many[1050:]), atol=1e-5
-    )
-
-
-def test_an_attribute_leads_from_one_mean_to_the_other(params):
-    vector = genjax.attribute_vector(params, IMAGES[:20], IMAGES[20:])
-    z = np.asarray(genjax.encode(params, IMAGES))
-    np.testing.assert_allclose(z[20:].mean(axis=0) + vector, z[:20].mean(axis=0), atol=1e-5)
-
-
-def test_principal_components_are_scikit_learns(key):
-    z = jax.random.normal(key, (200, 5)) @ jax.random.normal(jax.random.key(1), (5, 5)) + 3
-    points, shares = genjax.pca(z, 3)
-    reference = PCA(3).fit(z)
-    np.testing.assert_allclose(np.abs(points), np.abs(reference.transform(z)), atol=1e-3)
-    np.testing.assert_allclose(shares, reference.explained_variance_ratio_, rtol=1e-4)
-    again, _ = genjax.pca(z[::-1], 3)
-    np.testing.assert_allclose(points, again[::-1], atol=1e-3)  # signs included
-
-
-def test_tsne_keeps_groups_together(key):
-    z = np.concatenate([np.zeros((20, 6)), np.full((20, 6), 50.0)])
-    z += np.asarray(jax.random.normal(key, z.shape))
-    points = genjax.tsne(z, key)
-    near = np.linalg.norm(points - points[:1], axis=1)
-    assert near[:20].max() < near[20:].min()
-    np.testing.assert_array_equal(points, genjax.tsne(z, key))
-    with pytest.raises(UserError, match="at least 5 latents, not 4"):
-        genjax.tsne(z[:4], key)

@@ -1,0 +1,124 @@
+"""Paths through latent space: interpolation between latents, and shifts along an attribute.
+
+(1) slerp(a, b, t) = sin((1 - t) w) / sin w a + sin(t w) / sin w b,  w the angle between a and b
+                     (Shoemake 1985; for latents White 2016, arXiv:1609.04468)
+(2) lerp(a, b, t)  = a + t (b - a)
+(3) a = mean z of images with an attribute - mean z of those without
+                     (Larsen et al. 2016, arXiv:1512.09300, 4.1.1)
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
+
+from genjax.errors import check_integer
+from genjax.latents.sampling import check_latents, decode, encode
+from genjax.model import Params
+
+Latents = Float[Array | np.ndarray, "n d"]
+
+
+def slerp(start: Latents, end: Latents, share: Float[ArrayLike, ""] | float) -> Float[Array, "n d"]:
+    """Interpolate latents spherically, (1); linearly where the angle vanishes.
+
+    Args:
+        start: latents at share 0.
+        end: latents at share 1.
+        share: t, from 0 to 1.
+
+    >>> slerp(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]]), 0.5).round(3)
+    Array([[0.707, 0.707]], dtype=float32)
+    """
+    norms = jnp.linalg.norm(start, axis=1) * jnp.linalg.norm(end, axis=1)
+    cosine = jnp.sum(start * end, axis=1) / jnp.maximum(norms, 1e-12)
+    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))[:, None]
+    sine = jnp.sin(angle)
+    close = sine < 1e-4
+    safe = jnp.where(close, 1.0, sine)
+    left = jnp.where(close, 1.0 - share, jnp.sin((1.0 - share) * angle) / safe)
+    right = jnp.where(close, share, jnp.sin(share * angle) / safe)
+    return left * start + right * end
+
+
+def lerp(start: Latents, end: Latents, share: Float[ArrayLike, ""] | float) -> Float[Array, "n d"]:
+    """Interpolate latents linearly, (2).
+
+    >>> lerp(jnp.zeros((1, 2)), jnp.ones((1, 2)), 0.25)
+    Array([[0.25, 0.25]], dtype=float32)
+    """
+    return start + share * (end - start)
+
+
+def interpolate(
+    params: Params, start: ArrayLike, end: ArrayLike, num: int = 8, spherical: bool = True
+) -> Float[Array, "n num h w c"]:
+    """Decode the latents between two, ends included.
+
+    Args:
+        params: of a model that decodes.
+        start: latents [N, D]. For paths between images, `encode` these first.
+        end: latents [N, D].
+        num: images of a path.
+        spherical: follow `slerp`, along which latents stay as long as those drawn from N(0, I);
+            else the straight line.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> interpolate(params, jnp.zeros((3, 2)), jnp.ones((3, 2)), num=5).shape
+    (3, 5, 8, 8, 1)
+    """
+    ends = check_latents(params, start), check_latents(params, end)
+    return _interpolate(params, *ends, check_integer(num, "num"), bool(spherical))
+
+
+@partial(jax.jit, static_argnames=("num", "spherical"))
+def _interpolate(
+    params: Params, start: jax.Array, end: jax.Array, num: int, spherical: bool
+) -> jax.Array:
+    between = slerp if spherical else lerp
+    z = jax.vmap(lambda share: between(start, end, share))(jnp.linspace(0.0, 1.0, num))
+    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+
+
+@jax.jit
+def shift(
+    params: Params,
+    z: Latents,
+    direction: Float[Array | np.ndarray, " d"],
+    strengths: Float[Array | np.ndarray, " num"],
+) -> Float[Array, "n num h w c"]:
+    """Decode latents moved along a direction: column j shows z + strengths[j] * direction.
+
+    Args:
+        params: of a model that decodes.
+        z: latents.
+        direction: such as an `attribute_vector`.
+        strengths: how far; a negative strength takes the attribute away.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> shift(params, jnp.zeros((3, 2)), jnp.ones(2), jnp.array([-1.0, 1.0])).shape
+    (3, 2, 8, 8, 1)
+    """
+    z = jax.vmap(lambda strength: z + strength * direction)(jnp.asarray(strengths))
+    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+
+
+def attribute_vector(params: Params, images: ArrayLike, others: ArrayLike) -> Float[Array, " d"]:
+    """Compute the direction of an attribute, (3), for `shift`.
+
+    Args:
+        params: of a model that encodes.
+        images: [N, H, W, C], with the attribute.
+        others: [M, H, W, C], without it.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> attribute_vector(params, jnp.ones((3, 8, 8, 1)), jnp.zeros((4, 8, 8, 1))).shape
+    (2,)
+    """
+    return jnp.mean(encode(params, images), 0) - jnp.mean(encode(params, others), 0)  # (3)

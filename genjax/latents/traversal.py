@@ -1,0 +1,140 @@
+"""Vary one latent or two, and decode: traversals, planes, and the manifold of two latents."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
+
+from genjax.errors import UserError, check_integer
+from genjax.latents.sampling import decode
+from genjax.model import Params
+
+Vector = Float[Array | np.ndarray, " d"]
+
+
+def traverse(
+    params: Params,
+    z: Vector,
+    extent: float | ArrayLike = 3.0,
+    num: int = 9,
+    *,
+    center: float | ArrayLike = 0.0,
+    dimensions: ArrayLike | None = None,
+) -> Float[Array, "m num h w c"]:
+    """Vary the dimensions of one latent in turn, each from center - extent to center + extent.
+
+    Args:
+        params: of a model that decodes.
+        z: the latent whose other dimensions stay.
+        extent: one number, or one for each dimension, [D].
+        num: values of each dimension.
+        center: one number, or one for each dimension, [D].
+        dimensions: which, int [M]; row m varies dimensions[m]. By default all in order.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> traverse(params, jnp.zeros(2), num=5).shape
+    (2, 5, 8, 8, 1)
+    """
+    z = jnp.asarray(z)
+    chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
+    center, extent = (jnp.broadcast_to(jnp.asarray(v), z.shape) for v in (center, extent))
+    return _traverse(params, z, center, extent, chosen, check_integer(num, "num"))
+
+
+@partial(jax.jit, static_argnames="num")
+def _traverse(
+    params: Params,
+    z: jax.Array,
+    center: jax.Array,
+    extent: jax.Array,
+    dimensions: jax.Array,
+    num: int,
+) -> jax.Array:
+    def vary(d: jax.Array) -> jax.Array:
+        values = jnp.linspace(center[d] - extent[d], center[d] + extent[d], num)
+        return jax.vmap(lambda value: z.at[d].set(value))(values)
+
+    return jax.vmap(partial(decode, params))(jax.vmap(vary)(dimensions))
+
+
+def check_dimensions(dimensions: ArrayLike, latent_dim: int) -> Int[Array, " m"]:
+    """Return positions of latents. Raises `UserError` on one that is not from 0 to latent_dim - 1.
+
+    Under `jit` the values are not checked.
+    """
+    chosen = jnp.asarray(dimensions)
+    if chosen.ndim != 1 or not jnp.issubdtype(chosen.dtype, jnp.integer):
+        raise UserError(f"dimensions are {dimensions!r}, but must be a list of whole numbers.")
+    known = not isinstance(chosen, jax.core.Tracer)
+    if known and chosen.size and not (chosen.min() >= 0 and chosen.max() < latent_dim):
+        raise UserError(
+            f"dimensions are {chosen.tolist()}, but must be from 0 to {latent_dim - 1}: the model"
+            f" has {latent_dim} latents."
+        )
+    return chosen
+
+
+def plane(
+    params: Params,
+    z: Vector,
+    dimensions: ArrayLike,
+    across: Float[Array | np.ndarray, " a"],
+    up: Float[Array | np.ndarray, " b"],
+) -> Float[Array, "b a h w c"]:
+    """Vary two dimensions of one latent over a grid.
+
+    Args:
+        params: of a model that decodes.
+        z: the latent whose other dimensions stay.
+        dimensions: which two, int [2].
+        across: values of the first, from left to right.
+        up: values of the second, from the lowest row to the highest.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> plane(params, jnp.zeros(2), jnp.array([0, 1]), jnp.zeros(4), jnp.ones(3)).shape
+    (3, 4, 8, 8, 1)
+    """
+    z = jnp.asarray(z)
+    return _plane(params, z, check_dimensions(dimensions, len(z)), across, up)
+
+
+@jax.jit
+def _plane(
+    params: Params, z: jax.Array, dimensions: jax.Array, across: jax.Array, up: jax.Array
+) -> jax.Array:
+    def row(second: jax.Array) -> jax.Array:
+        vary = jax.vmap(lambda first: z.at[dimensions].set(jnp.stack([first, second])))
+        return decode(params, vary(across))
+
+    return jax.vmap(row)(up[::-1])
+
+
+def manifold(params: Params, num: int = 20) -> Float[Array, "num num h w c"]:
+    """Decode a two-dimensional latent space over a grid (Kingma & Welling 2014, appendix A).
+
+    Row i and column j show z = (Phi^-1(u_j), Phi^-1(1 - u_i)), u equally spaced in (0, 1) and Phi
+    the normal distribution function. Every cell stands for the same probability of N(0, I), and
+    the second latent points up.
+
+    Args:
+        params: of a model that decodes two latents.
+        num: cells of a row, and rows.
+
+    Raises:
+        UserError: if the model has not two latents.
+
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> manifold(genjax.init(model, jax.random.key(0)), num=4).shape
+    (4, 4, 8, 8, 1)
+    """
+    latent_dim = getattr(params.model, "latent_dim", None)
+    if latent_dim != 2:
+        raise UserError(f"a manifold needs a model with latent_dim 2; this one has {latent_dim}.")
+    num = check_integer(num, "num")
+    quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num) + 0.5) / num)
+    return plane(params, jnp.zeros(2), jnp.arange(2), quantiles, quantiles)
