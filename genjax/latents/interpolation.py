@@ -22,7 +22,7 @@ from genjax.model import Params
 Latents = Float[Array | np.ndarray, "n d"]
 
 
-def slerp(start: Latents, end: Latents, share: Float[ArrayLike, ""] | float) -> Float[Array, "n d"]:
+def slerp(start: Latents, end: Latents, share: Float[Array, ""] | float) -> Float[Array, "n d"]:
     """Interpolate latents spherically, (1); linearly where the angle vanishes.
 
     Args:
@@ -44,13 +44,13 @@ def slerp(start: Latents, end: Latents, share: Float[ArrayLike, ""] | float) -> 
     return left * start + right * end
 
 
-def lerp(start: Latents, end: Latents, share: Float[ArrayLike, ""] | float) -> Float[Array, "n d"]:
+def lerp(start: Latents, end: Latents, share: Float[Array, ""] | float) -> Float[Array, "n d"]:
     """Interpolate latents linearly, (2).
 
     >>> lerp(jnp.zeros((1, 2)), jnp.ones((1, 2)), 0.25)
     Array([[0.25, 0.25]], dtype=float32)
     """
-    return start + share * (end - start)
+    return jnp.asarray(start) + share * jnp.asarray(end - start)
 
 
 def interpolate(

@@ -57,7 +57,7 @@ def traversal(explored: Explored, path: Path) -> str:
     unit = "nats" if use.measure.startswith("rate") else "variance"
     names = [f"z[{d}]: {use.amount[d]:.2f} {unit}" for d in chosen]
     columns = [f"{value:+.0f} sd" for value in _DEVIATIONS]
-    plots.save_strip(path, rows, names, len(columns), columns, faint=list(~active[chosen]))
+    plots.save_strip(path, [*rows], names, len(columns), columns, faint=list(~active[chosen]))
     pale = " Those that are not active come last, pale: nothing changes in them."
     return (
         "The latent of the first test image; in each row one of its dimensions moves from -3 to +3"
@@ -79,7 +79,7 @@ def directions(explored: Explored, path: Path) -> str:
     order = np.asarray(jnp.argsort(-changes))[:12]
     names = [f"z[{d}]" for d in order]
     columns = [f"{value:+.0f}" for value in _DEVIATIONS]
-    plots.save_strip(path, rows[order], names, len(columns), columns)
+    plots.save_strip(path, [*rows[order]], names, len(columns), columns)
     return (
         "One latent drawn from N(0, I); in each row one of its dimensions moves from -3 to 3. Shown"
         f" are the {len(order)} of {len(z)} that change the image most. A model without encoder"
@@ -185,7 +185,7 @@ def attributes(explored: Explored, path: Path) -> str:
         rows += [*np.concatenate([explored.images[shown][:, None], ways], axis=1)]
         names += [contrast.name] * len(shown)
     columns = ["image", *(f"{strength:+.1f}" for strength in _STRENGTHS)]
-    plots.save_strip(path, rows, names, len(columns), columns)
+    plots.save_strip(path, [*rows], names, len(columns), columns)
     return (
         "The mean latent of one group of images minus that of another is a direction. Two test"
         " images of the first group are encoded, and moved along it: at 0 they are reconstructed,"
