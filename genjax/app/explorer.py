@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import plots
+from genjax import latents, plots
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
-from genjax import latents
 from genjax.latents import LatentUse, latent_use
 from genjax.metrics.images import check_shape
 from genjax.model import CanDecode, CanEncode, Params, is_class_conditional, require
