@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset
-from genjax.latents.sampling import decode, encode, interpolate, manifold, reconstruct, sample
+from genjax.latents import decode, encode, interpolate, manifold, reconstruct, sample
 from genjax.model import (
     CanDecode,
     CanReconstruct,
