@@ -120,9 +120,7 @@ def _fit_mixture(z: np.ndarray, num_components: int, seed: int) -> LatentDensity
     mixture = GaussianMixture(num_components, random_state=seed)
     # Many threads are many times slower than one on matrices as small as these.
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # EM stops near its optimum
+        warnings.simplefilter("ignore", ConvergenceWarning)  # EM stops near its optimum
         mixture.fit(z)
     factors = np.linalg.cholesky(mixture.covariances_)
     weights, loc, scale_tril = (
