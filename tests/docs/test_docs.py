@@ -11,8 +11,11 @@ import shlex
 import sys
 from typing import NamedTuple
 
+import jax
+import numpy as np
 import pytest
 
+import genjax
 from genjax.model import MODELS
 from tests.helpers import ROOT
 
@@ -80,3 +83,13 @@ def test_links_lead_somewhere(page):
     for target, _ in LINK.findall(page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), target
+
+
+def test_model_of_the_readme_trains(folder, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), np.uint8)
+    monkeypatch.setattr(genjax.data, "load", lambda name: genjax.data.from_arrays(images))
+    _, text = (ROOT / "README.md").read_text().split("### Adding a model")
+    namespace: dict = {}
+    exec(read_blocks(text)[0].text, namespace)
+    samples = genjax.sample(namespace["params"], jax.random.key(1), num=4)
+    assert samples.shape == (4, 28, 28, 1)
