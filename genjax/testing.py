@@ -64,7 +64,7 @@ def are_same(left: Any, right: Any) -> bool:
     >>> are_same({"a": np.ones(2)}, {"a": np.ones(2)})
     True
     """
-    return jax.tree.structure(left) == jax.tree.structure(right) and all(
+    return _have_same_structure(left, right) and all(
         np.array_equal(a, b)
         for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
     )
@@ -209,7 +209,7 @@ def check_losses(trial: Trial) -> None:
             jax.tree.leaves(own[player]), jax.tree.leaves(alone), strict=True
         ):
             np.testing.assert_allclose(mine, expected, rtol=1e-3, atol=1e-4)
-    assert jax.tree.structure(stats) == jax.tree.structure(params.stats), "other stats than before"
+    assert _have_same_structure(stats, params.stats), "other stats than before"
 
 
 def check_files(trial: Trial) -> None:
@@ -292,6 +292,11 @@ def check_model(model: Model, dataset: Dataset | None = None) -> None:
             except AssertionError as error:
                 promise = (check.__doc__ or "").splitlines()[0]
                 raise AssertionError(f"{promise} But: {error}") from error
+
+
+def _have_same_structure(left: Any, right: Any) -> bool:
+    structures: list[Any] = [jax.tree.structure(tree) for tree in (left, right)]
+    return structures[0] == structures[1]
 
 
 def _check_images(images: jax.Array, shape: tuple[int, ...]) -> None:
