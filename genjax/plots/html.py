@@ -1,39 +1,61 @@
-"""Pages that can be mailed: one HTML file each, with its pictures inside."""
+"""HTML pages that can be mailed: one file each, with its style and pictures inside.
+
+The style fits narrow screens, dark mode and paper.
+"""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1080px; margin: 2em auto;
-  padding: 0 1em; }
-h1 { margin-bottom: 0.2em; }
-h2 { margin-top: 2.5em; border-top: 1px solid #ddd; padding-top: 1em; break-after: avoid; }
-img { max-width: 100%; display: block; margin: 1em auto; }
-pre { background: #f4f4f4; padding: 0.7em 1em; overflow-x: auto; font-size: 14px; }
-table { border-collapse: collapse; margin: 1em 0; font-size: 14px; line-height: 1.35; }
-th { text-align: left; font-weight: normal; color: #666; vertical-align: bottom; }
-th, td { padding: 0.25em 0.9em 0.25em 0; }
-tbody tr { border-top: 1px solid #eee; break-inside: avoid; }
-table:has(img) { table-layout: fixed; width: 100%; }
-td img { margin: 0; }
-nav a { margin-right: 1.2em; white-space: nowrap; }
-@media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; } }
+:root { color-scheme: light dark; --text: #222; --soft: #666; --line: #ddd; --block: #f4f4f4;
+  --back: #fff; --link: #0b5fad; --warn: #fff3d6; }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --soft: #9a9a9a; --line: #3a3a3a;
+  --block: #222; --back: #151515; --link: #7db8f0; --warn: #40330f; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
+  max-width: 1080px; margin: 2em auto; padding: 0 1em; overflow-wrap: break-word; }
+a { color: var(--link); }
+h1 { margin-bottom: 0.2em; line-height: 1.2; }
+h2 { margin-top: 2.5em; border-top: 1px solid var(--line); padding-top: 1em; break-after: avoid; }
+figure { margin: 1em 0; }
+figcaption { color: var(--soft); font-size: 14px; }
+img { max-width: 100%; display: block; background: #fff; image-rendering: auto; }
+pre { background: var(--block); padding: 0.7em 1em; overflow-x: auto; font-size: 14px; }
+code { overflow-wrap: anywhere; }
+pre code { overflow-wrap: normal; }
+blockquote { background: var(--warn); margin: 1em 0; padding: 0.2em 1em; border-radius: 4px; }
+.table { overflow-x: auto; margin: 1em 0; }
+table { border-collapse: collapse; font-size: 14px; line-height: 1.35; }
+th { text-align: left; font-weight: normal; color: var(--soft); vertical-align: bottom; }
+td { vertical-align: top; }
+th, td { padding: 0.25em 0.9em 0.25em 0; min-width: 4em; overflow-wrap: normal; }
+tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr));
+  gap: 1em; }
+.gallery.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
+.gallery figure { margin: 0; }
+abbr { text-decoration: underline dotted; cursor: help; }
+nav a { margin-right: 1.2em; display: inline-block; }
+@media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; } }
+@media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; }
+  .table { overflow: visible; } }
 """
 
 
-def page(title: str, body: str) -> str:
-    """The whole document around `body`, which is HTML; `title` is not."""
+def make_document(title: str, body: str) -> str:
+    """Return an HTML document with the title (plain text) and the body (HTML).
+
+    >>> "<title>A &lt; B</title>" in make_document("A < B", "<h1>A &lt; B</h1>")
+    True
+    """
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>{_STYLE}</style>
 </head>
@@ -44,25 +66,56 @@ def page(title: str, body: str) -> str:
 """
 
 
-def picture(path: Path, description: str) -> str:
-    """The PNG at `path`, inside the page."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(description)}">'
+def embed_picture(path: Path, caption: str = "", alt: str = "") -> str:
+    """Return the PNG at `path` as a figure inside the page, with a caption below it.
 
-
-def from_markdown(text: str, folder: Path) -> str:
-    """Markdown with tables as a page; its title is the first heading.
-
-    The pictures that it names lie in `folder`.
+    `alt` describes the picture to those who cannot see it; by default it is the caption.
     """
+    data = base64.b64encode(path.read_bytes()).decode()
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alt or caption)}">'
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{image}{below}</figure>"
 
-    def inside(
-        renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Mapping, env: Mapping
-    ) -> str:
-        token = tokens[index]
-        return picture(folder / str(token.attrs["src"]), token.content)
 
-    markdown = MarkdownIt("commonmark").enable("table")
-    markdown.add_render_rule("image", inside)
-    title = text.removeprefix("# ").splitlines()[0]
-    return page(title, markdown.render(text))
+def make_gallery(pictures: Sequence[str], wide: bool = False) -> str:
+    """Return pictures side by side, as many in a row as the screen has room for."""
+    kind = "gallery wide" if wide else "gallery"
+    return f'<div class="{kind}">{"".join(pictures)}</div>' if pictures else ""
+
+
+def make_table(rows: Sequence[Sequence[str]], terms: Mapping[str, str] | None = None) -> str:
+    """Return a table of texts, the first row of which names the columns.
+
+    Args:
+        rows: all of the same length.
+        terms: explanations that appear where the pointer rests on a cell with that text.
+
+    >>> make_table([["model", "FCD"], ["vae", "20"]], {"FCD": "Fréchet distance"}).count("<td>")
+    2
+    """
+    if not rows:
+        return ""
+    head, *others = [[_make_cell(cell, terms or {}) for cell in row] for row in rows]
+    names = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "\n".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in others)
+    top = f"<thead><tr>{names}</tr></thead>\n" if any(head) else ""
+    return f'<div class="table"><table>\n{top}<tbody>\n{body}\n</tbody></table></div>'
+
+
+def _make_cell(text: str, terms: Mapping[str, str]) -> str:
+    explained = terms.get(text)
+    return f'<abbr title="{escape(explained)}">{escape(text)}</abbr>' if explained else inline(text)
+
+
+def inline(text: str) -> str:
+    """Return text as HTML, in which **text between asterisks** is bold.
+
+    >>> inline("a < **b**")
+    'a &lt; <strong>b</strong>'
+    """
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
+
+
+def make_paragraphs(text: str) -> str:
+    """Return a paragraph for every line of the text."""
+    return "\n".join(f"<p>{inline(line)}</p>" for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""One HTML page of figures, with the pictures inside: a single file that can be mailed."""
+"""A page of sections: a picture each, with its explanation, its table and the code that draws it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,20 @@ from html import escape
 from pathlib import Path
 
 from genjax.plots import html
+from genjax.runs.files import replace_file
 
 
 @dataclass(frozen=True)
 class Section:
-    """A figure of the page: the picture's file, what is to be seen in it, the code that makes it.
+    """A section of a page.
 
-    `text` is split into paragraphs at its line breaks. `table` are rows that stand below it, the
-    first of them names.
+    Attributes:
+        name: its anchor.
+        title: its heading.
+        picture: the file of its picture.
+        text: what there is to see, one paragraph a line.
+        code: the lines of Python that draw it.
+        table: rows of a table below the text, the first of which names the columns.
     """
 
     name: str
@@ -24,32 +30,46 @@ class Section:
     table: Sequence[Sequence[str]] = ()
 
 
-def page(title: str, facts: Mapping[str, str], code: str, sections: Sequence[Section]) -> str:
-    """The page as HTML: a table of facts, the code that all sections rely on, the sections."""
-    rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in facts.items())
+def make_page(
+    title: str,
+    facts: Mapping[str, str],
+    code: str,
+    sections: Sequence[Section],
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        title: its heading.
+        facts: a table at its top.
+        code: the lines that the code of every section continues.
+        sections: in their order on the page.
+        notes: what else is to be said, a paragraph each, at the end.
+    """
     links = "\n".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections)
+    rows = [["", ""], *([name, value] for name, value in facts.items())]
     body = f"""<h1>{escape(title)}</h1>
-<table>{rows}</table>
+{html.make_table(rows)}
 <nav><p>{links}</p></nav>
-<p>The code below every picture goes on from these lines:</p>
-<pre>{escape(code)}</pre>
-{"".join(map(_section, sections))}"""
-    return html.page(title, body)
+<details><summary>The code of every section continues these lines</summary>
+<pre>{escape(code)}</pre></details>
+{"".join(map(_make_section, sections))}
+{html.make_paragraphs(chr(10).join(notes))}"""
+    return html.make_document(title, body)
 
 
-def _section(section: Section) -> str:
-    paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in section.text.splitlines())
+def write_page(path: Path, page: str) -> Path:
+    """Write the page to `path`, and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, lambda file: file.write(page.encode()))
+    return path
+
+
+def _make_section(section: Section) -> str:
     return f"""
 <section id="{section.name}">
 <h2>{escape(section.title)}</h2>
-{paragraphs}
-{_table(section.table)}{html.picture(section.picture, section.title)}
+{html.make_paragraphs(section.text)}
+{html.make_table(section.table)}{html.embed_picture(section.picture, alt=section.title)}
 <pre>{escape(section.code)}</pre>
 </section>"""
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    cells = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows
-    )
-    return f'<table class="figures">\n{cells}</table>\n' if rows else ""

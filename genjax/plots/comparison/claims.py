@@ -1,26 +1,51 @@
 """What is said for and against GANs and VAEs, each sentence with the measurement that decides it.
 
-The sentences are those that one hears: GANs are sharp, unstable, drop modes, are difficult to
-evaluate; VAEs are fuzzy, easy to navigate, stable. The spread over the seeds decides what holds.
+The sentences are common ones: GANs are sharp, unstable, drop modes, are difficult to evaluate; VAEs
+are blurry, easy to navigate, stable. They are about kinds of models, which a model belongs to by
+its class and by what it can do. The spread over the seeds decides what holds.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genjax.metrics.catalogue import METRICS, Metric
-from genjax.plots.comparison.ranking import Contender, Values, better, shown
+from genjax.model import CanEncode, CanReconstruct, CanScore, HasPosterior, Model
+from genjax.models import DCGAN, GAN
+from genjax.plots.comparison.ranking import Contender, Values, format_mean_std, is_better
 
-_UNSTEADIER = 4.4  # of standard deviations of three values each: F(2, 2) = 19 at 5%
+_UNSTEADIER = 4.4  # ratio of standard deviations of three values each: F(2, 2) = 19 at 5%
+
+
+def _is_vae(model: Model) -> bool:
+    return isinstance(model, HasPosterior) and not isinstance(model, CanScore)
+
+
+KINDS: Mapping[str, Callable[[Model], bool]] = {
+    "GAN": lambda m: isinstance(m, CanScore) and not isinstance(m, CanEncode),
+    "convolutional GAN": lambda m: isinstance(m, DCGAN),
+    "MLP GAN": lambda m: isinstance(m, GAN),
+    "VAE": lambda m: _is_vae(m) and getattr(m, "beta", 1.0) == 1.0,
+    "β-VAE": lambda m: _is_vae(m) and getattr(m, "beta", 1.0) != 1.0,
+    "VAE-GAN": lambda m: isinstance(m, HasPosterior) and isinstance(m, CanScore),
+    "autoencoder": lambda m: isinstance(m, CanReconstruct) and not isinstance(m, HasPosterior),
+}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence on one kind of model, `subject`, and what decides it.
+    """A sentence about one kind of model, and what decides it.
 
-    `relation` to `other`, a kind of model or a number, by `figure`: "better", "worse" (by what the
-    figure should be), "above", "below" (a number), "unsteadier" (over the seeds, relative to the
-    mean), "lacks" (the other has the figure, the subject cannot have it).
+    Attributes:
+        topic: the heading that it stands under.
+        sentence: what is said.
+        subject: the kind of model that it is said of.
+        relation: "better", "worse" (by what the metric should be), "above", "below" (a number),
+            "unsteadier" (over the seeds, relative to the mean), "lacks" (the other has the metric,
+            the subject cannot have it).
+        other: the kind of model, or the number, that it is compared with.
+        metric: the name of the metric.
+        reason: why it may be so.
     """
 
     topic: str
@@ -28,112 +53,196 @@ class Claim:
     subject: str
     relation: str
     other: str
-    figure: str
+    metric: str
+    reason: str
+
+    @property
+    def refutation(self) -> str:
+        """Return what would refute the claim."""
+        title = METRICS[self.metric].title
+        match self.relation:
+            case "lacks":
+                return f"it has a {title}"
+            case "unsteadier":
+                return f"the {self.other}'s {title} varies {_UNSTEADIER} times as much"
+            case "above" | "below":
+                opposite = "below" if self.relation == "above" else "above"
+                return f"{title} {opposite} {self.other} by more than its standard deviation"
+        direction = "worse" if self.relation == "better" else "better"
+        return f"{title} {direction} than the {self.other}'s by more than both deviations"
 
 
-def _claims(topic: str, *decided: tuple[str, str]) -> list[Claim]:
-    """Of "subject relation other figure", and a sentence."""
-    return [Claim(topic, sentence, *test.split()) for test, sentence in decided]
+def _make_claims(topic: str, *claims: tuple[str, str, str, str, str, str]) -> list[Claim]:
+    """Return the claims of one topic: sentence, subject, relation, other, metric, reason."""
+    return [Claim(topic, *claim) for claim in claims]
 
 
+_FAKES = "Its loss rewards samples that pass for data, one by one."
+_MODES = "Its loss never asks whether all data are produced."
+_MEAN = "The pixel likelihood averages over what it is unsure of."
+_PULL = "The rate pulls codes towards one smooth distribution."
+
+# fmt: off
 CLAIMS = [
-    *_claims(
+    *_make_claims(
         "for GANs",
-        ("dcgan better vae sharpness", "Its samples are sharper than a VAE's."),
-        ("dcgan better vae frechet_classifier", "They are nearer to the data."),
-        ("dcgan better vae precision", "More of them pass for data."),
-        ("dcgan better gan frechet_classifier", "Convolutions make it better than an MLP."),
+        ("Its samples are sharper than a VAE's.", "GAN", "better", "VAE", "sharpness", _FAKES),
+        ("They are nearer to the data.", "GAN", "better", "VAE", "frechet_classifier", _FAKES),
+        ("More of them pass for data.", "GAN", "better", "VAE", "precision", _FAKES),
+        ("Convolutions make it better than an MLP.", "convolutional GAN", "better", "MLP GAN",
+         "frechet_classifier", "Convolutions know that images are local and shift."),
     ),
-    *_claims(
+    *_make_claims(
         "against GANs",
-        ("dcgan worse vae recall", "It drops modes: it covers less of the data than a VAE."),
-        ("dcgan worse vae modes_kl", "It neglects classes more than a VAE."),
-        ("dcgan unsteadier vae frechet_classifier", "It is unstable: seeds end far apart."),
-        ("dcgan above 1.1 last_to_best", "It falls apart again after its best epoch."),
-        ("dcgan lacks vae nll", "It is difficult to evaluate: it has no likelihood."),
-        ("dcgan lacks vae reconstruction_error", "It cannot say where an image lies."),
-        ("dcgan worse vae label_agreement", "On the way between two samples it shows others."),
-        ("dcgan worse vae training_seconds", "It takes longer to train."),
-        ("dcgan above 0.6 nearer_to_train", "It copies training images."),
+        ("It drops modes: it covers less of the data than a VAE.", "GAN", "worse", "VAE",
+         "recall", _MODES),
+        ("It neglects classes more than a VAE.", "GAN", "worse", "VAE", "modes_kl", _MODES),
+        ("It is unstable: seeds end far apart.", "GAN", "unsteadier", "VAE",
+         "frechet_classifier", "Two networks chase each other; no common loss falls."),
+        ("It falls apart again after its best epoch.", "GAN", "above", "1.1", "last_to_best",
+         "The game need not settle."),
+        ("It is difficult to evaluate: it has no likelihood.", "GAN", "lacks", "VAE", "nll",
+         "It defines samples, but no density."),
+        ("It cannot say where an image lies.", "GAN", "lacks", "VAE", "reconstruction_error",
+         "It has no encoder."),
+        ("On the way between two samples it shows others.", "GAN", "worse", "VAE",
+         "label_agreement", "Nothing asks neighbouring latents to be alike."),
+        ("It takes longer to train.", "GAN", "worse", "VAE", "training_seconds",
+         "Every step trains two networks."),
+        ("It copies training images.", "GAN", "above", "0.6", "nearer_to_train",
+         "The discriminator could reward what it has seen."),
     ),
-    *_claims(
+    *_make_claims(
         "for VAEs",
-        ("vae better autoencoder frechet_classifier", "It generates; an autoencoder does not."),
-        ("vae better dcgan jacobian_variation", "Its latent space changes evenly."),
-        ("vae better dcgan path_length", "Its latent space changes slowly."),
+        ("It generates; an autoencoder does not.", "VAE", "better", "autoencoder",
+         "frechet_classifier", "Its codes fill the prior; an autoencoder's lie anywhere."),
+        ("Its latent space changes evenly.", "VAE", "better", "GAN", "jacobian_variation", _PULL),
+        ("Its latent space changes slowly.", "VAE", "better", "GAN", "path_length", _PULL),
     ),
-    *_claims(
+    *_make_claims(
         "against VAEs",
-        ("vae below 0.9 sharpness", "Its samples are fuzzy."),
-        ("vae below 0.9 reconstruction_sharpness", "Its reconstructions are fuzzy."),
-        ("vae worse autoencoder reconstruction_error", "An autoencoder reconstructs better."),
+        ("Its samples are blurry.", "VAE", "below", "0.9", "sharpness", _MEAN),
+        ("Its reconstructions are blurry.", "VAE", "below", "0.9", "reconstruction_sharpness",
+         _MEAN),
+        ("An autoencoder reconstructs better.", "VAE", "worse", "autoencoder",
+         "reconstruction_error", "It pays no rate for its codes."),
     ),
-    *_claims(
+    *_make_claims(
         "of β-VAEs",
-        ("beta-vae worse vae reconstruction_error", "It reconstructs worse than a VAE."),
-        ("beta-vae better vae jacobian_variation", "Its latent space changes more evenly."),
+        ("It reconstructs worse than a VAE.", "β-VAE", "worse", "VAE", "reconstruction_error",
+         "A larger β buys fewer nats for the codes."),
+        ("Its latent space changes more evenly.", "β-VAE", "better", "VAE", "jacobian_variation",
+         _PULL),
     ),
-    *_claims(
+    *_make_claims(
         "of VAE-GANs",
-        ("vae_gan better vae reconstruction_sharpness", "It reconstructs sharper than a VAE."),
-        ("vae_gan better vae frechet_classifier", "Its samples are nearer to the data."),
-        ("vae_gan worse vae reconstruction_error", "By pixels it reconstructs worse."),
-        ("vae_gan better dcgan frechet_classifier", "It samples better than the DCGAN."),
+        ("It reconstructs sharper than a VAE.", "VAE-GAN", "better", "VAE",
+         "reconstruction_sharpness", "It compares features of the discriminator, not pixels."),
+        ("Its samples are nearer to the data.", "VAE-GAN", "better", "VAE", "frechet_classifier",
+         _FAKES),
+        ("By pixels it reconstructs worse.", "VAE-GAN", "worse", "VAE", "reconstruction_error",
+         "Its loss does not count pixels."),
+        ("It samples better than a GAN.", "VAE-GAN", "better", "GAN", "frechet_classifier",
+         "Its decoder also learns to reconstruct."),
     ),
 ]
+# fmt: on
 
 
-def _decided(claim: Claim, figure: Metric, ours: Values, theirs: Values) -> bool | None:
-    """Whether the claim holds; None where the spread over the seeds does not tell."""
+@dataclass(frozen=True)
+class Decision:
+    """A claim with what was measured, and the verdict for every pair of contenders."""
+
+    claim: Claim
+    measured: str
+    verdicts: Mapping[str, str]
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict that all pairs share, else that of each."""
+        if len(set(self.verdicts.values())) == 1:
+            return next(iter(self.verdicts.values()))
+        return "; ".join(f"{pair}: {verdict}" for pair, verdict in self.verdicts.items())
+
+
+def decide_claims(contenders: Sequence[Contender]) -> list[Decision]:
+    """Decide the claims for which these contenders have the kinds and the metrics."""
+    found = (_decide_claim(claim, contenders) for claim in CLAIMS)
+    return [decision for decision in found if decision]
+
+
+def _decide_claim(claim: Claim, contenders: Sequence[Contender]) -> Decision | None:
+    """Decide one claim for every pair of contenders that it is about."""
+    is_number = claim.relation in ("above", "below")
+    lacks = claim.relation == "lacks"
+    subjects = [c for c in _of_kind(claim.subject, contenders) if lacks or c.values(claim.metric)]
+    others = [] if is_number else _of_kind(claim.other, contenders)
+    others = [c for c in others if c.values(claim.metric)]
+    if not subjects or not (others or is_number):
+        return None
+    verdicts = {}
+    for subject in subjects:
+        for other in others or [None]:
+            pair = f"{subject.name} and {other.name}" if other else subject.name
+            verdicts[pair] = _give_verdict(claim, subject, other)
+    shown = [f"{c.name} {format_mean_std(c.values(claim.metric))}" for c in (*subjects, *others)]
+    bound = f", bound {claim.other}" if is_number else ""
+    return Decision(claim, f"{METRICS[claim.metric].title}: {', '.join(shown)}{bound}", verdicts)
+
+
+def _of_kind(kind: str, contenders: Sequence[Contender]) -> list[Contender]:
+    return [c for c in contenders if KINDS[kind](c.params.model)]
+
+
+def _give_verdict(claim: Claim, subject: Contender, other: Contender | None) -> str:
+    for contender in (subject, other):
+        if contender and contender.undertrained and claim.relation != "lacks":
+            return f"not decided: {contender.name} is undertrained"
+    ours = subject.values(claim.metric)
+    theirs = other.values(claim.metric) if other else ()
+    holds = _decide(claim, METRICS[claim.metric], ours, theirs)
+    if holds is not None:
+        return "holds" if holds else "refuted"
+    if 1 in (len(ours), len(theirs)):
+        hint = _compare_means(claim, METRICS[claim.metric], ours, theirs)
+        return f"not decided: one seed{hint}"
+    return "not decided: within the spread"
+
+
+def _decide(claim: Claim, metric: Metric, ours: Values, theirs: Values) -> bool | None:
+    """Tell whether the claim holds; None where the spread over the seeds does not decide."""
     match claim.relation:
         case "lacks":
             return not ours
-        case "better" | "worse":
-            ours_better = better(figure, ours, theirs)
-            return ours_better if claim.relation == "better" else _negated(ours_better)
+        case "better":
+            return is_better(metric, ours, theirs)
+        case "worse":
+            return is_better(metric, theirs, ours)
         case "unsteadier":
-            return _unsteadier(ours, theirs)
+            return _is_unsteadier(ours, theirs)
     difference = statistics.mean(ours) - float(claim.other)
     if len(ours) < 2 or abs(difference) <= statistics.stdev(ours):
         return None
     return (difference > 0) == (claim.relation == "above")
 
 
-def _negated(value: bool | None) -> bool | None:
-    return None if value is None else not value
+def _compare_means(claim: Claim, metric: Metric, ours: Values, theirs: Values) -> str:
+    """Say which way the means point, where there is no spread to decide by."""
+    if claim.relation == "unsteadier":
+        return ""
+    if claim.relation in ("above", "below"):
+        difference = statistics.mean(ours) - float(claim.other)
+        for_it = difference if claim.relation == "above" else -difference
+    else:
+        left, right = (statistics.mean(metric.misses(v)) for v in (ours, theirs))
+        for_it = right - left if claim.relation == "better" else left - right
+    return ", which speaks for it" if for_it > 0 else ", which speaks against it" if for_it else ""
 
 
-def _unsteadier(ours: Values, theirs: Values) -> bool | None:
-    if min(len(ours), len(theirs)) < 3:
+def _is_unsteadier(ours: Values, theirs: Values) -> bool | None:
+    if min(len(ours), len(theirs)) < 3 or not (statistics.mean(ours) and statistics.mean(theirs)):
         return None
     left, right = (statistics.stdev(v) / abs(statistics.mean(v)) for v in (ours, theirs))
     if left > _UNSTEADIER * right:
         return True
     return False if right > _UNSTEADIER * left else None
-
-
-def judged(contenders: Sequence[Contender]) -> list[tuple[Claim, str, str]]:
-    """The claims that these contenders can decide: with the measurement, and the verdict."""
-    kinds: Mapping[str, Contender] = {c.kind: c for c in reversed(contenders)}
-    rows = []
-    for claim in CLAIMS:
-        against = kinds.get(claim.other)
-        is_number = claim.relation in ("above", "below")
-        if claim.subject not in kinds or not (against or is_number):
-            continue
-        figure, subject = METRICS[claim.figure], kinds[claim.subject]
-        ours = subject.values(claim.figure)
-        theirs = against.values(claim.figure) if against else ()
-        if (not theirs and not is_number) or (not ours and claim.relation != "lacks"):
-            continue
-        holds = _decided(claim, figure, ours, theirs)
-        beside = f"{against.name} {shown(theirs)}" if against else f"bound {claim.other}"
-        measured = f"{figure.title}: {subject.name} {shown(ours)}, {beside}"
-        rows.append((claim, measured, _verdict(holds, len(ours), len(theirs) or len(ours))))
-    return rows
-
-
-def _verdict(holds: bool | None, *seeds: int) -> str:
-    if holds is None:
-        return "not decided: one seed" if 1 in seeds else "not decided: within the spread"
-    return "holds" if holds else "refuted"

@@ -1,7 +1,4 @@
-"""The pictures of a report: what the contenders of a comparison make, side by side.
-
-Of every contender the first run's weights are shown, the best of a game's; all draw with one key.
-"""
+"""The pictures of a comparison: what the contenders make, side by side, drawn with one key."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import genjax
-from genjax import plots
 from genjax.data import Dataset
-from genjax.metrics.catalogue import METRICS
+from genjax.errors import UserError
+from genjax.latents.sampling import interpolate, reconstruct, sample
 from genjax.model import CanDecode, CanReconstruct, Params, require
-from genjax.plots.chart import figure_of, new_panels, save_figure
-from genjax.plots.comparison.ranking import Contender
-from genjax.recipes import trained
+from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_panels
+from genjax.plots.comparison.ranking import Contender, list_metrics
+from genjax.plots.grids import Images, save_grid
+from genjax.plots.image_charts import save_strip
 
-_SHOWN = 64  # samples
-_IN_A_ROW = 12  # reconstructions, steps of a way
-_WAYS = 2  # of every contender
+_NUM_SAMPLES = 64
+_NUM_COLUMNS = 12  # reconstructions, steps of an interpolation
+_NUM_INTERPOLATIONS = 2  # of every contender
 _CHARTED = (
     "frechet_classifier",
     "recall",
@@ -35,74 +32,86 @@ _CHARTED = (
 )
 
 
-def draw(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> None:
-    """Draws into `folder`: samples.png, data.png, samples-NAME.png, progression-NAME.png,
-    reconstructions.png, ways.png, figures.png; of each what the contenders have."""
-    real = test_set.images[:_SHOWN] / np.float32(255)
-    plots.save_grid(folder / "data.png", real)
-    params = {c.name: trained.load_best(c.folders[0]) for c in contenders}
-    key_samples, key_ways = jax.random.split(jax.random.key(0))
-    samples = {n: genjax.sample(one, key_samples, _SHOWN) for n, one in params.items()}
-    _strip(folder / "samples.png", {"data": real, **samples})
+def draw_pictures(folder: Path, contenders: Sequence[Contender], test_set: Dataset) -> None:
+    """Draw into `folder` what the contenders can show.
+
+    The files are samples.png, data.png, samples-NAME.png, progression-NAME.png,
+    reconstructions.png, interpolations.png and metrics.png.
+    """
+    real = test_set.images[:_NUM_SAMPLES]
+    params = {c.name: c.params for c in contenders}
+    key_samples, key_ends = jax.random.split(jax.random.key(0))
+    save_grid(folder / "data.png", real)
+    samples = {name: sample(one, key_samples, _NUM_SAMPLES) for name, one in params.items()}
+    _save_rows(folder / "samples.png", {"data": real, **samples})
     for name, images in samples.items():
-        plots.save_grid(folder / f"samples-{name}.png", images)
-    for c in contenders:
-        progression = c.folders[0] / "figures" / "progression.png"
+        save_grid(folder / f"samples-{name}.png", images)
+    for contender in contenders:
+        progression = contender.folders[0] / "figures" / "progression.png"
         if progression.exists():
-            shutil.copyfile(progression, folder / f"progression-{c.name}.png")
-    originals = real[:_IN_A_ROW]
-    if rows := _rows(params, CanReconstruct, lambda one: genjax.reconstruct(one, originals)):
-        _strip(folder / "reconstructions.png", {"data": originals, **rows})
-    if rows := _rows(params, CanDecode, lambda one: _ways(one, key_ways)):
-        every = [way for ways in rows.values() for way in ways]
-        names = [name if not n else "" for name in rows for n in range(_WAYS)]
-        plots.save_strip(folder / "ways.png", every, names, _IN_A_ROW)
-    chart(folder / "figures.png", contenders)
+            shutil.copyfile(progression, folder / f"progression-{contender.name}.png")
+    originals = real[:_NUM_COLUMNS]
+    if rows := _show(params, CanReconstruct, lambda one: reconstruct(one, originals / 255.0)):
+        _save_rows(folder / "reconstructions.png", {"data": originals, **rows})
+    if found := _show(params, CanDecode, lambda one: _interpolate(one, key_ends)):
+        _save_interpolations(folder / "interpolations.png", found)
+    if any(metric.name in _CHARTED for metric in list_metrics(contenders)):
+        save_metrics(folder / "metrics.png", contenders)
 
 
-def _strip(path: Path, rows: Mapping[str, jax.Array | np.ndarray]) -> None:
-    plots.save_strip(path, [*rows.values()], [*rows], _IN_A_ROW)
-
-
-def _rows(
+def _show(
     params: Mapping[str, Params], capability: type, show: Callable[[Params], jax.Array]
 ) -> dict[str, np.ndarray]:
-    """Return what the models with the capability show, by name."""
-    return {
-        name: np.asarray(show(one))
-        for name, one in params.items()
-        if isinstance(one.model, capability)
-    }
+    """Return what the models with the capability show, by name; those that refuse are left out."""
+    found = {}
+    for name, one in params.items():
+        if isinstance(one.model, capability):
+            try:
+                found[name] = np.asarray(show(one))
+            except UserError as error:
+                print(f"{name} is left out of a picture: {error}")
+    return found
 
 
-def _ways(params: Params, key: jax.Array) -> jax.Array:
-    z = require(params.model, CanDecode).sample_latents(params, key, 2 * _WAYS)
+def _save_rows(path: Path, rows: Mapping[str, Images]) -> None:
+    save_strip(path, list(rows.values()), list(rows), _NUM_COLUMNS)
+
+
+def _interpolate(params: Params, key: jax.Array) -> jax.Array:
+    z = require(params.model, CanDecode).sample_latents(params, key, 2 * _NUM_INTERPOLATIONS)
     start, end = jnp.split(z, 2)
-    return genjax.interpolate(params, start, end, _IN_A_ROW)
+    return interpolate(params, start, end, _NUM_COLUMNS)
 
 
-def chart(path: Path, contenders: Sequence[Contender]) -> None:
-    """A panel for each of some figures: a dot for every seed, a dashed line at the best value."""
-    known = [
-        f
-        for f in METRICS.values()
-        if f.name in _CHARTED and any(c.values(f.name) for c in contenders)
-    ]
-    columns = min(4, len(known))
-    axes = new_panels(len(known), columns, 3.2, 0.9 + 0.27 * len(contenders))
-    for axis, figure in zip(axes, known, strict=True):
-        for place, one in enumerate(contenders):
-            values = one.values(figure.name)
-            axis.plot(values, [place] * len(values), "o", alpha=0.6)
-        if figure.best is not None and np.isfinite(figure.best):
-            axis.axvline(figure.best, color="0.6", linestyle="--", linewidth=1)
-        axis.set_yticks(range(len(contenders)), [c.name for c in contenders], fontsize=8)
+def _save_interpolations(path: Path, found: Mapping[str, np.ndarray]) -> None:
+    rows = [row for images in found.values() for row in images]
+    names = [name if not i else "" for name in found for i in range(_NUM_INTERPOLATIONS)]
+    shares = [f"{share:.1f}" for share in np.linspace(0, 1, _NUM_COLUMNS)]
+    save_strip(path, rows, names, _NUM_COLUMNS, shares)
+
+
+def plot_metrics(
+    contenders: Sequence[Contender], axes: Sequence[Axes] | None = None
+) -> Figure:
+    """Plot the main metrics, a panel each: a dot for every seed, a dashed line at the best value."""
+    metrics = [m for m in list_metrics(contenders) if m.name in _CHARTED]
+    columns = min(4, len(metrics))
+    axes = axes or new_panels(len(metrics), columns, 3.2, 0.9 + 0.27 * len(contenders))
+    for place, (axis, metric) in enumerate(zip(axes, metrics, strict=True)):
+        for row, contender in enumerate(contenders):
+            values = contender.values(metric.name)
+            axis.plot(values, [row] * len(values), "o", alpha=0.6)
+        if metric.best is not None and np.isfinite(metric.best):
+            axis.axvline(metric.best, color="0.6", linestyle="--", linewidth=1)
+        names = [c.name for c in contenders] if place % columns == 0 else [""] * len(contenders)
+        axis.set_yticks(range(len(contenders)), names, fontsize=8)
         axis.set_ylim(len(contenders) - 0.5, -0.5)
-        axis.set_title(f"{figure.title} {figure.aim}", fontsize=10)
+        axis.set_title(f"{metric.title} {metric.aim}", fontsize=10)
+        axis.set_xlabel(metric.unit, fontsize=8)
         axis.tick_params(axis="x", labelsize=8)
         axis.locator_params(axis="x", nbins=5)
         axis.grid(alpha=0.3, axis="x")
-    for place, axis in enumerate(axes):
-        if place % columns:
-            axis.set_yticklabels([])
-    save_figure(path, figure_of(axes[0]))
+    return figure_of(axes[0])
+
+
+save_metrics = make_saver(plot_metrics)

@@ -1,8 +1,8 @@
-"""The figures of a comparison, and when one model is better than another by one of them.
+"""The contenders of a comparison, and when one is better than another by a metric.
 
-A figure is read off the results of every seed. Of two models the better one is marked only where
-their means differ by more than the sum of their standard deviations over the seeds; with one seed
-there is no spread, and nothing is marked.
+Of two models one is better only where their means differ by more than the sum of their standard
+deviations over the seeds. With one seed the spread is unknown, and neither is. A contender that was
+not trained to its end is never the best.
 """
 
 import statistics
@@ -14,67 +14,125 @@ from typing import Any
 
 import numpy as np
 
-from genjax.metrics.catalogue import Metric
+from genjax.metrics.catalogue import METRICS, Metric
+from genjax.model import Params
 
 Values = tuple[float, ...]
+
+_FEW = 5  # epochs, below which a model counts as undertrained
+_GAIN = 0.1  # of the whole improvement, which the last quarter of the epochs should not exceed
+_OTHER = "The model's own metrics"  # the group of those that the catalogue does not know
 
 
 @dataclass(frozen=True)
 class Contender:
     """A model of a comparison: its runs, which differ in the seed alone, and their results.
 
-    `kind` is the registered name of the model, or "beta-vae".
+    Attributes:
+        name: what the report calls it.
+        params: the best weights of the first run.
+        folders: of the runs.
+        results: the content of each run's `result.json`.
+        undertrained: why the training counts as too short; empty where it does not.
     """
 
     name: str
-    kind: str
+    params: Params
     folders: tuple[Path, ...]
     results: tuple[Mapping[str, Any], ...]
+    undertrained: str = ""
 
-    def values(self, figure: str) -> Values:
-        """One of every run; none at all where a run lacks the figure. `a.b` is b within a."""
+    def values(self, metric: str) -> Values:
+        """Return the metric of every run; nothing where a run lacks it. `a.b` is b within a."""
 
         def look(result: Any, part: str) -> Any:
             return result.get(part) if isinstance(result, Mapping) else None
 
-        found: Any = tuple(reduce(look, figure.split("."), result) for result in self.results)
+        found: Any = tuple(reduce(look, metric.split("."), result) for result in self.results)
         return () if None in found else found
 
 
-def better(figure: Metric, left: Values, right: Values) -> bool | None:
-    """Whether `left` is better than `right`; None where the spread does not tell, or is unknown."""
-    if min(len(left), len(right)) < 2 or figure.best is None:
+def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
+    """List the metrics that at least one contender has, in the order of the catalogue.
+
+    Numbers that the catalogue does not know, such as those of a user's own model, come last.
+    """
+    known = [m for m in METRICS.values() if any(c.values(m.name) for c in contenders)]
+    others = dict.fromkeys(
+        name
+        for contender in contenders
+        for result in contender.results
+        for name, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name not in METRICS
+        if name != "seconds" and not name.endswith(("_sem", "_sd")) and contender.values(name)
+    )
+    return known + [Metric(name, name.replace("_", " "), "", group=_OTHER) for name in others]
+
+
+def explain_undertraining(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Say why a training with these lines of metrics was too short; empty where it was not.
+
+    It was where it had fewer than 5 epochs, or where the last quarter of the epochs still brought
+    more than a tenth of the whole improvement: of the distance of the samples where it was
+    measured, else of the loss.
+
+    >>> explain_undertraining([{"loss": 3.0}, {"loss": 2.0}])
+    '2 epochs'
+    >>> explain_undertraining([{"loss": value} for value in (9.0, 3.0, 2.2, 2.1, 2.0, 2.0)])
+    ''
+    """
+    if len(lines) < _FEW:
+        return f"{len(lines)} epoch{'s' * (len(lines) != 1)}"
+    for term in ("distance", "loss"):
+        values = [line[term] for line in lines if isinstance(line.get(term), int | float)]
+        if len(values) >= _FEW:
+            first, late, last = values[0], values[round(0.75 * (len(values) - 1))], min(values)
+            gain = (late - last) / (first - last) if first > last else 0.0
+            return f"its {term} was still falling" if gain > _GAIN else ""
+    return ""
+
+
+def is_better(metric: Metric, left: Values, right: Values) -> bool | None:
+    """Tell whether `left` is better than `right`; None where the spread does not decide."""
+    if min(len(left), len(right)) < 2 or metric.best is None:
         return None
-    ours, theirs = figure.misses(left), figure.misses(right)
+    ours, theirs = metric.misses(left), metric.misses(right)
     difference = statistics.mean(theirs) - statistics.mean(ours)
     spread = statistics.stdev(ours) + statistics.stdev(theirs)
     return None if abs(difference) <= spread else difference > 0
 
 
-def winner(figure: Metric, contenders: Sequence[Contender]) -> Contender | None:
-    """The contender that is better than every other one that has the figure, of at least two."""
-    have = [c for c in contenders if c.values(figure.name)]
-    for one in have if len(have) > 1 else []:
-        others = [other for other in have if other is not one]
-        if all(better(figure, one.values(figure.name), o.values(figure.name)) for o in others):
+def find_winner(metric: Metric, contenders: Sequence[Contender]) -> Contender | None:
+    """Return the contender that is better than every other one, if there is one.
+
+    Only contenders count that have the metric and are not undertrained, of which two are needed.
+    """
+    able = [c for c in contenders if c.values(metric.name) and not c.undertrained]
+    for one in able if len(able) > 1 else []:
+        others = [other for other in able if other is not one]
+        if all(is_better(metric, one.values(metric.name), o.values(metric.name)) for o in others):
             return one
     return None
 
 
-def shown(values: Sequence[float]) -> str:
-    """mean ± standard deviation, as many digits as the spread leaves meaning to."""
+def format_mean_std(values: Sequence[float]) -> str:
+    """Format mean ± standard deviation, with the digits that the deviation leaves meaningful.
+
+    >>> format_mean_std([0.8, 1.0, 1.2])
+    '1.00 ± 0.20'
+    """
     if not values:
         return "-"
     mean = statistics.mean(values)
     if len(values) == 1 or not (spread := statistics.stdev(values)):
-        return _number(mean, 3)
+        return _format_number(mean, 3)
     places = max(0, 1 - int(np.floor(np.log10(spread))))
     if abs(mean) >= 100:
         places = 0
     return f"{mean:,.{places}f} ± {spread:,.{places}f}"
 
 
-def _number(value: float, digits: int) -> str:
+def _format_number(value: float, digits: int) -> str:
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
