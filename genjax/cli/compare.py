@@ -73,14 +73,14 @@ def compare(name: str, options: Options) -> Path:
     ]
     first = next(iter(experiments.values()))
     classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
-    return report.write(options.out, compared, *first.load_resident(), classifier)
+    return report.write_report(options.out, compared, *first.load_resident(), classifier)
 
 
 def compare_runs(options: OfRuns) -> Path:
     """The report on runs that exist; its path. Raises `UserError` where they cannot be compared."""
     if not options.runs:
         raise UserError('which runs? As in make compare ARGS="runs/vae-mnist runs/dcgan-mnist".')
-    return report.write(options.out, *contenders.measure_runs(options.runs, options.dataset))
+    return report.write_report(options.out, *contenders.measure_runs(options.runs, options.dataset))
 
 
 def main(arguments: list[str]) -> int:

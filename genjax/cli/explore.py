@@ -17,7 +17,7 @@ from genjax.cli.command import exit_code
 from genjax.errors import UserError
 from genjax.model import registered_name
 from genjax.plots.exploration.explored import Explored, allowed
-from genjax.plots.page import Section, page
+from genjax.plots.page import Section, make_page
 from genjax.recipes import RECIPES, trained
 from genjax.runs import run_folder
 from genjax.runs.files import enable_compilation_cache, replace_file
@@ -45,7 +45,7 @@ def explore(folder: Path, dataset: str | None = None) -> Path:
     if not sections:
         raise UserError(f"the model of {folder} has no latent space: neither encode nor decode.")
     title = f"The latent space of {folder.name}"
-    html = page(title, _facts(explored, weights), _code(explored, weights, dataset), sections)
+    html = make_page(title, _facts(explored, weights), _code(explored, weights, dataset), sections)
     index = folder / "explore" / "index.html"
     replace_file(index, lambda file: file.write(html.encode()))
     return index

@@ -12,7 +12,7 @@ from genjax.data import Dataset
 from genjax.data.planted import GROUP, PLANTED
 from genjax.model import Params
 from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
-from genjax.plots.page import Section, page
+from genjax.plots.page import Section, make_page
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.resampled import weighting_options
 from genjax.recipes.series import run_path
@@ -57,7 +57,7 @@ def write(
         "images = train.images / 255.0\n"
         'p = genjax.resampling_weights(params, images, train.labels, form="product", alpha=2.0)'
     )
-    html = page("Debiasing through the latent distribution", facts, code, sections)
+    html = make_page("Debiasing through the latent distribution", facts, code, sections)
     replace_file(out / "index.html", lambda file: file.write(html.encode()))
 
 

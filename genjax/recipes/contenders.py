@@ -11,8 +11,7 @@ import genjax
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import Model, from_json, registered_name
-from genjax.plots.comparison.ranking import Contender
+from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import read_json, write_json
@@ -22,12 +21,6 @@ _KEPT = "compared.json"  # in the folder of a run that was not trained to be com
 MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
 
 
-def kind_of(model: Model) -> str:
-    """Return the model's registered name; "beta-vae" for a VAE whose beta is not 1."""
-    name = registered_name(model)
-    return "beta-vae" if name == "vae" and getattr(model, "beta", 1.0) != 1.0 else name
-
-
 def make_contender(
     name: str, folders: Sequence[Path], results: Sequence[Mapping[str, Any]]
 ) -> Contender:
@@ -35,8 +28,13 @@ def make_contender(
 
     `results` are the contents of their `result.json`.
     """
-    kind = kind_of(from_json(read_json(folders[0] / "config.json")["model"]))
-    return Contender(name, kind, tuple(folders), tuple(map(_add_last_to_best, results)))
+    return Contender(
+        name,
+        trained.load_best(folders[0]),
+        tuple(folders),
+        tuple(map(_add_last_to_best, results)),
+        explain_undertraining(run_folder.read_metrics(folders[0])),
+    )
 
 
 def _add_last_to_best(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -10,8 +10,17 @@ import pytest
 
 from genjax.cli import compare as command
 from genjax.metrics.catalogue import METRICS, Metric
-from genjax.plots.comparison.claims import CLAIMS, judged
-from genjax.plots.comparison.ranking import Contender, better, shown, winner
+from genjax.model import MODELS, Model, Params
+from genjax.plots.comparison.claims import CLAIMS, KINDS, decide_claims
+from genjax.plots.comparison.ranking import (
+    Contender,
+    explain_undertraining,
+    find_winner,
+    format_mean_std,
+    is_better,
+    list_metrics,
+)
+from genjax.plots.comparison.summary import summarize
 from genjax.recipes import budget, contenders, matched
 from genjax.recipes.recipe import Recipe
 from genjax.runs.files import read_json, write_json
@@ -21,24 +30,25 @@ from tests.helpers import blobs, small
 LESS, ONE, MORE = (Metric("x", "x", "", best) for best in (0.0, 1.0, np.inf))
 
 
-def contender(kind, **figures):
-    """Of as many seeds as there are values, which a list for every figure holds."""
-    names = list(figures)
-    rows = zip(*figures.values(), strict=True)
-    return Contender(kind, kind, (), tuple(dict(zip(names, row, strict=True)) for row in rows))
+def contender(name, undertrained="", **metrics):
+    """Make a contender of as many seeds as each metric has values; its model is of that name."""
+    rows = zip(*metrics.values(), strict=True)
+    model = MODELS.get(name, MODELS["vae"])()
+    results = tuple(dict(zip(metrics, row, strict=True)) for row in rows)
+    return Contender(name, Params({}, {}, model), (), results, undertrained)
 
 
 def test_better_is_only_what_the_spread_cannot_explain():
     # means 1 and 2, standard deviations 0.1 and 0.2: 1 > 0.3
     left, right = (0.9, 1.0, 1.1), (1.8, 2.0, 2.2)
-    assert better(LESS, left, right) is True
-    assert better(LESS, right, left) is False
-    assert better(MORE, left, right) is False
-    assert better(ONE, left, right) is True
+    assert is_better(LESS, left, right) is True
+    assert is_better(LESS, right, left) is False
+    assert is_better(MORE, left, right) is False
+    assert is_better(ONE, left, right) is True
     wide = (1.1, 2.0, 2.9)  # standard deviation 0.9
-    assert better(LESS, left, wide) is None is better(LESS, wide, left)
-    assert better(LESS, (1.0,), (2.0,)) is None  # of one seed nobody knows the spread
-    assert better(Metric("x", "x", ""), left, right) is None
+    assert is_better(LESS, left, wide) is None is is_better(LESS, wide, left)
+    assert is_better(LESS, (1.0,), (2.0,)) is None  # of one seed nobody knows the spread
+    assert is_better(Metric("x", "x", ""), left, right) is None
 
 
 def test_the_winner_beats_every_other_that_has_the_figure():
@@ -46,16 +56,17 @@ def test_the_winner_beats_every_other_that_has_the_figure():
     b = contender("b", x=[1.8, 2.0, 2.2])
     near = contender("c", x=[1.0, 1.1, 1.2])
     without = contender("d", y=[0.0, 0.0, 0.0])
-    assert winner(LESS, [a, b, without]) is a
-    assert winner(MORE, [a, b, without]) is b
-    assert winner(LESS, [a, b, near]) is None
-    assert winner(LESS, [a, without]) is None
+    assert find_winner(LESS, [a, b, without]) is a
+    assert find_winner(MORE, [a, b, without]) is b
+    assert find_winner(LESS, [a, b, near]) is None
+    assert find_winner(LESS, [a, without]) is None
 
 
 def test_a_figure_within_another_is_read_and_a_missing_one_is_none():
     runs = ({"best": {"x": 1.0}}, {"best": {"x": 2.0}})
-    assert Contender("a", "a", (), runs).values("best.x") == (1.0, 2.0)
-    assert Contender("a", "a", (), (*runs, {})).values("best.x") == ()
+    params = contender("a").params
+    assert Contender("a", params, (), runs).values("best.x") == (1.0, 2.0)
+    assert Contender("a", params, (), (*runs, {})).values("best.x") == ()
 
 
 @pytest.mark.parametrize(
@@ -71,11 +82,11 @@ def test_a_figure_within_another_is_read_and_a_missing_one_is_none():
     ],
 )
 def test_numbers_are_shown_to_where_their_spread_leaves_a_meaning(values, text):
-    assert shown(values) == text
+    assert format_mean_std(values) == text
 
 
 def verdicts(*contenders):
-    return {claim.sentence: verdict for claim, _, verdict in judged(contenders)}
+    return {d.claim.sentence: d.verdict for d in decide_claims(contenders)}
 
 
 def test_claims_hold_or_are_refuted_by_the_numbers():
@@ -103,30 +114,110 @@ def test_claims_hold_or_are_refuted_by_the_numbers():
     assert found["It copies training images."] == "refuted"
     assert found["It falls apart again after its best epoch."] == "holds"
     assert found["It is difficult to evaluate: it has no likelihood."] == "holds"
-    assert found["Its samples are fuzzy."] == "holds"
-    assert found["Its reconstructions are fuzzy."] == "not decided: within the spread"
+    assert found["Its samples are blurry."] == "holds"
+    assert found["Its reconstructions are blurry."] == "not decided: within the spread"
     assert "It takes longer to train." not in found  # nobody measured it
 
 
-def test_one_seed_decides_nothing():
+def test_one_seed_decides_nothing_but_says_where_it_points():
     gan, vae = contender("dcgan", sharpness=[1.0]), contender("vae", sharpness=[0.5])
-    assert verdicts(gan, vae)["Its samples are sharper than a VAE's."] == "not decided: one seed"
-    assert verdicts(vae)["Its samples are fuzzy."] == "not decided: one seed"
+    speaks_for = "not decided: one seed, which speaks for it"
+    assert verdicts(gan, vae)["Its samples are sharper than a VAE's."] == speaks_for
+    assert verdicts(vae)["Its samples are blurry."] == speaks_for
+    gan, vae = contender("dcgan", sharpness=[2.5]), contender("vae", sharpness=[0.95])
+    speaks_against = "not decided: one seed, which speaks against it"
+    assert verdicts(gan, vae)["Its samples are sharper than a VAE's."] == speaks_against
+    assert verdicts(vae)["Its samples are blurry."] == speaks_against
 
 
-def test_every_claim_is_of_a_model_and_a_figure_that_a_comparison_has():
-    kinds = {
-        contenders.kind_of(e.model)
-        for e in matched.match_models(matched.SETTINGS["mnist"]).values()
-    }
+def test_every_claim_is_of_a_kind_and_a_metric_that_a_comparison_has():
+    models = [e.model for e in matched.match_models(matched.SETTINGS["mnist"]).values()]
+    kinds = {kind for kind, belongs in KINDS.items() if any(map(belongs, models))}
     for claim in CLAIMS:
         assert claim.subject in kinds
+        assert claim.refutation
+        assert claim.reason
         if claim.relation in ("above", "below"):
             float(claim.other)
         else:
             assert claim.relation in ("better", "worse", "unsteadier", "lacks")
             assert claim.other in kinds
-    assert {c.figure for c in CLAIMS} <= METRICS.keys()
+    assert {c.metric for c in CLAIMS} <= METRICS.keys()
+
+
+@dataclass(frozen=True)
+class Foreign(Model):
+    """A user's model: it only samples, and scores images by a discriminator."""
+
+    def score(self, params, images, labels=None):
+        return images.mean((1, 2, 3))
+
+
+def test_claims_are_about_every_model_of_a_kind():
+    three = [0.98, 1.0, 1.02]
+    foreign = replace(contender("foreign", sharpness=three), params=Params({}, {}, Foreign()))
+    gan = contender("gan", sharpness=[0.4, 0.41, 0.42])
+    vae = contender("vae", sharpness=[0.5, 0.51, 0.52])
+    claim = "Its samples are sharper than a VAE's."
+    assert verdicts(foreign, vae)[claim] == "holds"
+    assert verdicts(foreign, gan, vae)[claim] == "foreign and vae: holds; gan and vae: refuted"
+    (decision,) = [d for d in decide_claims([foreign, vae]) if d.claim.sentence == claim]
+    assert decision.measured == "sharpness: foreign 1.000 ± 0.020, vae 0.510 ± 0.010"
+
+
+def test_a_tie_is_a_tie_and_nobody_is_best():
+    zero = [0.0, 0.0, 0.0]
+    a, b = contender("a", recall=zero), contender("b", recall=zero)
+    assert find_winner(METRICS["recall"], [a, b]) is None
+    (line,) = summarize([a, b])
+    assert line == "Most of the data covered (recall): a tie of a and b, 0."
+    near = contender("near", recall=[0.0, 0.1, 0.2])
+    (line,) = summarize([a, near])
+    assert "not decided; within the spread are near, 0.10 ± 0.10, and a, 0" in line
+    (line,) = summarize([contender("a", recall=[0.5]), contender("b", recall=[0.9])])
+    assert "one seed shows no spread; the first two are b, 0.9, and a, 0.5" in line
+    (line,) = summarize([a, contender("b", recall=[0.7, 0.8, 0.9])])
+    assert line == "Most of the data covered (recall): **b**, 0.80 ± 0.10; then a, 0."
+
+
+def test_an_undertrained_model_is_best_at_nothing_and_decides_no_claim():
+    three, lower = [0.9, 0.91, 0.92], [0.5, 0.51, 0.52]
+    gan = contender("dcgan", undertrained="2 epochs", recall=three, sharpness=three)
+    vae = contender("vae", recall=lower, sharpness=lower)
+    assert find_winner(METRICS["recall"], [gan, vae]) is None
+    assert summarize([gan, vae]) == []
+    claim = "Its samples are sharper than a VAE's."
+    assert verdicts(gan, vae)[claim] == "not decided: dcgan is undertrained"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([9.0, 8.0, 7.0, 6.0], "4 epochs"),
+        ([9.0, 8.0, 7.0, 6.0, 5.0, 4.0], "its loss was still falling"),
+        ([9.0, 3.0, 2.2, 2.1, 2.05, 2.0], ""),
+        ([2.0] * 6, ""),
+    ],
+)
+def test_a_training_is_too_short_while_its_loss_still_falls(values, reason):
+    assert explain_undertraining([{"loss": value} for value in values]) == reason
+
+
+def test_noise_is_not_sharp_and_a_budget_makes_nobody_fast():
+    sharp, noisy = [1.0, 1.01, 1.02], [0.999, 1.0, 1.001]
+    noise = contender("gan", sharpness=noisy, precision=[0.0] * 3, training_seconds=[60.0] * 3)
+    vae = contender("vae", sharpness=sharp, precision=[0.8] * 3, training_seconds=[61.0] * 3)
+    assert summarize([noise, vae]) == []
+    slow = contender("slow", training_seconds=[600.0, 601.0, 602.0])
+    assert "**vae**, 61" in summarize([vae, slow])[0]
+
+
+def test_the_metrics_of_a_users_model_are_listed_last():
+    mine = contender("mine", codebook_use=[0.5, 0.6], fcd=[1.0, 1.0], seconds=[3.0, 4.0])
+    listed = list_metrics([mine, contender("vae", nll=[90.0, 91.0])])
+    assert [m.name for m in listed] == ["nll", "codebook_use", "fcd"]
+    assert listed[1].title == "codebook use"
+    assert listed[1].group == "The model's own metrics"
 
 
 @pytest.mark.parametrize("name", matched.SETTINGS)
@@ -194,16 +285,18 @@ def test_the_report_shows_real_numbers_and_pictures(compared, capsys):
     text, page = (out / "report.md").read_text(), (out / "report.html").read_text()
     runs = [read_json(out / f"vae-{seed}" / "result.json") for seed in (0, 1)]
     for name in ("frechet_classifier", "reconstruction_error", "nll"):
-        assert f"{shown([r[name] for r in runs])}" in text
+        assert f"{format_mean_std([r[name] for r in runs])}" in text
     pictures = re.findall(r"\]\((.+?)\)", text)
     assert {"pictures/samples.png", "pictures/data.png", "pictures/samples-autoencoder.png"} < set(
         pictures
     )
-    assert {"pictures/reconstructions.png", "pictures/ways.png"} < set(pictures)
+    assert {"pictures/reconstructions.png", "pictures/interpolations.png"} < set(pictures)
     assert all((out / picture).stat().st_size > 500 for picture in pictures)
     assert page.count('src="data:image/png;base64,') == len(pictures)
     assert "](" not in page
-    assert "<td>Its samples are fuzzy.</td>" in page
+    assert "<strong>Undertrained: vae (2 epochs), autoencoder (2 epochs).</strong>" in page
+    assert '<abbr title="Fréchet distance in a classifier&#x27;s features">FCD ↓</abbr>' in page
+    assert "<td>Its samples are blurry.</td>" in page
 
 
 def test_runs_that_exist_are_grouped_by_their_seeds_and_measured_once(compared, tmp_path, capsys):

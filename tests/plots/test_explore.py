@@ -14,7 +14,7 @@ import genjax
 from genjax.cli import explore as explore
 from genjax.plots.exploration.explored import Explored, allowed
 from genjax.plots.exploration.overviews import density
-from genjax.plots.page import Section, page
+from genjax.plots.page import Section, make_page
 from genjax.recipes import trained
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
@@ -144,7 +144,7 @@ def test_of_a_game_the_best_weights_are_taken(train):
 def test_text_is_escaped(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
     section = Section("a", "A & B", tmp_path / "a.png", "one\ntwo <b>", "f(x) < 1")
-    text = page("t", {"model": "<vae>"}, "x", [section])
+    text = make_page("t", {"model": "<vae>"}, "x", [section])
     assert "<p>one</p>\n<p>two &lt;b&gt;</p>" in text
     assert "f(x) &lt; 1" in text
     assert "&lt;vae&gt;" in text

@@ -10,7 +10,7 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.latents.sampling import interpolate, reconstruct, sample
+from genjax.latents import interpolate, reconstruct, sample
 from genjax.model import CanDecode, CanReconstruct, Params, require
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_panels
 from genjax.plots.comparison.ranking import Contender, list_metrics
@@ -90,9 +90,7 @@ def _save_interpolations(path: Path, found: Mapping[str, np.ndarray]) -> None:
     save_strip(path, rows, names, _NUM_COLUMNS, shares)
 
 
-def plot_metrics(
-    contenders: Sequence[Contender], axes: Sequence[Axes] | None = None
-) -> Figure:
+def plot_metrics(contenders: Sequence[Contender], axes: Sequence[Axes] | None = None) -> Figure:
     """Plot the main metrics, a panel each: a dot for every seed, a dashed line at the best value."""
     metrics = [m for m in list_metrics(contenders) if m.name in _CHARTED]
     columns = min(4, len(metrics))
