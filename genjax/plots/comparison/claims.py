@@ -182,7 +182,7 @@ def _decide_claim(claim: Claim, contenders: Sequence[Contender]) -> Decision | N
         return None
     verdicts = {}
     for subject in subjects:
-        for other in others or [None]:
+        for other in [*others] or [None]:
             pair = f"{subject.name} and {other.name}" if other else subject.name
             verdicts[pair] = _give_verdict(claim, subject, other)
     shown = [f"{c.name} {format_mean_std(c.values(claim.metric))}" for c in (*subjects, *others)]

@@ -169,8 +169,9 @@ def _show_metrics(contenders: Sequence[Contender], floor: Mapping[str, Measured]
             " One half of the test images beside the other has an FCD of"
             f" {floor['half']['frechet_classifier']:.2g}."
         )
+    in_short: list[Block] = [Heading("In short"), Bullets(summary)] if summary else []
     return [
-        *([Heading("In short"), Bullets(summary)] if summary else []),
+        *in_short,
         Heading("Metrics"),
         _picture("metrics", "The main metrics: a dot for every seed, a dashed line at the best"),
         Paragraph(text),
