@@ -181,8 +181,9 @@ def _decide_claim(claim: Claim, contenders: Sequence[Contender]) -> Decision | N
     if not subjects or not (others or is_number):
         return None
     verdicts = {}
+    opponents: list[Contender | None] = [None] if is_number else [*others]
     for subject in subjects:
-        for other in [*others] or [None]:
+        for other in opponents:
             pair = f"{subject.name} and {other.name}" if other else subject.name
             verdicts[pair] = _give_verdict(claim, subject, other)
     shown = [f"{c.name} {format_mean_std(c.values(claim.metric))}" for c in (*subjects, *others)]
