@@ -1,4 +1,4 @@
-"""What does resampling by latent density do against a planted bias? `make debias` trains and
+"""What does resampling by latent density do against biased data? `make debias` trains and
 compares, with and without resampling, and sweeps alpha; a page shows it.
 
 Uniform sampling is the same network with `resampling` "none". Groups are known to the measurements
@@ -12,7 +12,7 @@ from pathlib import Path
 import tyro
 
 from genjax.cli.command import exit_code
-from genjax.data.planted import PLANTED
+from genjax.data.made.biased import BIASED
 from genjax.plots import debias_page
 from genjax.recipes import RECIPES, Recipe
 from genjax.recipes.debiasing import NAMES
@@ -35,7 +35,7 @@ class Options:
 
 
 def pair(dataset: str) -> dict[str, Recipe]:
-    """The recipe on a data set with planted bias, and its baseline of uniform sampling."""
+    """The recipe on a biased data set, and its baseline of uniform sampling."""
     debiased = RECIPES[NAMES[dataset]]
     uniform = replace(debiased, model=replace(debiased.model, resampling="none"))  # type: ignore[call-arg]
     return {f"uniform-{dataset}": uniform, f"debiased-{dataset}": debiased}
@@ -57,7 +57,7 @@ def sweep(dataset: str) -> dict[float, tuple[str, Recipe]]:
 
 def columns(dataset: str) -> dict[str, str]:
     """What a table shows of the runs on a data set."""
-    groups = PLANTED[dataset].groups
+    groups = BIASED[dataset].groups
     return {
         **{f"accuracy_group_{g}": name for g, name in enumerate(groups)},
         "accuracy": "test set",

@@ -33,7 +33,6 @@ import tyro
 
 from experiments.bench.cases import cases
 from experiments.bench.measure import FLAX, OF_PYTORCH, measure, measure_ceiling
-from genjax.recipes.environment import describe_environment
 
 CEILING = "ceiling"
 _COLUMNS = {  # key: heading, width, how it is written
@@ -154,8 +153,7 @@ def main() -> None:
     print(f"\n{table(rows)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: str(value) for name, value in dataclasses.asdict(options).items()}
-    record = {"options": plain, "environment": describe_environment(), "rows": rows}
-    options.out.write_text(json.dumps(record, indent=2))
+    options.out.write_text(json.dumps({"options": plain, "rows": rows}, indent=2))
 
 
 if __name__ == "__main__":

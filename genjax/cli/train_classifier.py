@@ -12,7 +12,7 @@ import tyro
 
 from genjax import data
 from genjax.cli.command import exit_code
-from genjax.data.stacked import one_digit
+from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.classifiers import measured
@@ -56,8 +56,8 @@ def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
     train_set, test_set = (
         data.load(recipe.dataset, split, stream=False) for split in ("train", "test")
     )
-    if recipe.dataset == data.stacked.NAME:
-        train_set, test_set = one_digit(train_set), one_digit(test_set)
+    if recipe.dataset == "stacked_mnist":
+        train_set, test_set = select_first_digit(train_set), select_first_digit(test_set)
     model = replace(recipe.model, num_classes=len(train_set.label_names))
     training = training_for(len(train_set), recipe.images_shown)
     params = fit(model, train_set, jax.random.key(options.seed), training)

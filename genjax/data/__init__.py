@@ -1,16 +1,51 @@
-"""Data sets as uint8 images on the device: `load` a known one by name, or `from_folder` your own.
+"""Data sets: `load` one by name, or make one `from_folder`, `from_npz` or `from_arrays`.
 
-`sprites` draws shapes from factors of your choice.
+dataset.py    Dataset: images (uint8) and labels on the device, and where they came from
+stream.py     Stream: a data set that is too large for the device and stays on disk
+registry.py   register_dataset and load: a name for every loader
+resolve.py    resolve: the training and test set for a name, a folder or an .npz file
+arrays.py     from_arrays, from_npz: arrays of the user
+folder.py     from_folder: image files of the user (picture.py reads one of them)
+cache.py      decoded images, kept for the next start
+made/         data sets that are computed: sprites, stacked digits, biased data
+published/    data sets from files: downloaded, prepared and read as TFDS does
 
-`load` prefers what is nearest: the decoded cache, then data that TFDS has prepared, then the
-original files, downloaded if need be; for MNIST there is a small sample that needs no network.
-Data larger than a device stay on disk, as a `Stream`. TensorFlow is never imported.
+TensorFlow is never imported.
 """
 
-from genjax.data.dataset import Dataset, from_arrays
+from functools import partial
+
+from genjax.data.arrays import from_arrays, from_npz
+from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
-from genjax.data.loading import NAMES, load
-from genjax.data.sprites import sprites
+from genjax.data.made.biased import BIASED, load_biased
+from genjax.data.made.sprites import sprites
+from genjax.data.made.stacked import load_stacked
+from genjax.data.published.formats import LABEL_NAMES
+from genjax.data.published.loading import load_published
+from genjax.data.registry import NAMES, load, register_dataset
+from genjax.data.resolve import as_dataset, resolve, select_trained, split_every_tenth
 from genjax.data.stream import Stream
 
-__all__ = ["NAMES", "Dataset", "Stream", "from_arrays", "from_folder", "load", "sprites"]
+__all__ = [
+    "NAMES",
+    "Dataset",
+    "Stream",
+    "as_dataset",
+    "from_arrays",
+    "from_folder",
+    "from_npz",
+    "load",
+    "register_dataset",
+    "resolve",
+    "select_trained",
+    "split_every_tenth",
+    "sprites",
+]
+
+for _name in LABEL_NAMES:
+    register_dataset(_name, partial(load_published, _name))
+register_dataset("stacked_mnist", load_stacked)
+register_dataset("sprites", lambda split: sprites(split=split))
+for _name in BIASED:
+    register_dataset(_name, partial(load_biased, _name))

@@ -1,39 +1,40 @@
-"""The decoded cache: arrays that took seconds to decode, memory-mapped at the next start.
+"""Cache decoded images: arrays that took seconds to decode are memory-mapped at the next start.
 
-For every data set and split it holds three files: images, labels, and a JSON that says from
-which source they were decoded (`key`) and what they must hash to. Whatever does not fit together
-is decoded afresh, so nothing here can go stale or do harm; all of it may be deleted.
+For every data set and split the cache holds three files: images, labels, and a JSON that says from
+which files they were decoded (`key`) and what they must hash to. Whatever does not fit together
+is decoded again, so the cache cannot go stale, and all of it may be deleted.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from genjax.data.dataset import Decoded, checksum
+from genjax.data.dataset import HostImages, compute_checksum
 from genjax.runs.files import cache_folder, replace_file
 
 
-def identity(files: Iterable[Path]) -> str:
-    """The key of what is decoded from `files`: where each lies, its size, when it was written."""
+def identify_files(files: Iterable[Path]) -> str:
+    """Return a key that changes with the files: where each lies, its size, when it was written."""
     paths = sorted(file.resolve() for file in files)
     return str([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths])
 
 
-def cached(stem: str, key: str, decode: Callable[[], Decoded]) -> tuple[Decoded, str]:
-    """What `decode()` gives, and its checksum: from the cache if `key` fits, else decoded."""
+def decode_cached(stem: str, key: str, decode: Callable[[], HostImages]) -> tuple[HostImages, str]:
+    """Return what `decode()` returns, and its checksum: from the cache if `key` fits."""
     if found := _read(stem, key):
         return found
     decoded = decode()
-    digest = checksum(decoded.images, decoded.labels)
+    digest = compute_checksum(decoded.images, decoded.labels)
     _write(stem, key, decoded, digest)
     return decoded, digest
 
 
-def _paths(stem: str) -> tuple[Path, Path, Path]:
-    folder = cache_folder() / "data"
+def _locate(stem: str) -> tuple[Path, Path, Path]:
+    folder = (cache_folder() or Path(os.devnull)) / "data"  # without a home nothing is kept
     return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
 
 
@@ -41,26 +42,26 @@ def _seal(key: str, source: str, digest: str) -> str:
     return hashlib.sha256(json.dumps([key, source, digest]).encode()).hexdigest()
 
 
-def _read(stem: str, key: str) -> tuple[Decoded, str] | None:
-    images_path, labels_path, json_path = _paths(stem)
+def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
+    images_path, labels_path, json_path = _locate(stem)
     try:
-        about = json.loads(json_path.read_text())
-        source, digest = about["source"], about["checksum"]
-        if about["seal"] != _seal(key, source, digest):
+        entry = json.loads(json_path.read_text())
+        source, digest = entry["source"], entry["checksum"]
+        if entry["seal"] != _seal(key, source, digest):
             return None
         images = np.load(images_path, mmap_mode="r")
         labels = np.load(labels_path, mmap_mode="r")
         whole = (images.dtype, labels.dtype) == (np.uint8, np.int32)
-        if whole and checksum(images, labels) == digest:
-            return Decoded(images, labels, source), digest
+        if whole and compute_checksum(images, labels) == digest:
+            return HostImages(images, labels, source), digest
     except Exception:  # a missing or damaged file: each kind of damage raises an error of its own
         pass
     return None
 
 
-def _write(stem: str, key: str, decoded: Decoded, digest: str) -> None:
-    images_path, labels_path, json_path = _paths(stem)
-    about = {
+def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
+    images_path, labels_path, json_path = _locate(stem)
+    entry = {
         "key": key,
         "source": decoded.source,
         "checksum": digest,
@@ -70,6 +71,6 @@ def _write(stem: str, key: str, decoded: Decoded, digest: str) -> None:
         images_path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(images_path, lambda file: np.save(file, decoded.images))
         replace_file(labels_path, lambda file: np.save(file, decoded.labels))
-        replace_file(json_path, lambda file: file.write(json.dumps(about, indent=1).encode()))
+        replace_file(json_path, lambda file: file.write(json.dumps(entry, indent=1).encode()))
     except OSError:
         pass  # no room or no right to write: the next start decodes again

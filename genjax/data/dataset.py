@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int, Integer, UInt8
 
-from genjax.errors import UserError
+from genjax.errors import check_integer
 
 
-class Decoded(NamedTuple):
-    """What every source gives: `images` uint8 [N, H, W, C], `labels` int32 [N], on the host."""
+class HostImages(NamedTuple):
+    """Decoded images on the host: what every source of data returns."""
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: UInt8[np.ndarray, "n h w c"]
+    labels: Int[np.ndarray, " n"]
     source: str
 
 
-class Described:
-    """What a data set says of itself, wherever its images lie."""
+class DatasetBase:
+    """What `Dataset` and `Stream` share: where the images came from, and how many there are."""
 
     name: str
     split: str
@@ -31,13 +32,20 @@ class Described:
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        return (
+            f"{type(self).__name__}({self.name}, {self.split}: {len(self)} images of"
+            f" {height}x{width}x{channels}; {self.source})"
+        )
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels)"""
         raise NotImplementedError
 
     def record(self) -> dict[str, Any]:
-        """What a run's record says about its data, ready for JSON."""
+        """Return the description that a run's record keeps, ready for JSON."""
         return {
             "name": self.name,
             "split": self.split,
@@ -47,32 +55,36 @@ class Described:
             "checksum": self.checksum,
         }
 
-    def check_count(self, num: int) -> None:
-        """Raises `UserError` unless 1 <= num <= len(self)."""
-        if not 1 <= num <= len(self):
-            raise UserError(
-                f"cannot take {num} images of {self.name} ({self.split}): it has {len(self)}."
-            )
+    def check_count(self, num: int) -> int:
+        """Return `num` as an int. Raises `UserError` unless it is from 1 to len(self)."""
+        what = f"the number of images of {self.name} ({self.split}: it has {len(self)})"
+        return check_integer(num, what, least=1, most=len(self))
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset(Described):
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(DatasetBase):
     """A data set that lies on the device as a whole.
 
-    `images` uint8 [N, H, W, C]; `labels` int32 [N], zeros where there are none, in which case
-    `label_names` is empty. `source` says where the images really came from; `checksum` is the
-    sha256 over shape, images and labels. `attributes` are what is known of every image beside its
-    label, such as the factors that it was drawn from, by name: int [N]; training never sees them.
+    Attributes:
+        name: such as "mnist".
+        split: such as "train".
+        images: uint8 [N, H, W, C].
+        labels: zeros where there are none.
+        label_names: of the classes 0, 1, ...; empty where there are no labels.
+        source: where the images really came from.
+        checksum: sha256 over shape, images and labels.
+        attributes: what else is known of every image, by name, such as the factors that it was
+            drawn from. Training never sees them.
     """
 
     name: str
     split: str
-    images: jax.Array
-    labels: jax.Array
+    images: UInt8[jax.Array, "n h w c"]
+    labels: Int[jax.Array, " n"]
     label_names: tuple[str, ...]
     source: str
     checksum: str
-    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attributes: Mapping[str, Integer[np.ndarray, " n"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.images.shape[0]
@@ -84,71 +96,78 @@ class Dataset(Described):
         return height, width, channels
 
     def take(self, num: int) -> "Dataset":
-        """The first `num` images. Raises `UserError` unless 1 <= num <= len(self)."""
-        self.check_count(num)
+        """Return the first `num` images. Data sorted by class call for `draw_subset` instead.
+
+        Raises:
+            UserError: unless 1 <= num <= len(self).
+        """
+        num = self.check_count(num)
+        return self if num == len(self) else self.subset(np.arange(num), f"the first {num}")
+
+    def draw_subset(self, num: int, seed: int = 0) -> "Dataset":
+        """Draw `num` different images at random, the same for the same seed, and keep their order.
+
+        A smaller subset of the same seed is part of a larger one.
+
+        Raises:
+            UserError: unless 1 <= num <= len(self).
+
+        >>> images = np.zeros((4, 8, 8, 1), np.uint8)
+        >>> genjax.data.from_arrays(images, np.arange(4)).draw_subset(2).labels
+        Array([2, 3], dtype=int32)
+        """
+        num = self.check_count(num)
         if num == len(self):
             return self
-        return self.subset(np.arange(num), f"the first {num}")
+        return self.subset(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
 
-    def subset(self, index: np.ndarray, description: str) -> "Dataset":
-        """The images at the positions `index`, int [M]; `description` goes into the record."""
+    def subset(self, index: Integer[np.ndarray, " m"], description: str) -> "Dataset":
+        """Return the images at the positions `index`; `description` goes into `source`."""
         images, labels = self.images[index], self.labels[index]
         return replace(
             self,
             images=images,
             labels=labels,
             source=f"{description} of: {self.source}",
-            checksum=checksum(np.asarray(images), np.asarray(labels)),
+            checksum=compute_checksum(np.asarray(images), np.asarray(labels)),
             attributes={name: values[index] for name, values in self.attributes.items()},
         )
 
 
-def from_arrays(
-    images: np.ndarray,
-    labels: np.ndarray | None = None,
-    label_names: tuple[str, ...] = (),
-    name: str = "arrays",
-    split: str = "all",
-) -> Dataset:
-    """A data set of one's own arrays: `images` uint8 [N, H, W, C], `labels` int [N] or none.
+def draw_positions(count: int, num: int, seed: int = 0) -> Int[np.ndarray, " num"]:
+    """Draw `num` of `count` positions without replacement, the same for the same seed; sorted.
 
-    Raises `UserError` where an array has another type or shape.
+    >>> draw_positions(10, 3)
+    array([2, 4, 9])
     """
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        raise UserError(
-            f"images are {images.dtype}{list(images.shape)}, but must be uint8 [N, H, W, C] with at"
-            " least one image: grey images need a last axis of 1, numbers in [0, 1] must be"
-            " multiplied by 255."
-        )
-    labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels)
-    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(
-            f"labels are {labels.dtype}{list(labels.shape)}, but must be whole numbers"
-            f" [{len(images)}], one an image."
-        )
-    decoded = Decoded(images, labels.astype(np.int32), "arrays given in code")
-    return on_device(name, split, decoded, tuple(label_names))
+    return np.sort(np.random.default_rng(seed).permutation(count)[:num])
 
 
-def on_device(
-    name: str, split: str, decoded: Decoded, label_names: tuple[str, ...], digest: str | None = None
+def to_device(
+    name: str,
+    split: str,
+    host: HostImages,
+    label_names: tuple[str, ...],
+    checksum: str | None = None,
 ) -> Dataset:
-    """`decoded` as a `Dataset`; its checksum is computed unless it is known: `digest`."""
+    """Copy images to the device as a `Dataset`. The checksum is computed unless it is known."""
     return Dataset(
         name=name,
         split=split,
         # A copy: on CPU the array would otherwise share the memory of a file in the cache.
-        images=jnp.array(decoded.images, copy=True),
-        labels=jnp.array(decoded.labels, copy=True),
+        images=jnp.array(host.images, copy=True),
+        labels=jnp.array(host.labels, jnp.int32, copy=True),
         label_names=label_names,
-        source=decoded.source,
-        checksum=digest or checksum(decoded.images, decoded.labels),
+        source=host.source,
+        checksum=checksum or compute_checksum(host.images, host.labels),
     )
 
 
-def checksum(images: np.ndarray, labels: np.ndarray) -> str:
-    """sha256 over the images' shape, the images and the labels, the same on every machine."""
+def compute_checksum(images: np.ndarray, labels: np.ndarray) -> str:
+    """Compute the sha256 over the images' shape, the images and the labels, as hexadecimal digits.
+
+    It is the same on every machine.
+    """
     digest = hashlib.sha256(str(images.shape).encode())
     digest.update(np.ascontiguousarray(images).data)
     digest.update(np.ascontiguousarray(labels, "<i4").data)

@@ -1,12 +1,12 @@
-"""`Stream`: a data set too large for a device, which stays on disk and is decoded as it is used.
+"""`Stream`: a data set too large for a device stays on disk and is decoded as it is used.
 
-Its records are those of TFDS's array_record, read by position through grain, in any order.
+Its records are those of TFDS's array_record; grain reads them by position, in any order.
 """
 
 import hashlib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,24 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax.data import prepared
-from genjax.data.dataset import Dataset, Decoded, Described, on_device
+from genjax.data.dataset import Dataset, DatasetBase, HostImages, draw_positions, to_device
+from genjax.data.published import records
 from genjax.errors import UserError
 from genjax.runs.progress import progress
 
 LARGEST_RESIDENT = 2 * 2**30  # bytes, where the device does not say how much memory it has
-_LARGEST_PART = 2**29  # bytes of a stream that are made resident where no number is given
+_LARGEST_PART = 2**29  # bytes that are copied to the device where no number is given
 _READ_AT_ONCE = 1024  # records: one by one takes several times as long
 _TAIL = 2**20  # bytes of a shard that are hashed
 
 
-@dataclass(frozen=True, eq=False)
-class Stream(Described):
+@dataclass(frozen=True, eq=False, repr=False)
+class Stream(DatasetBase):
     """A data set that lies on disk; `genjax.fit` trains on it as on a `Dataset`.
 
     The images have the same positions, so that the same key gives the same run. `checksum` is a
-    sha256 over number and shape of the images and, of every shard, the size and the last MiB, where
-    array_record notes the place of every record; not over all images, which would take too long.
+    sha256 over number and shape of the images and, for every shard, its size and its last MiB,
+    where array_record notes the place of every record. Hashing all images would take too long.
     """
 
     name: str
@@ -41,7 +41,9 @@ class Stream(Described):
     source: str
     checksum: str
     folder: Path
-    _records: Any = field(repr=False)  # grain's source: its `__getitems__` reads many at once
+    _records: Any  # grain's source: its `__getitems__` reads many at once
+    _features: records.Features
+    _positions: np.ndarray | None = None  # of the images in `_records`; all, if None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -53,64 +55,75 @@ class Stream(Described):
 
     @property
     def images(self) -> jax.Array:
-        """Raises `UserError`: they are not in memory."""
+        """Raise `UserError`: they are not in memory."""
         raise UserError(
             f"the images of {self.name} ({self.split}) are streamed from disk, and this needs them"
-            " on the device: give `resident()`, the first of them, or load with stream=False."
+            " on the device: use `to_dataset(num)`, a part of them, or load with stream=False."
         )
 
     labels = images
 
     def record(self) -> dict[str, Any]:
-        """As of a `Dataset`; and that it is streamed, for its checksum is another."""
+        """Return the description of a `Dataset`, and that it is streamed: its checksum differs."""
         return super().record() | {"streamed": True}
 
     def read(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 [M, H, W, C] and labels int32 [M] at the positions `index`, int [M].
+        """Read images uint8 [M, H, W, C] and labels int32 [M] at the positions `index`, int [M].
 
-        Raises `UserError` where the data are damaged.
+        Raises:
+            UserError: where the data are damaged.
         """
+        index = index if self._positions is None else self._positions[index]
         try:
-            return prepared.examples(self._records.__getitems__(index.tolist()))
+            return records.parse_records(self._records.__getitems__(index.tolist()), self._features)
         except Exception as error:  # array_record, protobuf and pillow have each their own errors
-            raise prepared.damaged(self.folder, error) from error
+            raise records.explain_damage(self.folder, error) from error
 
     def take(self, num: int) -> "Stream":
-        """The first `num` images, on disk. Raises `UserError` unless 1 <= num <= len(self)."""
-        self.check_count(num)
+        """Return the first `num` images, on disk, as `Dataset.take` does."""
+        num = self.check_count(num)
+        return self if num == len(self) else self._select(np.arange(num), f"the first {num}")
+
+    def draw_subset(self, num: int, seed: int = 0) -> "Stream":
+        """Draw `num` different images at random, on disk, as `Dataset.draw_subset` does."""
+        num = self.check_count(num)
         if num == len(self):
             return self
+        return self._select(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
+
+    def _select(self, index: np.ndarray, description: str) -> "Stream":
         return replace(
             self,
-            shape=(num, *self.image_shape),
-            source=f"the first {num} of: {self.source}",
-            checksum=hashlib.sha256(f"{num} of {self.checksum}".encode()).hexdigest(),
+            shape=(len(index), *self.image_shape),
+            source=f"{description} of: {self.source}",
+            checksum=hashlib.sha256(f"{description} of {self.checksum}".encode()).hexdigest(),
+            _positions=index if self._positions is None else self._positions[index],
         )
 
-    def resident(self, num: int | None = None) -> Dataset:
-        """The first `num` images on the device; left out, those that fit into 512 MiB.
+    def to_dataset(self, num: int | None = None) -> Dataset:
+        """Copy the first `num` images to the device; by default as many as fit into 512 MiB.
 
-        Raises `UserError` unless 1 <= num <= len(self), and where the data are damaged.
+        Raises:
+            UserError: unless 1 <= num <= len(self), and where the data are damaged.
         """
-        num = self._fitting() if num is None else num
-        self.check_count(num)
-        first = self.take(num)
-        images, labels = np.empty((num, *self.image_shape), np.uint8), np.empty(num, np.int32)
-        with progress(total=num, desc=f"decoding {self.name}") as bar:
-            for start in range(0, num, _READ_AT_ONCE):
-                part = slice(start, min(start + _READ_AT_ONCE, num))
-                images[part], labels[part] = self.read(np.arange(part.start, part.stop))
-                bar.update(part.stop - start)
-        decoded = Decoded(images, labels, first.source)
-        return on_device(self.name, self.split, decoded, self.label_names)
+        part = self.take(self._count_fitting() if num is None else num)
+        images = np.empty((len(part), *self.image_shape), np.uint8)
+        labels = np.empty(len(part), np.int32)
+        with progress(total=len(part), desc=f"decoding {self.name}") as bar:
+            for start in range(0, len(part), _READ_AT_ONCE):
+                stop = min(start + _READ_AT_ONCE, len(part))
+                images[start:stop], labels[start:stop] = part.read(np.arange(start, stop))
+                bar.update(stop - start)
+        host = HostImages(images, labels, part.source)
+        return to_device(self.name, self.split, host, self.label_names)
 
-    def _fitting(self) -> int:
+    def _count_fitting(self) -> int:
         return min(len(self), max(1, _LARGEST_PART // math.prod(self.image_shape)))
 
 
 def check_can_stream(name: str) -> None:
-    """Raises `UserError` where a package is missing."""
-    if not prepared.can_read_array_record() or find_spec("grain") is None:
+    """Raise `UserError` where a package is missing."""
+    if not records.can_read_array_record() or find_spec("grain") is None:
         raise UserError(
             f"{name} cannot be streamed: that needs the packages array-record and grain, which are"
             " made for Linux and Apple silicon: pip install grain. Or load it with stream=False."
@@ -118,39 +131,43 @@ def check_can_stream(name: str) -> None:
 
 
 def open_stream(name: str, split: str, folder: Path, label_names: tuple[str, ...]) -> Stream:
-    """The `split` of the data set that TFDS has prepared in `folder`.
+    """Open a split of the data set that TFDS has prepared in `folder`.
 
-    Raises `UserError` where it cannot be streamed, or is damaged.
+    Raises:
+        UserError: where it cannot be streamed, or is damaged.
     """
     check_can_stream(name)
-    file_format, expected = prepared.about(folder)
+    file_format, expected = records.read_info(folder)
     if file_format != "array_record":
         raise UserError(
             f"{name} cannot be streamed: {folder} holds {file_format}, and only array_record can be"
             " read in any order. Let TFDS prepare it with --file_format=array_record, or load it"
             " with stream=False."
         )
-    shards = prepared.files(folder, split)[:-1]
-    records, shape, source = _opened(folder, shards, expected.get(split, 0))
-    checksum = _checksum(shape, shards)
-    return Stream(name, split, shape, label_names, source, checksum, folder, records)
+    shards = records.list_files(folder, split)[:-1]
+    features = records.read_features(folder)
+    source, shape, origin = _open_shards(folder, shards, expected.get(split, 0), features)
+    checksum = _compute_checksum(shape, shards)
+    return Stream(name, split, shape, label_names, origin, checksum, folder, source, features)
 
 
-def _opened(folder: Path, shards: list[Path], expected: int) -> tuple[Any, Any, str]:
-    """The records, the shape [N, H, W, C] of their images, and where they are from."""
-    from grain.sources import ArrayRecordDataSource
-
+def _open_shards(
+    folder: Path, shards: list[Path], expected: int, features: records.Features
+) -> tuple[Any, Any, str]:
+    """Return the records, the shape [N, H, W, C] of their images, and where they are from."""
     try:
-        records = ArrayRecordDataSource([str(shard) for shard in shards])
-        if len(records) != expected:
-            raise ValueError(f"it holds {len(records)} records instead of {expected}")
-        images, _ = prepared.examples([records[0]])
-        return records, (expected, *images.shape[1:]), prepared.source(folder, records[0])
+        from grain.sources import ArrayRecordDataSource
+
+        source = ArrayRecordDataSource([str(shard) for shard in shards])
+        if len(source) != expected:
+            raise ValueError(f"it holds {len(source)} records instead of {expected}")
+        images, _ = records.parse_records([source[0]], features)
+        return source, (expected, *images.shape[1:]), records.describe_source(folder, source[0])
     except Exception as error:  # array_record, protobuf and pillow have each their own errors
-        raise prepared.damaged(folder, error) from error
+        raise records.explain_damage(folder, error) from error
 
 
-def _checksum(shape: tuple[int, ...], shards: Iterable[Path]) -> str:
+def _compute_checksum(shape: tuple[int, ...], shards: Iterable[Path]) -> str:
     digest = hashlib.sha256(str(shape).encode())
     for shard in shards:
         size = shard.stat().st_size
@@ -162,10 +179,13 @@ def _checksum(shape: tuple[int, ...], shards: Iterable[Path]) -> str:
 
 
 def is_large(folder: Path, split: str) -> bool:
-    """Whether a split should be streamed: it is array_record that takes, decoded, more than half of
-    the memory that is free on the device, or where that is not known, `LARGEST_RESIDENT`."""
-    file_format, expected = prepared.about(folder)
+    """Tell whether a split should be streamed.
+
+    It should if it is array_record and takes, decoded, more than half of the device's free memory,
+    or where the device does not tell, more than `LARGEST_RESIDENT`.
+    """
+    file_format, expected = records.read_info(folder)
     stats = jax.local_devices()[0].memory_stats() or {}
     most = (stats.get("bytes_limit", 2 * LARGEST_RESIDENT) - stats.get("bytes_in_use", 0)) // 2
-    size = expected.get(split, 0) * prepared.image_bytes(folder)
+    size = expected.get(split, 0) * records.count_image_bytes(folder)
     return file_format == "array_record" and size > most

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset
-from genjax.data.stacked import LABEL_NAMES as STACKED_NAMES
-from genjax.data.stacked import one_digit
+from genjax.data.made.stacked import LABEL_NAMES as STACKED_NAMES
+from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics.images import chunks
@@ -149,7 +149,9 @@ def get_classifier(train_set: Dataset, test_set: Dataset, progress: bool = True)
     """
     _check_sets(train_set, test_set)
     if train_set.label_names == STACKED_NAMES:
-        of_digits = get_classifier(one_digit(train_set), one_digit(test_set), progress)
+        of_digits = get_classifier(
+            select_first_digit(train_set), select_first_digit(test_set), progress
+        )
         of_three = replace(of_digits, label_names=STACKED_NAMES, stacked=True)
         return replace(of_three, accuracy=_accuracy(of_three, test_set))
     enable_compilation_cache()

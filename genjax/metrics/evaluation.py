@@ -11,7 +11,7 @@ import numpy as np
 
 from genjax import latents
 from genjax.data import Dataset
-from genjax.data.planted import GROUP
+from genjax.data.made.biased import GROUP
 from genjax.errors import UserError
 from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
 from genjax.metrics.classifiers import Classifier

@@ -9,7 +9,7 @@ import numpy as np
 import genjax
 from genjax import plots
 from genjax.data import Dataset
-from genjax.data.planted import GROUP, PLANTED
+from genjax.data.made.biased import BIASED, GROUP
 from genjax.model import Params
 from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
 from genjax.plots.page import Section, make_page
@@ -111,7 +111,7 @@ def _histograms(
         axis.set_xlabel(f"latent {d}")
     axes[0, 0].legend(fontsize=7)
     save_figure(path, figure_of(axes[0, 0]))
-    about = PLANTED[train_set.name]
+    about = BIASED[train_set.name]
     text = (
         f"Latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"
         f" (before), and as the images are drawn (after): of all {z.shape[1]} those that change"

@@ -7,7 +7,7 @@ import numpy as np
 
 import genjax
 from genjax.data import Dataset
-from genjax.data.planted import GROUP
+from genjax.data.made.biased import GROUP
 from genjax.metrics.groups import group_shares
 from genjax.model import Params, Resamples, require
 from genjax.runs.files import replace_file

@@ -11,6 +11,31 @@ import jax
 from genjax.errors import UserError
 
 
+def resolve_path(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as an absolute path, with `~` replaced by the home folder.
+
+    Every path that a user gives enters here.
+
+    Raises:
+        UserError: where it is empty or no path, or where there is no such home folder.
+
+    >>> resolve_path("/runs/vae").name
+    'vae'
+    """
+    try:
+        text = os.fspath(path)
+        if not isinstance(text, str) or not text.strip() or "\0" in text:
+            raise TypeError
+        return Path(text).expanduser().absolute()
+    except TypeError:
+        raise UserError(f"{path!r} is not a path: give the name of a file or folder.") from None
+    except RuntimeError:
+        raise UserError(f"{path}: there is no such home folder. Give the path in full.") from None
+
+
+_NOWHERE = Path(os.devnull) / "genjax"  # nothing can be read or written there
+
+
 def cache_folder() -> Path:
     """`$GENJAX_CACHE_DIR`, or `genjax` in the user's cache folder."""
     if chosen := os.environ.get("GENJAX_CACHE_DIR"):

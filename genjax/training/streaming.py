@@ -159,7 +159,7 @@ class StreamedEpochs:
         most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
         self._parts, self._mesh, self._steps = bounds(steps, most), mesh, steps
         self.on_part: Callable[[float], None] = lambda share: None
-        self._watched = devices.place(stream.resident(min(_WATCHED, len(stream))).images, mesh)
+        self._watched = devices.place(stream.to_dataset(min(_WATCHED, len(stream))).images, mesh)
         self._compile(state, shape[1:], stream.image_shape, training)
         processes = jax.process_count() if mesh else 1
         rows = rows_of(jax.process_index() % processes, processes, batch_size)

@@ -20,9 +20,9 @@ from experiments.study import Study
 from genjax.cli.train import main
 from genjax.cli.train_classifier import CLASSIFIERS
 from genjax.data import sprites
+from genjax.data.registry import LOADERS
 from genjax.errors import UserError
 from genjax.recipes import RECIPES, run_recipe, series
-from genjax.recipes.records import summarize_record
 from genjax.training.configuration import Training
 from tests.helpers import small
 
@@ -145,7 +145,7 @@ def test_mistakes_are_answered_kindly(arguments, message, offline, tmp_path, cap
 
 def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, capsys):
     few = partial(sprites, scales=2, orientations=2, columns=3, rows=6, size=16)
-    monkeypatch.setattr("genjax.data.loading.sprites", few)
+    monkeypatch.setitem(LOADERS, "sprites", lambda split: few(split=split))
     name = "beta-tcvae-sprites"
     tiny = replace(
         RECIPES[name],
@@ -210,8 +210,7 @@ def test_make_lists_every_experiment():
 def test_every_experiment_says_what_to_expect():
     readme = (ROOT / "README.md").read_text()
     for name, recipe in RECIPES.items():
-        said = f"{recipe.description}: {summarize_record(name)}"
-        assert re.search(r"\d.*minutes", said), name
+        assert re.search(r"\d.*minutes", recipe.expected), name
         assert f"`make train-{name}`" in readme
 
 
@@ -239,7 +238,7 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
         num_generated=20,
     )
     few = partial(sprites, scales=2, orientations=1, columns=6, rows=6, size=16)
-    monkeypatch.setattr("genjax.data.loading.sprites", few)
+    monkeypatch.setitem(LOADERS, "sprites", lambda split: few(split=split))
     plain = run_recipe(tiny, tmp_path)
     fitted = replace(tiny, num_components=2)
     result = run_recipe(fitted, tmp_path)

@@ -28,9 +28,11 @@ import pytest
 from PIL import Image
 
 from genjax import data
-from genjax.data import cache, download, originals, prepared
-from genjax.data.prepare import prepare
-from genjax.data.sample import digits
+from genjax.data import cache
+from genjax.data.published import download, formats, records
+from genjax.data.published.crc32c import compute_masked_crc32c
+from genjax.data.published.offline_sample import read_digits
+from genjax.data.published.prepare import prepare
 from genjax.errors import UserError
 
 TFDS_DATA_DIR = os.environ.get("TFDS_DATA_DIR")
@@ -38,9 +40,9 @@ DOWNLOADS = os.environ.get("GENJAX_TEST_DOWNLOADS")
 needs_full_data = pytest.mark.skipif(not TFDS_DATA_DIR, reason="TFDS_DATA_DIR is not set")
 needs_downloads = pytest.mark.skipif(not DOWNLOADS, reason="GENJAX_TEST_DOWNLOADS is not set")
 needs_array_record = pytest.mark.skipif(
-    not prepared.can_read_array_record(), reason="array_record is not installed"
+    not records.can_read_array_record(), reason="array_record is not installed"
 )
-real_url_infos = download._url_infos
+real_url_infos = download.get_url_infos
 
 
 def closed_port():
@@ -58,7 +60,7 @@ def _on_its_own(monkeypatch, tmp_path):
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     monkeypatch.setattr(
         download,
-        "_url_infos",
+        "get_url_infos",
         lambda name: {f"{host}/{i.filename}": i for i in real_url_infos(name).values()},
     )
 
@@ -89,7 +91,7 @@ def write_cifar(path, per_batch=4):
     rng = np.random.default_rng(1)
     truth, archive = {}, path / "cifar-10-binary.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
-        for split, batches in originals.CIFAR_BATCHES.items():
+        for split, batches in formats.CIFAR_BATCHES.items():
             num = per_batch * len(batches)
             images = rng.integers(0, 256, (num, 32, 32, 3), np.uint8)
             labels = rng.integers(0, 10, num, np.uint8)
@@ -132,7 +134,7 @@ def tiny_copy(tiny_mnist, tmp_path):
 def test_parsers_read_the_original_formats(tmp_path, split):
     for name, write in (("mnist", write_mnist), ("cifar10", write_cifar)):
         truth, files = write(tmp_path)
-        images, labels = originals.parse(name, split, files)
+        images, labels = formats.parse(name, split, files)
         assert images.dtype == np.uint8
         assert labels.dtype == np.int32
         np.testing.assert_array_equal(images, truth[split][0])
@@ -165,7 +167,7 @@ def test_prepared_cifar_are_the_originals(tmp_path):
     truth, files = write_cifar(tmp_path)
     prepare("cifar10", files, tmp_path)
     assert (tmp_path / "cifar10/3.0.2/label.labels.txt").read_text().split() == list(
-        originals.LABEL_NAMES["cifar10"]
+        formats.LABEL_NAMES["cifar10"]
     )
     for split in ("train", "test"):
         dataset = data.load("cifar10", split, tmp_path)
@@ -179,8 +181,10 @@ def test_tfrecord_is_read_too(tiny_copy):
     version = path / "mnist/3.0.1"
     for shard in version.glob("*array_record*"):
         with open(str(shard).replace("array_record", "tfrecord"), "wb") as file:
-            for record in prepared._array_records(shard):
-                file.write(struct.pack("<QI", len(record), 0) + record + bytes(4))
+            for record in records.read_array_records(shard):
+                length = struct.pack("<Q", len(record))
+                checks = compute_masked_crc32c([length, record])
+                file.write(length + checks[:1].tobytes() + record + checks[1:].tobytes())
         shard.unlink()
     info = version / "dataset_info.json"
     info.write_text(info.read_text().replace("array_record", "tfrecord"))
@@ -211,7 +215,7 @@ def test_damaged_prepared_data_are_an_error(tiny_copy, damage):
         shard.unlink()
     else:
         (version / "dataset_info.json").write_text("{")
-    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
+    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*again from"):
         data.load("mnist", "train", tiny_copy[0])
 
 
@@ -239,12 +243,12 @@ import sys, pathlib
 import genjax.data
 heavy = {"tensorflow_datasets", "PIL", "requests", "mlxtend"} & set(sys.modules)
 assert not heavy, heavy
-from genjax.data.prepare import prepare
+from genjax.data.published.prepare import prepare
 folder = pathlib.Path(sys.argv[1])
 prepare("mnist", {file.name: file for file in (folder / "originals").iterdir()}, folder)
 assert len(genjax.data.load("mnist", "train", folder)) == 30
-from genjax.data.sample import digits
-digits("test")
+from genjax.data.published.offline_sample import read_digits
+read_digits("test")
 heavy = {"tensorflow", "pandas", "sklearn"} & set(sys.modules)
 assert not heavy, heavy
 """
@@ -269,7 +273,7 @@ def test_our_preparation_equals_the_official_one(tmp_path):
         np.testing.assert_array_equal(ours.images, official.images)
         np.testing.assert_array_equal(ours.labels, official.labels)
         assert ours.checksum == official.checksum
-        images, labels = originals.parse(
+        images, labels = formats.parse(
             "fashion_mnist", split, {file.name: file for file in manual.iterdir()}
         )
         assert as_rows(ours.images, ours.labels) == as_rows(images, labels)
@@ -315,7 +319,9 @@ def server(tmp_path, monkeypatch):
             for name, file in files.items()
         }
         monkeypatch.setattr(
-            download, "_url_infos", lambda name: infos if name == "mnist" else real_url_infos(name)
+            download,
+            "get_url_infos",
+            lambda name: infos if name == "mnist" else real_url_infos(name),
         )
         yield served, truth, seen
         httpd.shutdown()
@@ -324,7 +330,7 @@ def server(tmp_path, monkeypatch):
 @pytest.mark.parametrize("with_array_record", [pytest.param(True, marks=needs_array_record), False])
 def test_download(server, tmp_path, monkeypatch, with_array_record):
     _, truth, seen = server
-    monkeypatch.setattr(prepared, "can_read_array_record", lambda: with_array_record)
+    monkeypatch.setattr(records, "can_read_array_record", lambda: with_array_record)
     home = tmp_path / "home/tensorflow_datasets"  # TFDS's default, created if need be
     for split in ("train", "test"):
         dataset = data.load("mnist", split)
@@ -427,7 +433,7 @@ def test_sample_comes_with_a_warning(tmp_path):
 
 
 def test_sample_is_balanced_shuffled_and_split():
-    train, test = digits("train"), digits("test")
+    train, test = read_digits("train"), read_digits("test")
     assert train.images.shape == (4000, 28, 28, 1)
     assert test.images.shape == (1000, 28, 28, 1)
     assert (np.bincount(train.labels) == 400).all()
@@ -460,8 +466,8 @@ def test_take(tiny_mnist):
 @pytest.fixture
 def decodings(monkeypatch):
     """Counts how often prepared data are decoded."""
-    calls, decode = [], prepared.decode
-    monkeypatch.setattr(prepared, "decode", lambda *args: calls.append(args) or decode(*args))
+    calls, decode = [], records.decode_split
+    monkeypatch.setattr(records, "decode_split", lambda *args: calls.append(args) or decode(*args))
     return calls
 
 

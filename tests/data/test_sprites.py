@@ -6,7 +6,7 @@ import pytest
 
 import genjax
 from genjax.data import sprites
-from genjax.data.dataset import checksum
+from genjax.data.dataset import compute_checksum
 
 SMALL = {"scales": 2, "orientations": 4, "columns": 3, "rows": 3}
 
@@ -64,7 +64,7 @@ def test_every_combination_is_there_once_in_order_and_looks_like_no_other():
     assert data.images.dtype == jnp.uint8
     assert set(np.unique(data.images)) == {0, 255}
     assert len({image.tobytes() for image in np.asarray(data.images)}) == 216
-    assert data.checksum == checksum(np.asarray(data.images), np.asarray(data.labels))
+    assert data.checksum == compute_checksum(np.asarray(data.images), np.asarray(data.labels))
 
 
 def test_no_two_images_of_the_default_are_alike():

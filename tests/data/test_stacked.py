@@ -8,8 +8,8 @@ import pytest
 
 import genjax
 from genjax.data import from_arrays
-from genjax.data.dataset import checksum
-from genjax.data.stacked import stacked
+from genjax.data.dataset import compute_checksum
+from genjax.data.made.stacked import stack_digits
 
 
 def digits(split="train", count=40):
@@ -21,7 +21,7 @@ def digits(split="train", count=40):
 
 
 def test_every_digit_is_a_channel_three_times_and_the_label_tells_which():  # (1), (2)
-    dataset = stacked(digits())
+    dataset = stack_digits(digits())
     assert dataset.images.shape == (40, 28, 28, 3)
     assert dataset.images.dtype == jnp.uint8
     assert dataset.labels.dtype == jnp.int32
@@ -36,10 +36,10 @@ def test_every_digit_is_a_channel_three_times_and_the_label_tells_which():  # (1
 
 
 def test_it_is_the_same_at_every_call_and_another_for_the_other_split():
-    first, again = stacked(digits()), stacked(digits())
+    first, again = stack_digits(digits()), stack_digits(digits())
     assert first.checksum == again.checksum
-    assert first.checksum == checksum(np.asarray(first.images), np.asarray(first.labels))
-    assert stacked(digits("test")).checksum != first.checksum
+    assert first.checksum == compute_checksum(np.asarray(first.images), np.asarray(first.labels))
+    assert stack_digits(digits("test")).checksum != first.checksum
     assert dataclasses.replace(first).source == "three digits of: arrays given in code"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import debias
-from genjax.data.planted import PLANTED
+from genjax.data.made.biased import BIASED
 from genjax.recipes import RECIPES
 from genjax.recipes.debiasing import NAMES
 from genjax.training.configuration import Training
@@ -60,8 +60,8 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
     assert not re.findall(r'src="(?!data:)', html)
 
 
-def test_every_planted_data_set_has_an_experiment_that_can_be_trained():
-    assert NAMES.keys() == PLANTED.keys()
+def test_every_biased_data_set_has_an_experiment_that_can_be_trained():
+    assert NAMES.keys() == BIASED.keys()
     for dataset in NAMES:
         uniform, debiased = debias.pair(dataset).values()
         assert replace(uniform.model, resampling=debiased.model.resampling) == debiased.model

@@ -11,7 +11,7 @@ import scipy.linalg
 import scipy.special
 
 import genjax
-from genjax.data.stacked import one_digit, stacked
+from genjax.data.made.stacked import select_first_digit, stack_digits
 from genjax.errors import UserError
 from genjax.metrics import classifier_files, classifiers, frechet, modes, smoothness
 from genjax.metrics.sharpness import sharpness
@@ -234,14 +234,14 @@ def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatc
         return dataclasses.replace(data, split=split, labels=data.labels + 4, label_names=names)
 
     monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 2)
-    train, test = stacked(digits("train")), stacked(digits("test"))
+    train, test = stack_digits(digits("train")), stack_digits(digits("test"))
     classifier = classifiers.get_classifier(train, test, progress=False)
     assert classifier.stacked
     assert classifier.image_shape == (28, 28, 3)
     assert len(classifier.label_names) == 1000
     labels = classifier.verdict(test.images / np.float32(255)).labels
     assert classifier.accuracy == np.mean(labels == np.asarray(test.labels))
-    one = one_digit(train)
+    one = select_first_digit(train)
     np.testing.assert_array_equal(one.images[..., 0], train.images[..., 0])
     assert set(np.unique(one.labels)) == {4, 5}
 

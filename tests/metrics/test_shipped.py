@@ -9,7 +9,7 @@ import pytest
 
 from genjax.cli import train_classifier as command
 from genjax.data import Dataset
-from genjax.data.dataset import checksum
+from genjax.data.dataset import compute_checksum
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
 from genjax.metrics import classifiers
@@ -54,7 +54,7 @@ def own_folders(tmp_path, monkeypatch):
 def changed(data: Dataset, **changes) -> Dataset:
     data = dataclasses.replace(data, **changes)
     return dataclasses.replace(
-        data, checksum=checksum(np.asarray(data.images), np.asarray(data.labels))
+        data, checksum=compute_checksum(np.asarray(data.images), np.asarray(data.labels))
     )
 
 

@@ -1,4 +1,4 @@
-"""The debiasing VAE's equations, what it draws in an epoch, and the data sets with planted bias."""
+"""The debiasing VAE's equations, what it draws in an epoch, and the biased data sets."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import pytest
 
 import genjax
 from genjax.data import from_arrays
-from genjax.data.planted import GROUP, PLANTED, planted
+from genjax.data.made.biased import BIASED, GROUP, add_bias
 from genjax.distributions import kl_to_standard_normal
 from genjax.errors import UserError
 from genjax.metrics.groups import group_accuracies, group_shares
@@ -223,11 +223,11 @@ def real(split, count=3_000):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", BIASED)
 def test_groups_have_their_shares_in_every_class(name, split):
     source = real(split)
-    data = planted(name, source)
-    groups, about = data.attributes[GROUP], PLANTED[name]
+    data = add_bias(name, source)
+    groups, about = data.attributes[GROUP], BIASED[name]
     shares = about.train if split == "train" else about.test
     assert groups.shape == (3_000,)
     for label in range(10):
@@ -235,7 +235,7 @@ def test_groups_have_their_shares_in_every_class(name, split):
         expected = np.array(shares) * len(mine) / 100
         assert np.all(np.abs(np.bincount(mine, minlength=len(shares)) - expected) <= 2.5)
     assert data.name == name
-    assert data.checksum == planted(name, real(split)).checksum != source.checksum
+    assert data.checksum == add_bias(name, real(split)).checksum != source.checksum
     assert data.label_names == source.label_names
     np.testing.assert_array_equal(data.labels, source.labels)
 
@@ -243,8 +243,8 @@ def test_groups_have_their_shares_in_every_class(name, split):
 def test_images_of_the_groups_are_what_they_are_called():
     source = real("test")
     before = np.asarray(source.images)
-    for name in PLANTED:
-        data = planted(name, source)
+    for name in BIASED:
+        data = add_bias(name, source)
         after, groups = np.asarray(data.images), data.attributes[GROUP]
         for n in (*np.flatnonzero(groups == 0)[:3], *np.flatnonzero(groups == 1)[:3]):
             image = before[n]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import genjax
+from genjax.data.registry import LOADERS
 from genjax.recipes import RECIPES, run_recipe, trained
 from genjax.recipes.measurement import average_results
 from genjax.runs import run_folder
@@ -178,7 +179,7 @@ def test_a_key_of_the_old_kind_is_one_key():
 def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
     """As it measures each seed alone, the last weights and the best."""
     few = partial(genjax.data.sprites, scales=2, orientations=1, columns=6, rows=6, size=16)
-    monkeypatch.setattr("genjax.data.loading.sprites", few)
+    monkeypatch.setitem(LOADERS, "sprites", lambda split: few(split=split))
 
     def evaluate(params, test_set, key, **options):
         return {"figure": distance(params, key), "record": {}}

@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 import genjax
-from genjax.data import Dataset, Stream, prepared, stream
+from genjax.data import Dataset, Stream, stream
+from genjax.data.published import records
 from genjax.errors import UserError
 from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
@@ -27,7 +28,7 @@ from genjax.training.step import init_state, order_of
 from tests.helpers import blobs, small
 
 pytestmark = pytest.mark.skipif(
-    not (prepared.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
+    not (records.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
 )
 ROOT = Path(__file__).parent.parent.parent
 
@@ -105,15 +106,15 @@ def test_images_are_read_by_position_across_shards(streamed, resident):
 @pytest.mark.parametrize("num", [57, 41, 1])
 def test_the_first_images_can_be_made_resident(streamed, resident, num, monkeypatch):
     monkeypatch.setattr(stream, "_READ_AT_ONCE", 20)
-    ours, theirs = streamed.resident(num), resident.take(num)
+    ours, theirs = streamed.to_dataset(num), resident.take(num)
     np.testing.assert_array_equal(ours.images, theirs.images)
     assert ours.record() == theirs.record()
 
 
 def test_as_many_are_made_resident_as_have_room(streamed, monkeypatch):
-    assert len(streamed.resident()) == 57
+    assert len(streamed.to_dataset()) == 57
     monkeypatch.setattr(stream, "_LARGEST_PART", 10 * 64 + 1)
-    assert len(streamed.resident()) == 10
+    assert len(streamed.to_dataset()) == 10
 
 
 def test_take(streamed):
@@ -125,7 +126,7 @@ def test_take(streamed):
         with pytest.raises(UserError, match="it has 57"):
             streamed.take(num)
         with pytest.raises(UserError, match="it has 57"):
-            streamed.resident(num)
+            streamed.to_dataset(num)
 
 
 def test_the_checksum_follows_the_content(streamed, tmp_path):
@@ -176,7 +177,7 @@ def test_damage_is_found_at_the_start(data_dir, tmp_path, damage):
     shard.unlink()
     if damage != "missing":
         shard.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"")
-    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
+    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*again from"):
         genjax.data.load("mnist", data_dir=tmp_path / "copy", stream=True)
 
 
@@ -194,7 +195,7 @@ def test_damage_is_found_while_training(data_dir, tmp_path):
         range(1),
         slice(8),
     )
-    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*Delete"):
+    with pytest.raises(UserError, match=r"mnist/3\.0\.1 cannot be read.*again from"):
         list(streaming._read_ahead(chunks))
 
 
@@ -204,7 +205,7 @@ def test_what_cannot_be_trained_on_a_stream(streamed, key):
     with pytest.raises(UserError, match="3 runs at once cannot be trained on a stream"):
         genjax.fit(small("vae"), streamed, jax.random.split(key, 3), progress=False)
     for use in (lambda: genjax.metrics.make_distance(streamed), lambda: streamed.labels):
-        with pytest.raises(UserError, match=r"streamed from disk.*resident"):
+        with pytest.raises(UserError, match=r"streamed from disk.*to_dataset"):
             use()
 
 
@@ -270,7 +271,7 @@ def test_fewer_images_than_a_batch(streamed, key):
     read = streaming._orders(few, state, training, steps=1)
     for epoch in (0, 2):
         later = state.replace(epoch=jnp.int32(epoch))
-        images = few.resident().images
+        images = few.to_dataset().images
         expected, _ = order_of(later, images, None, training=training, steps=1)
         np.testing.assert_array_equal(read(epoch), expected)
         assert (expected.shape, len(np.unique(expected))) == ((1, 2, 4), 5)

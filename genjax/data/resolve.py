@@ -1,0 +1,130 @@
+"""`resolve`: the training and the test set for a name, a folder or a file."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from genjax.data.arrays import from_npz, has_splits
+from genjax.data.dataset import Dataset
+from genjax.data.folder import from_folder
+from genjax.data.published.prepared import list_splits, load_prepared
+from genjax.data.registry import LOADERS, check_known, load
+from genjax.data.stream import Stream
+from genjax.data.warn import warn_user
+from genjax.errors import UserError
+from genjax.runs.files import resolve_path
+
+_FEWEST = 20  # images that can be split
+
+
+def resolve(
+    dataset: str | os.PathLike[str], image_size: int = 64, stream: bool | None = None
+) -> tuple[Dataset | Stream, Dataset]:
+    """Load the training and the test set.
+
+    Args:
+        dataset: a name of `genjax.data.NAMES`; the path of a folder of images or of an .npz file;
+            or the name of a data set of images that TFDS has prepared.
+        image_size: height and width of the images of a folder, or of TFDS data whose images differ
+            in size.
+        stream: leave the training set on disk, as in `genjax.data.load`.
+
+    Returns:
+        The two sets. Where the data come without a test set, every tenth image is taken for it; a
+        warning gives the number of test images of which the training set holds an exact copy.
+
+    Raises:
+        UserError: where the data cannot be found or read, or are fewer than 20 and not split.
+    """
+    name = os.fspath(dataset)
+    if name in LOADERS:
+        return load(name, "train", stream=stream), load(name, "test", stream=False)
+    path = resolve_path(name)
+    if _is(path.is_dir) or (_is(path.is_file) and path.suffix == ".npz"):
+        if stream:
+            raise UserError(f"{name} cannot be streamed: only data prepared by TFDS are.")
+        if path.suffix == ".npz" and has_splits(path):
+            return from_npz(path, "train"), from_npz(path, "test")
+        whole = from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
+        return split_every_tenth(whole)
+    try:
+        check_known(name)
+    except UserError as error:
+        raise UserError(
+            f"{name[:200]!r} is neither a folder of images nor an .npz file: {error}"
+        ) from None
+    return _load_prepared(name, image_size, stream)
+
+
+def _is(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _load_prepared(
+    name: str, image_size: int, stream: bool | None
+) -> tuple[Dataset | Stream, Dataset]:
+    sizes = list_splits(name)
+    test = next((split for split in ("test", "validation") if split in sizes), None)
+    if test is None:
+        return split_every_tenth(as_dataset(load_prepared(name, "train", None, False, image_size)))
+    return (
+        load_prepared(name, "train", stream=stream, image_size=image_size),
+        as_dataset(load_prepared(name, test, stream=False, image_size=image_size)),
+    )
+
+
+def as_dataset(images: Dataset | Stream) -> Dataset:
+    """Return the data set itself, or the part of a stream that fits on the device."""
+    return images.to_dataset() if isinstance(images, Stream) else images
+
+
+def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
+    """Split a data set into a training set, and a test set of every tenth image.
+
+    Raises:
+        UserError: where there are fewer than 20 images.
+    """
+    if len(whole) < _FEWEST:
+        raise UserError(
+            f"{len(whole)} images in {whole.name} are too few to split: give {_FEWEST}."
+        )
+    is_test = np.arange(len(whole)) % 10 == 9
+    train_set = whole.subset(np.flatnonzero(~is_test), "nine tenths")
+    test_set = whole.subset(np.flatnonzero(is_test), "every tenth")
+    known = {image.tobytes() for image in np.asarray(train_set.images)}
+    copies = sum(image.tobytes() in known for image in np.asarray(test_set.images))
+    if copies:
+        warn_user(
+            f"{copies} of the {len(test_set)} test images of {whole.name} are exact copies of"
+            " training images: test results will look better than they are."
+        )
+    return train_set, test_set
+
+
+def select_trained(train_set: Dataset | Stream, record: Mapping[str, Any]) -> Dataset | Stream:
+    """Return the part of a training set that a run was trained on.
+
+    Args:
+        train_set: the whole training set, as it is now.
+        record: what the run's config.json says of its data set.
+
+    Raises:
+        UserError: where the images are others than those that the run was trained on.
+    """
+    num, checksum = record.get("num_images"), record.get("checksum")
+    if not isinstance(num, int) or record.get("streamed", False) != isinstance(train_set, Stream):
+        return train_set  # the checksums of a stream and of its images in memory differ
+    parts = [] if num > len(train_set) else [train_set.take(num), train_set.draw_subset(num)]
+    for part in parts:
+        if part.checksum == checksum:
+            return part
+    raise UserError(
+        f"the images of {train_set.name} ({len(train_set)}) are not those that the run was trained"
+        f" on: {num} images of {record.get('name')}, with another checksum. They were changed, or"
+        " this is another data set: give the original one, or train anew."
+    )
