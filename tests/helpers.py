@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import genjax.models  # noqa: F401  registers the models
 from genjax.model import MODELS, Model
 from genjax.testing import are_same as same
 from genjax.testing import draw_blobs as blobs
