@@ -7,6 +7,21 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
+
+# Annotations of the functions on arrays are checked in every test. (Those of configurations are not:
+# tests give them wrong types to see what users are told.)
+install_import_hook(
+    [
+        "genjax.distributions",
+        "genjax.latents",
+        "genjax.losses",
+        "genjax.metrics",
+        "genjax.models.resampling",
+        "genjax.nn",
+    ],
+    "beartype.beartype",
+)
 
 import genjax.public  # noqa: F401  (which registers the models)
 from tests.helpers import blobs
