@@ -1,9 +1,12 @@
 """What every test shares: a cache folder of its own, and data small enough to train on at once."""
 
 import os
+import tempfile
 
 # Tests compile many small programs and run each for a moment: twice as fast, compiled less well.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# For the examples in docstrings, which have no fixtures.
+os.environ.setdefault("GENJAX_CACHE_DIR", tempfile.mkdtemp(prefix="genjax-tests-"))
 
 import jax
 import pytest
