@@ -33,6 +33,7 @@ import tyro
 
 from experiments.bench.cases import cases
 from experiments.bench.measure import FLAX, OF_PYTORCH, measure, measure_ceiling
+from genjax.recipes.environment import describe_environment
 
 CEILING = "ceiling"
 _COLUMNS = {  # key: heading, width, how it is written
@@ -153,7 +154,8 @@ def main() -> None:
     print(f"\n{table(rows)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: str(value) for name, value in dataclasses.asdict(options).items()}
-    options.out.write_text(json.dumps({"options": plain, "rows": rows}, indent=2))
+    found = {"options": plain, "environment": describe_environment(), "rows": rows}
+    options.out.write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

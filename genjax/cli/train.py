@@ -18,6 +18,7 @@ import tyro
 from genjax.distributed import hosts
 from genjax.errors import UserError
 from genjax.recipes import RECIPES, Recipe, run_recipe
+from genjax.recipes.records import summarize_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Options:
 
 
 def main(arguments: list[str]) -> int:
-    names = "\n".join(f"  {name:18} {e.expected}" for name, e in RECIPES.items())
+    names = "\n".join(
+        f"  {name:18} {recipe.description}: {summarize_record(name)}"
+        for name, recipe in RECIPES.items()
+    )
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m genjax.cli.train NAME [options]\n\nexperiments:\n{names}")
         return 0
@@ -79,7 +83,8 @@ def report(result: Mapping[str, Any], out: Path) -> None:
             f"{term:26} {value:12.4g}{plus_minus}"
             + (f" {best[term]:16.4g}" if term in best else "")
         )
-    print(f"expected by default        {result['expected']}")
+    if name := result.get("recipe"):
+        print(f"reference result           {summarize_record(name)}")
     print(f"seconds                    {result['seconds']:.0f}")
     print(f"figures                    {out / 'figures'}")
 

@@ -77,7 +77,6 @@ def match_models(setting: Setting) -> dict[str, Recipe]:
     }
     return {
         name: Recipe(
-            expected="one of several: see the report",
             dataset=setting.dataset,
             model=model,
             training=replace(training, epochs=setting.epochs),

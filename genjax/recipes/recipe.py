@@ -21,8 +21,6 @@ _LEAST_IMAGES = 20  # of a folder
 class Recipe:
     """A data set, a model, a budget, and what is measured at the end."""
 
-    expected: Annotated[str, tyro.conf.Suppress]
-    """The result to expect, and the time it takes on 2 CPU cores."""
     dataset: str
     """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, mnist_rotated, mnist_coloured,
     fashion_rare, or the path of a folder of images."""
@@ -49,6 +47,10 @@ class Recipe:
     num_components: int = 0
     """Number of Gaussians in a mixture that is fitted to the codes, and whose samples are measured
     too; 0 fits none."""
+    description: Annotated[str, tyro.conf.Suppress] = ""
+    """A phrase for the list of recipes."""
+    headline: Annotated[tuple[str, ...], tyro.conf.Suppress] = ("negative_elbo", "nll")
+    """The metrics by which a result is summarised in one line."""
 
     def check(self) -> None:
         """Raise `UserError` on values that cannot be trained with or measured."""

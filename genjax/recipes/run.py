@@ -16,8 +16,10 @@ from genjax.distributed import hosts
 from genjax.model import CanScore, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.recipes import resampled
+from genjax.recipes.environment import describe_environment
 from genjax.recipes.measurement import Measurement, RunKeys, average_results, make_keys
 from genjax.recipes.recipe import Recipe, get_resident
+from genjax.recipes.records import find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, replace_file, write_json
 from genjax.training import seeds
@@ -144,7 +146,9 @@ def _finish(
     result |= {
         "training_seconds": sum(line["seconds"] for line in lines),
         "seconds": time.monotonic() - began,  # of this process, which may have resumed the run
-        "expected": measurement.recipe.expected,
+        "recipe": find_name(measurement.recipe),
+        "seed_numbers": [measurement.recipe.seed + index for index in range(len(keys))],
+        "environment": describe_environment(),
     }
     write_json(out / "result.json", result)
     return result

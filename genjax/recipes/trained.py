@@ -69,7 +69,7 @@ def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]
             " --dataset PATH."
         )
     model = genjax.model.from_json(config.get("model", {}))
-    train_set, test_set = Recipe("", name, model, image_size=model.image_shape[0]).load_resident()
+    train_set, test_set = Recipe(name, model, image_size=model.image_shape[0]).load_resident()
     model.for_images(test_set.image_shape)
     seen = config.get("dataset", {}).get("num_images", len(train_set))
     return train_set.take(min(seen, len(train_set))), test_set

@@ -23,6 +23,7 @@ from genjax.data import sprites
 from genjax.data.registry import LOADERS
 from genjax.errors import UserError
 from genjax.recipes import RECIPES, run_recipe, series
+from genjax.recipes.records import summarize_record
 from genjax.training.configuration import Training
 from tests.helpers import small
 
@@ -210,7 +211,8 @@ def test_make_lists_every_experiment():
 def test_every_experiment_says_what_to_expect():
     readme = (ROOT / "README.md").read_text()
     for name, recipe in RECIPES.items():
-        assert re.search(r"\d.*minutes", recipe.expected), name
+        said = f"{recipe.description}: {summarize_record(name)}"
+        assert re.search(r"\d.*minutes", said), name
         assert f"`make train-{name}`" in readme
 
 

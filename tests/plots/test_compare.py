@@ -247,11 +247,11 @@ def test_a_budget_is_a_time(text, seconds):
 
 
 def test_a_budget_buys_whole_epochs_or_the_images_that_the_slowest_can_see(tmp_path, monkeypatch):
-    vae = Recipe("", "blobs", small("vae"), Training(epochs=50))
+    vae = Recipe("blobs", small("vae"), Training(epochs=50))
     speeds = {"fast": 100.0, "slow": 10.0}
     monkeypatch.setattr(Recipe, "load", lambda self: (blobs(60), blobs(20, seed=1)))
-    monkeypatch.setattr(budget, "measure_speed", lambda e, _: speeds[e.expected])
-    both = {name: replace(vae, expected=name) for name in speeds}
+    monkeypatch.setattr(budget, "measure_speed", lambda e, _: speeds[e.description])
+    both = {name: replace(vae, description=name) for name in speeds}
     plenty = budget.fit_to_budget(both, 12.0, tmp_path / "plenty")
     assert [(e.num_train, e.training.epochs) for e in plenty.values()] == [(60, 20), (60, 2)]
     little = budget.fit_to_budget(both, 3.0, tmp_path / "little")
@@ -272,7 +272,7 @@ def compared(tmp_path_factory):
         training = Training(epochs=2, batch_size=16)
         names = ("vae", "autoencoder")
         models = {name: small(name, network="mlp") for name in names}
-        both = {n: Recipe("", "mnist", model, training, **how) for n, model in models.items()}
+        both = {n: Recipe("mnist", model, training, **how) for n, model in models.items()}
         patch.setattr(command, "match_models", lambda setting: both)
         patch.setattr(contenders.trained, "find_data", lambda *_: both["vae"].load())
         yield out, lambda *arguments: command.main([*map(str, arguments)])

@@ -1,0 +1,102 @@
+"""Make the record of a finished run, of a study, or of the benchmark."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from genjax.errors import UserError
+from genjax.recipes import records
+from genjax.recipes.measurement import average_results
+from genjax.runs.files import read_json, write_json
+
+FOLDER = Path(__file__).parent
+_ENVIRONMENT = "environment"  # of `result.json`
+_MEASURED_WITH = ("num_samples", "num_generated", "num_components", "classifier")
+
+
+def write_record(place: Path) -> Path:
+    """Write the record of the runs in `place` to its place in the repository; return its path.
+
+    Raises `UserError` where nothing there is finished, or a run is not that of a named recipe.
+    """
+    place = place.absolute()
+    if place.suffix == ".json":
+        name, record = place.stem, _record_benchmark(place)
+    elif (place / "result.json").exists():
+        record = _record_run(place)
+        path = records.FOLDER / f"{record['recipe']}.json"
+        write_json(path, record)
+        return path
+    else:
+        name, record = place.name, _record_study(place)
+    write_json(FOLDER / f"{name}.json", record)
+    return FOLDER / f"{name}.json"
+
+
+def _record_run(folder: Path) -> dict[str, Any]:
+    result = read_json(folder / "result.json")
+    if not result.get("recipe"):
+        raise UserError(
+            f"{folder} is not the run of a named recipe with its own options: it has no record."
+        )
+    return {
+        "recipe": result["recipe"],
+        **_describe(result),
+        "seeds": result["seed_numbers"],
+        "metrics": _keep_numbers(result),
+    }
+
+
+def _record_study(folder: Path) -> dict[str, Any]:
+    """Average the finished runs NAME-SEED in `folder` over their seeds."""
+    runs: dict[str, dict[int, dict[str, Any]]] = {}
+    for path in folder.glob("*/result.json"):
+        if match := re.fullmatch(r"(.+)-(\d+)", path.parent.name):
+            runs.setdefault(match[1], {})[int(match[2])] = read_json(path)
+    if not runs:
+        raise UserError(f"{folder} holds no finished run, nor folders of finished runs.")
+    first = next(iter(next(iter(runs.values())).values()))
+    averages = {
+        name: average_results([_keep_numbers(found[seed]) for seed in sorted(found)])
+        for name, found in sorted(runs.items())
+    }
+    return {
+        "study": folder.name,
+        **_describe(first),
+        "seeds": sorted({seed for found in runs.values() for seed in found}),
+        "results": {name: _keep_numbers(average) for name, average in averages.items()},
+    }
+
+
+def _record_benchmark(path: Path) -> dict[str, Any]:
+    """Keep of every model the speed of genjax, and how many times as fast it is as the others."""
+    found = read_json(path)
+    results: dict[str, dict[str, Any]] = {}
+    for row in found["rows"]:
+        kept = results.setdefault(row["model"], {})
+        if row["contender"] == "genjax":
+            kept |= {n: v for n, v in row.items() if isinstance(v, int | float)}
+        else:
+            contender = row["contender"].replace(" ", "_")
+            kept |= {f"{n}_{contender}": row[n] for n in ("ratio", "sampling_ratio") if n in row}
+    return {
+        "study": path.stem,
+        **found.get(_ENVIRONMENT, {}),
+        "measured_with": found["options"],
+        "results": results,
+    }
+
+
+def _describe(result: dict[str, Any]) -> dict[str, Any]:
+    """Return where `result` was computed, and how it was measured."""
+    record = result.get("record") or {}
+    how = {name: record[name] for name in _MEASURED_WITH if record.get(name)}
+    return {**result.get(_ENVIRONMENT, {}), "measured_with": how}
+
+
+def _keep_numbers(result: dict[str, Any]) -> dict[str, float]:
+    return {
+        name: value
+        for name, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -1,0 +1,304 @@
+"""Make the README's tables from the committed records.
+
+A table stands in the README between `<!-- table: NAME -->` and `<!-- end of table -->`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.results.record import FOLDER
+from genjax.metrics.catalogue import METRICS
+from genjax.recipes import RECIPES
+from genjax.recipes.records import read_record
+from genjax.runs.files import read_json
+
+README = FOLDER.parent.parent / "README.md"
+_TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Metrics that a column shows, separated by commas.
+
+    Attributes:
+        heading: above the column.
+        metrics: their names in a record.
+        decimals: digits after the point, at most.
+        factor: what the value is multiplied by: 100 for percent.
+    """
+
+    heading: str
+    metrics: tuple[str, ...]
+    decimals: int = 2
+    factor: float = 1.0
+
+    def format(self, metrics: Metrics) -> str:
+        """Return the cell: values with their standard deviations; a dash where none is known."""
+        return ", ".join(self._format(metrics, n) for n in self.metrics if n in metrics) or "–"
+
+    def _format(self, metrics: Metrics, name: str) -> str:
+        value = self._format_number(metrics[name])
+        spread = metrics.get(f"{name}_sd")
+        return value if spread is None else f"{value} ± {self._format_number(spread)}"
+
+    def _format_number(self, value: float) -> str:
+        text = f"{self.factor * value:,.{self.decimals}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return text.replace("-", "−")
+
+
+def _column(metric: str, decimals: int = 2, heading: str = "", factor: float = 1.0) -> Column:
+    return Column(heading or METRICS[metric].title, (metric,), decimals, factor)
+
+
+_MINUTES = Column("minutes", ("seconds",), 1, 1 / 60)
+_FCD = _column("frechet_classifier", 1)
+_ERROR = _column("reconstruction_error", 4)
+_SHARPNESS = Column("sharpness of reconstructions, samples", (
+    "reconstruction_sharpness", "sharpness",
+))  # fmt: skip
+
+# Table -> its first columns' headings, its rows (their first cells and their metrics), its columns.
+Rows = list[tuple[tuple[str, ...], Metrics]]
+
+
+def _recipe_rows(*names: str) -> Rows:
+    """Make the rows of named recipes: the command, the model, and the metrics of the record."""
+    rows: Rows = []
+    for name in names:
+        record: dict[str, Any] = read_record(name) or {"metrics": {}}
+        metrics = record.get("measured_with", {}) | record["metrics"]
+        rows.append(((f"`make train-{name}`", RECIPES[name].description), metrics))
+    return rows
+
+
+def _study_rows(study: str, titles: Mapping[str, str]) -> Rows:
+    """Make the rows of a study's results, with their titles."""
+    results = read_json(FOLDER / f"{study}.json")["results"]
+    return [((title,), results[name]) for name, title in titles.items()]
+
+
+_RECIPE = ("command", "model")
+
+
+def _make_vaes() -> str:
+    names = [
+        "vae-mnist", "vae-mnist-long", "vae-mnist-2d", "ae-mnist", "vae-fashion", "vae-cifar10",
+    ]  # fmt: skip
+    columns = [
+        _column("negative_elbo", 1, "−ELBO, nats"),
+        _column("nll", 1, "NLL (IWAE), nats"),
+        _column("num_samples", 0, "its k"),
+        _ERROR,
+        _MINUTES,
+    ]
+    return format_rows(_RECIPE, _recipe_rows(*names), columns)
+
+
+def _make_gans() -> str:
+    names = ["gan-mnist", "dcgan-mnist", "dcgan-fashion", "dcgan-cifar10"]
+    columns = [
+        _column("least_share", 1, "rarest class, %", 100),
+        _column("confidence", 3),
+        _column("classifier_accuracy", 1, "accuracy of the classifier, %", 100),
+        _FCD,
+        _MINUTES,
+    ]
+    return format_rows(_RECIPE, _recipe_rows(*names), columns)
+
+
+def _make_stacked() -> str:
+    penalties = "--model.discriminator-norm none"
+    options = {
+        "minimax": '`"--model.loss minimax"`',
+        "least_squares": '`"--model.loss least_squares"`',
+        "hinge": '`"--model.loss hinge"`',
+        "wasserstein": f'`"--model.loss wasserstein --model.gradient-penalty 10 {penalties}"`',
+        "relativistic": f'`"--model.loss relativistic --model.r1 1 --model.r2 1 {penalties}"`',
+    }
+    (_, plain), (_, residual) = _recipe_rows("dcgan-stacked", "r3gan-stacked")
+    rows = [
+        (("",), plain),
+        *_study_rows("stacked", options),
+        (("R3GAN, 16 epochs: `make train-r3gan-stacked`",), residual),
+    ]
+    columns = [_column("modes", 0, "modes"), _column("modes_kl", 2, "KL, nats"), _MINUTES]
+    return format_rows(("`make train-dcgan-stacked` with `ARGS=`",), rows, columns)
+
+
+def _make_vae_gans() -> str:
+    data = ("mnist", "fashion", "cifar10")
+    rows = _recipe_rows(*(f"{model}-{name}" for name in data for model in ("vae-gan", "vae")))
+    fitted = _column("fitted_frechet_classifier", 1, "FCD, fitted mixture")
+    return format_rows(_RECIPE, rows, [_SHARPNESS, _ERROR, _FCD, fitted])
+
+
+def _make_comparison() -> str:
+    titles = {
+        "autoencoder": "autoencoder",
+        "vae": "VAE",
+        "beta-vae": "β-VAE (4)",
+        "vae-gan": "VAE-GAN",
+        "gan": "GAN (MLP)",
+        "dcgan": "DCGAN",
+    }
+    decimals = {
+        "frechet_classifier": 0,
+        "precision": 3,
+        "recall": 3,
+        "sharpness": 3,
+        "label_agreement": 3,
+        "jacobian_variation": 3,
+        "reconstruction_error": 4,
+        "reconstruction_sharpness": 3,
+        "nll": 1,
+    }
+    columns = [_column(metric, digits) for metric, digits in decimals.items()]
+    return format_rows(("",), _study_rows("compare-mnist", titles), columns, True, True)
+
+
+def _make_variants() -> str:
+    titles = {
+        "autoencoder": "autoencoder",
+        "vae": "VAE",
+        "warm-up": "warm-up over 0.3",
+        "beta-vae-4": "β = 4",
+        "capacity-25": "capacity 25 nats",
+        "beta-tcvae-4": "β-TCVAE, β = 4",
+        "iwae-5": "IWAE, k = 5",
+        "vae-gan": "VAE-GAN",
+    }
+    columns = [
+        _column("nll", 1, "NLL (IWAE-5000)"),
+        _column("negative_elbo", 1, "−ELBO"),
+        _column("active_units", 0),
+        _ERROR,
+        _SHARPNESS,
+        _column("frechet_classifier", 1, "FCD: N(0, I)"),
+        _column("fitted_frechet_classifier", 1, "FCD: fitted mixture"),
+    ]
+    return format_rows(("model",), _study_rows("variants", titles), columns, mark_best=True)
+
+
+def _make_disentanglement() -> str:
+    titles = {
+        "vae-sprites": "VAE",
+        "beta-vae-sprites": "β-VAE, β = 10",
+        "beta-tcvae-sprites": "β-TCVAE, β = 10",
+    }
+    columns = [
+        _column("mig"),
+        _column("dci_disentanglement"),
+        _column("dci_completeness"),
+        _column("dci_informativeness"),
+        _column("latent_correlation", 3),
+        _ERROR,
+    ]
+    head = ("10 latents, MLP 256-256, 80 epochs",)
+    return format_rows(head, _study_rows("disentangle", titles), columns)
+
+
+def _make_debiasing() -> str:
+    biases = {
+        "mnist_rotated": "MNIST, 5% rotated by a quarter turn",
+        "mnist_coloured": "MNIST, colour goes with the digit in 98%",
+        "fashion_rare": "Fashion-MNIST, 2% each upside down, negative, half the size",
+    }
+    titles = {
+        f"{sampling}-{dataset}": f"{bias}: {sampling}"
+        for dataset, bias in biases.items()
+        for sampling in ("uniform", "debiased")
+    }
+    groups = tuple(f"accuracy_group_{group}" for group in range(4))
+    columns = [
+        Column("accuracy of the groups, %", groups, 1, 100),
+        _column("group_gap", 0, "gap, %", 100),
+        _column("data_rare", 0, "rare images, %: in the data", 100),
+        _column("seen_rare", 0, "seen", 100),
+        _column("subset_rare", 0, "in a balanced subset", 100),
+    ]
+    return format_rows(("training data: sampling",), _study_rows("debias", titles), columns)
+
+
+def _make_benchmark() -> str:
+    titles = {
+        "mlp-vae 784-400-20": "MLP VAE 784-400-20",
+        "the same, grey": "the same on grey images",
+        "conv-vae 32-64-256-20": "convolutional VAE 32-64-256-20",
+        "gan 64-256-512-1024-784": "GAN 64-256-512-1024-784",
+        "dcgan 64-128-256": "DCGAN 64-128-256, 32×32×3",
+        "vae-gan 32-64-64-256-64": "VAE-GAN 32-64-64-256-64, 32×32×3",
+    }
+    columns = [
+        _column("images_per_second", 0, "genjax, images/s"),
+        _column("ratio_flax", 2, "× Flax"),
+        Column("× PyTorch float32, bfloat16", ("ratio_pytorch", "ratio_pytorch_bf16")),
+        _column("ratio_ceiling", 0, "% of peak matrix-multiply throughput", 100),
+        _column("samples_per_second", 0, "samples/s"),
+        _column("sampling_ratio_pytorch", 2, "× PyTorch float32"),
+        _column("cold_start_seconds", 1, "seconds to the first 40 steps"),
+    ]
+    head = ("model (batch 128; the last two 64)",)
+    return format_rows(head, _study_rows("bench", titles), columns)
+
+
+TABLES = {
+    "vaes": _make_vaes,
+    "gans": _make_gans,
+    "stacked": _make_stacked,
+    "vae-gans": _make_vae_gans,
+    "compare-mnist": _make_comparison,
+    "variants": _make_variants,
+    "disentangle": _make_disentanglement,
+    "debias": _make_debiasing,
+    "bench": _make_benchmark,
+}
+
+
+def format_rows(
+    headings: Sequence[str],
+    rows: Rows,
+    columns: Sequence[Column],
+    transposed: bool = False,
+    mark_best: bool = False,
+) -> str:
+    """Format rows as a Markdown table.
+
+    Transposed, every column becomes a row. `mark_best` shows the best value of a column in bold,
+    where it is better than all others by more than the sum of their standard deviations.
+    """
+    table = [[*headings, *(column.heading for column in columns)]]
+    table += [[*cells, *(column.format(metrics) for column in columns)] for cells, metrics in rows]
+    for index, column in enumerate(columns if mark_best else ()):
+        best = _find_best([metrics for _, metrics in rows], column)
+        if best is not None:
+            line, cell = table[1 + best], len(headings) + index
+            line[cell] = f"**{line[cell]}**"
+    if transposed:
+        table = [list(line) for line in zip(*table, strict=True)]
+    first, *others = table
+    lines = [first, ["---"] * len(first), *others]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _find_best(results: Sequence[Metrics], column: Column) -> int | None:
+    """Return the index of the result that is clearly the best in the column; None without one."""
+    name, *others = column.metrics
+    known = [(index, metrics) for index, metrics in enumerate(results) if name in metrics]
+    misses = METRICS[name.removeprefix("fitted_")].misses([metrics[name] for _, metrics in known])
+    if others or len(misses) < 2:
+        return None
+    spreads = [metrics.get(f"{name}_sd", 0.0) for _, metrics in known]
+    (least, spread, best), *rest = sorted(
+        zip(misses, spreads, [index for index, _ in known], strict=True)
+    )
+    clear = all(miss - least > spread + other for miss, other, _ in rest)
+    return best if clear else None
+
+
+def fill_tables(text: str) -> str:
+    """Return `text` with every table between its markers made anew."""
+    return _TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[4], text)

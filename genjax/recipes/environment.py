@@ -1,0 +1,59 @@
+"""Describe what computed a result: processor, versions, commit, date."""
+
+import datetime
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+_ROOT = Path(__file__).parent.parent.parent
+_PACKAGES = ("genjax-vae-gan", "jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return the processor, the device, the versions, the commit where there is one, and the date."""
+    described: dict[str, Any] = {
+        "processor": _name_processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "device": jax.local_devices()[0].device_kind,
+        "versions": {"python": platform.python_version(), **_find_versions()},
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    commit = _find_commit()
+    return described | ({"commit": commit} if commit else {})
+
+
+def _name_processor() -> str:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(errors="replace").splitlines() if info.exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _find_versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a checkout that is not installed
+            continue
+    return found
+
+
+def _find_commit() -> str | None:
+    """Return the commit of the checkout that this package lies in, marked "-dirty" if changed."""
+    if not (_ROOT / ".git").exists():
+        return None
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

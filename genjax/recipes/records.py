@@ -1,0 +1,72 @@
+"""Read the committed results of the named recipes.
+
+Each result stands once, in results/NAME.json beside this file: `python -m experiments.results record
+RUN` writes it from a finished run. `genjax list`, the end of a run and the README's tables show it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from genjax.metrics.catalogue import METRICS
+from genjax.recipes.recipe import RECIPES, Recipe
+from genjax.runs.files import read_json
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def read_record(name: str) -> dict[str, Any] | None:
+    """Return the record of a named recipe's result; None where there is none.
+
+    >>> read_record("vae-mnist")["metrics"]["negative_elbo"]
+    90.8
+    """
+    path = FOLDER / f"{name}.json"
+    return read_json(path) if path.exists() else None
+
+
+def find_name(recipe: Recipe) -> str | None:
+    """Return the name of the registered recipe that trains as `recipe` does but for its seed.
+
+    >>> from genjax.recipes import RECIPES
+    >>> find_name(RECIPES["vae-mnist"])
+    'vae-mnist'
+    """
+    for name, registered in RECIPES.items():
+        measured = {n: getattr(recipe, n) for n in _MEASURED}
+        if recipe == replace(registered, **measured):
+            return name
+    return None
+
+
+_MEASURED = (
+    "seed",
+    "seeds",
+    "stream",
+    "num_samples",
+    "num_images",
+    "num_generated",
+    "num_components",
+    "description",
+    "headline",
+)
+
+
+def summarize_record(name: str) -> str:
+    """Return one line on a named recipe's result and time; "" where none is recorded.
+
+    >>> summarize_record("vae-mnist")
+    '-ELBO 90.8, NLL 86.5; 5.5 minutes'
+    """
+    record = read_record(name)
+    if record is None:
+        return ""
+    line = ", ".join(format_metrics(record["metrics"], RECIPES[name].headline))
+    seconds = record["metrics"].get("seconds", record["metrics"].get("training_seconds"))
+    return line + (f"; {seconds / 60:.2g} minutes" if seconds else "")
+
+
+def format_metrics(metrics: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
+    """Return the titles and values of those of the named metrics that are there."""
+    return [f"{METRICS[name].title} {metrics[name]:.4g}" for name in names if name in metrics]

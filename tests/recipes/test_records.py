@@ -1,0 +1,125 @@
+"""The committed results of the named recipes, and the README's tables that are made of them."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments.results import tables
+from experiments.results.record import FOLDER, write_record
+from genjax.errors import UserError
+from genjax.metrics.catalogue import METRICS
+from genjax.recipes import RECIPES, records
+from genjax.runs.files import read_json
+
+RECORDS = {path.stem: read_json(path) for path in records.FOLDER.glob("*.json")}
+STUDIES = {path.stem: read_json(path) for path in FOLDER.glob("*.json")}
+
+
+def test_the_readme_shows_the_records():
+    """`python -m experiments.results tables` makes it so."""
+    text = tables.README.read_text()
+    assert tables.fill_tables(text) == text
+    assert set(re.findall(r"<!-- table: ([\w-]+) -->", text)) == tables.TABLES.keys()
+
+
+def test_every_recipe_has_a_description_and_a_result_or_says_that_it_has_none():
+    assert RECORDS.keys() <= RECIPES.keys()
+    for name, recipe in RECIPES.items():
+        assert recipe.description
+        assert set(recipe.headline) <= METRICS.keys()
+        if name in RECORDS:
+            assert re.fullmatch(r".*\d.*; [\d.]+ minutes", records.summarize_record(name))
+        else:
+            assert "not yet run" in recipe.description
+
+
+@pytest.mark.parametrize("record", [*RECORDS.values(), *STUDIES.values()])
+def test_every_record_says_where_it_comes_from(record):
+    assert {"commit", "processor", "cores", "versions"} <= record.keys()
+    assert record.get("imported") or "date" in record
+
+
+def test_a_recipe_is_known_by_what_it_trains():
+    vae = RECIPES["vae-mnist"]
+    assert records.find_name(replace(vae, seed=7, num_generated=100)) == "vae-mnist"
+    assert records.find_name(replace(vae, num_train=500)) is None
+    assert records.find_name(replace(vae, dataset="photos")) is None
+
+
+def result(**changes):
+    environment = {"processor": "p", "cores": 2, "versions": {}, "commit": "c", "date": "d"}
+    return {
+        "nll": 80.0,
+        "nll_sem": 0.1,
+        "shares": [1.0],
+        "seconds": 60.0,
+        "record": {"num_samples": 500, "num_generated": 0, "classifier": None},
+        "recipe": "vae-mnist",
+        "seed_numbers": [0],
+        "environment": environment,
+        **changes,
+    }
+
+
+def write(folder: Path, content: dict) -> None:
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(content))
+
+
+def test_a_finished_run_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+    write(tmp_path / "run", result())
+    path = write_record(tmp_path / "run")
+    assert path == tmp_path / "results" / "vae-mnist.json"
+    record = read_json(path)
+    assert record["metrics"] == {"nll": 80.0, "nll_sem": 0.1, "seconds": 60.0}
+    assert record["measured_with"] == {"num_samples": 500}
+    assert record["date"] == "d"
+    assert records.summarize_record("vae-mnist") == "NLL 80; 1 minutes"
+    write(tmp_path / "mine", result(recipe=None))
+    with pytest.raises(UserError, match="not the run of a named recipe"):
+        write_record(tmp_path / "mine")
+    with pytest.raises(UserError, match="no finished run"):
+        write_record(tmp_path / "results")
+
+
+def test_the_seeds_of_a_study_are_averaged(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path)
+    for seed, nll in enumerate((80.0, 82.0)):
+        write(tmp_path / "study" / f"beta-vae-{seed}", result(nll=nll))
+    record = read_json(write_record(tmp_path / "study"))
+    assert record["seeds"] == [0, 1]
+    assert record["results"]["beta-vae"]["nll"] == 81
+    assert record["results"]["beta-vae"]["nll_sd"] == pytest.approx(2**0.5)
+
+
+def test_the_benchmark_is_recorded_by_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    rows = [
+        {"model": "m", "contender": "genjax", "images_per_second": 10.0},
+        {"model": "m", "contender": "pytorch bf16", "images_per_second": 5.0, "ratio": 2.0},
+    ]
+    content = {"options": {"steps": "40"}, "environment": {"commit": "c"}, "rows": rows}
+    (tmp_path / "bench.json").write_text(json.dumps(content))
+    record = read_json(write_record(tmp_path / "bench.json"))
+    assert record["results"] == {"m": {"images_per_second": 10.0, "ratio_pytorch_bf16": 2.0}}
+
+
+def test_only_what_is_clearly_best_is_marked():
+    column = tables.Column("FCD", ("frechet_classifier",))
+
+    def marked(*values):
+        rows = [
+            (("",), {"frechet_classifier": mean, "frechet_classifier_sd": sd})
+            for mean, sd in values
+        ]
+        lines = tables.format_rows(("",), rows, [column], mark_best=True).splitlines()[2:]
+        return ["**" in line for line in lines]
+
+    assert marked((5.0, 1.0), (2.0, 1.0)) == [False, True]
+    assert marked((3.0, 1.0), (2.0, 1.0)) == [False, False]
