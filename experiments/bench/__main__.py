@@ -154,8 +154,8 @@ def main() -> None:
     print(f"\n{table(rows)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: str(value) for name, value in dataclasses.asdict(options).items()}
-    found = {"options": plain, "environment": describe_environment(), "rows": rows}
-    options.out.write_text(json.dumps(found, indent=2))
+    record = {"options": plain, "environment": describe_environment(), "rows": rows}
+    options.out.write_text(json.dumps(record, indent=2))
 
 
 if __name__ == "__main__":
