@@ -1,20 +1,22 @@
-"""The speed of training on this machine: `make bench`.
+"""Measure the speed of training on this machine: `make bench`.
 
 Every contender trains the same model on the same data with the same optimizer, in a process of its
-own; the rounds alternate, so that a machine that slows down slows all of them. Contenders:
+own. The rounds alternate, so that a machine that slows down slows all contenders. They are:
 
-genjax   the real loop: whole epochs compiled, data on the device
-flax     the idiomatic Flax program: flax.linen's layers, one jitted step a batch from the host
-pytorch  the idiomatic PyTorch program where the package torch is installed: eager and compiled,
-         with float32 and with bfloat16 products
-ceiling  a step that were nothing but its products, at the speed of a product of large matrices
+genjax   the training loop of genjax: whole epochs compiled, data on the device
+flax     the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from the host
+pytorch  the usual PyTorch program, where torch is installed: eager and compiled, with float32 and
+         with bfloat16 products
+ceiling  an upper bound: a step that does only its matrix products, at the speed of a large product
 
-Printed are medians over the rounds: images a second while training and while sampling, how many
-times as fast genjax is, the seconds from the start of compiling to the first result with an empty
-and with a filled compilation cache, the largest memory, and the loss, which shows that the work is
-the same (a GAN's moves with chance, and here with one thing more: the usual programs update the
-generator after the discriminator, at the cost of another pass through it, and genjax both at once).
-The numbers also go to bench.json.
+It prints medians over the rounds: images per second in training and in sampling, how many times as
+fast genjax is, seconds from the start of compiling to the first result with an empty and with a
+filled compilation cache, peak memory, and the loss, which shows that the work is the same. (The
+loss of a GAN also differs because the usual programs update the generator after the discriminator,
+at the cost of another pass through it, and genjax updates both at once.)
+
+The numbers go to bench.json; `python -m experiments.results record runs/bench.json` makes them the
+README's.
 """
 
 import dataclasses
@@ -31,8 +33,8 @@ from typing import Any
 
 import tyro
 
-from experiments.bench.cases import cases
-from experiments.bench.measure import FLAX, OF_PYTORCH, measure, measure_ceiling
+from experiments.bench.cases import CASES
+from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS, measure_ceiling, measure_contender
 from genjax.recipes.environment import describe_environment
 
 CEILING = "ceiling"
@@ -53,29 +55,29 @@ class Options:
     """What is measured, and how often."""
 
     rounds: int = 3
-    """Processes a contender."""
+    """Number of processes per contender."""
     epochs: int = 2
-    """Timed epochs a process, after a first one."""
+    """Number of timed epochs per process, after a first one."""
     steps: int = 60
-    """Steps an epoch; 0: all, the whole data set once."""
+    """Number of steps per epoch; 0: the whole data set once."""
     seeds: int = 1
-    """Seeds that genjax trains at once; the images a second are those of all."""
+    """Number of seeds that genjax trains at once; its images per second count all of them."""
     only: str = ""
-    """Only the models whose name contains this."""
+    """Measure only models whose name contains this."""
     contender: str = ""
-    """Only the contenders whose name contains this."""
+    """Measure only contenders whose name contains this."""
     out: Path = Path("runs/bench.json")
-    """Where the numbers go."""
+    """The file of the numbers."""
 
 
-def contenders(options: Options) -> list[tuple[str, str]]:
-    """Every case that is chosen, with every program that there is for it."""
+def choose_contenders(options: Options) -> list[tuple[str, str]]:
+    """Return the pairs of a model and a contender that the options choose."""
     names = ["genjax", FLAX, CEILING]
     if importlib.util.find_spec("torch"):
-        names[2:2] = OF_PYTORCH
+        names[2:2] = PYTORCH_PROGRAMS
     return [
         (model, name)
-        for model in cases()
+        for model in CASES
         if options.only in model
         for name in names
         if options.contender in name
@@ -83,6 +85,7 @@ def contenders(options: Options) -> list[tuple[str, str]]:
 
 
 def run_in_process(model: str, contender: str, options: Options, cache: str) -> dict[str, float]:
+    """Measure a contender in a process of its own, with its compilation caches in `cache`."""
     spec = json.dumps([model, contender, options.epochs, options.steps, options.seeds])
     caches = {"JAX_COMPILATION_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch"}
     command = [sys.executable, "-m", "experiments.bench", "--measure", spec]
@@ -92,8 +95,8 @@ def run_in_process(model: str, contender: str, options: Options, cache: str) -> 
     return json.loads(out.stdout.splitlines()[-1])
 
 
-def row_of(model: str, contender: str, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """The medians of a contender's runs; of the seconds to the start, the first is the cold one."""
+def make_row(model: str, contender: str, runs: list[dict[str, float]]) -> dict[str, Any]:
+    """Take the medians of a contender's runs; the first run starts with an empty cache."""
     median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     row: dict[str, Any] = {"model": model, "contender": contender, **median}
     if "start_seconds" in row:
@@ -104,11 +107,11 @@ def row_of(model: str, contender: str, runs: list[dict[str, float]]) -> dict[str
     return row
 
 
-def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row with how many times as fast genjax is at the same model."""
+def add_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to each row how many times as fast genjax is on the same model."""
     ours = {row["model"]: row for row in rows if row["contender"] == "genjax"}
 
-    def compared(row: dict[str, Any]) -> dict[str, Any]:
+    def add_ratio(row: dict[str, Any]) -> dict[str, Any]:
         mine, ratios = ours.get(row["model"], {}), {}
         for ratio, speed in (
             ("ratio", "images_per_second"),
@@ -118,10 +121,11 @@ def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 ratios[ratio] = mine[speed] / row[speed]
         return row | ratios
 
-    return [compared(row) for row in rows]
+    return [add_ratio(row) for row in rows]
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def align_rows(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as text in columns."""
     heading = "".join(f"{name:>{width}}" for name, width, _ in _COLUMNS.values())
     lines = [f"{'model':26}{'contender':24}{heading}"]
     for row in rows:
@@ -135,10 +139,13 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    """Run the command; with `--measure`, the process of one contender."""
     if sys.argv[1:2] == ["--measure"]:
         model, contender, *budget = json.loads(sys.argv[2])
         found = (
-            measure_ceiling(model) if contender == CEILING else measure(model, contender, *budget)
+            measure_ceiling(model)
+            if contender == CEILING
+            else measure_contender(model, contender, *budget)
         )
         print(json.dumps(found))
         return
@@ -146,12 +153,12 @@ def main() -> None:
     results: dict[tuple[str, str], list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as cache:
         for number in range(options.rounds):
-            for model, contender in contenders(options):
+            for model, contender in choose_contenders(options):
                 print(f"round {number + 1} of {options.rounds}: {model}, {contender}", flush=True)
-                figures = run_in_process(model, contender, options, cache)
-                results.setdefault((model, contender), []).append(figures)
-    rows = with_ratios([row_of(*names, runs) for names, runs in results.items()])
-    print(f"\n{table(rows)}")
+                run = run_in_process(model, contender, options, cache)
+                results.setdefault((model, contender), []).append(run)
+    rows = add_ratios([make_row(*names, runs) for names, runs in results.items()])
+    print(f"\n{align_rows(rows)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: str(value) for name, value in dataclasses.asdict(options).items()}
     record = {"options": plain, "environment": describe_environment(), "rows": rows}

@@ -1,4 +1,4 @@
-"""What is trained in the benchmark, on what, and what a program of it is."""
+"""The cases of the benchmark: what is trained, on what, and what a program of it must do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,12 +7,12 @@ from typing import Any, Literal, NamedTuple
 from genjax.models import DCGAN, GAN, VAE, VAEGAN
 from genjax.training.configuration import Optimizer
 
-SAMPLES = 1000  # images drawn at once
+NUM_SAMPLES = 1000  # drawn at once
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained, on what, in batches of how many images."""
+    """A model, its optimizer, its data set and the batch size."""
 
     model: Any
     optimizer: Optimizer
@@ -21,21 +21,24 @@ class Case:
 
     @property
     def kind(self) -> Literal["vae", "vae_gan", "gan"]:
-        """Which of the usual programs is that of the model."""
+        """Which of the usual programs trains the model."""
         if isinstance(self.model, VAEGAN):
             return "vae_gan"
         return "vae" if isinstance(self.model, VAE) else "gan"
 
 
 class Program(NamedTuple):
-    """`train` takes the steps of an epoch and gives the mean loss (of a game, the discriminator's);
-    `sample` draws SAMPLES images, and returns when they are there."""
+    """A program that trains and samples.
+
+    `train` runs one epoch and returns the mean loss (for GANs, that of the discriminator). `sample`
+    draws NUM_SAMPLES images and returns when they are computed.
+    """
 
     train: Callable[[], float]
     sample: Callable[[], None]
 
 
-def cases() -> dict[str, Case]:
+def _make_cases() -> dict[str, Case]:
     shape, adam = (28, 28, 1), Optimizer()
     slow = Optimizer(learning_rate=2e-4, b1=0.5)
     mlp = VAE(shape, 20, "mlp", hidden=(400,), activation="relu")
@@ -56,3 +59,6 @@ def cases() -> dict[str, Case]:
         "dcgan 64-128-256": Case(DCGAN((32, 32, 3)), slow, "cifar10", 64),
         "vae-gan 32-64-64-256-64": Case(larsen, slow, "cifar10", 64),
     }
+
+
+CASES = _make_cases()

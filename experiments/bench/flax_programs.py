@@ -1,5 +1,7 @@
-"""The models as a Flax tutorial would write them: flax.linen's layers, of one size, and one jitted
-step for every batch, which the host takes from its memory."""
+"""The models as a Flax tutorial would write them.
+
+They use flax.linen's layers, and one jitted step for every batch, which comes from the host's memory.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.bench.cases import SAMPLES, Case, Program
+from experiments.bench.cases import NUM_SAMPLES, Case, Program
 
 Step = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]  # of (state, x, key)
 SMALL = nn.initializers.normal(0.02)
 
 
-def program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
-    """`steps` steps an epoch over the uint8 images of `dataset`."""
+def make_program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
+    """Make the program: `steps` steps per epoch over the uint8 images of `dataset`."""
     made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
     state, step, sample = made(case, key)
     images = np.asarray(dataset.images)
@@ -33,7 +35,7 @@ def program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
             losses.append(loss)
         return float(np.mean(losses))
 
-    noise = jax.random.normal(key, (SAMPLES, case.model.latent_dim))
+    noise = jax.random.normal(key, (NUM_SAMPLES, case.model.latent_dim))
     return Program(train, lambda: jax.block_until_ready(sample(state, noise)))
 
 
@@ -78,7 +80,7 @@ def _coders(model: Any) -> tuple[Any, Any]:
 
 
 def _latents(statistics, key):
-    """z ~ q(z|x), and KL(q || p), the mean over the images."""
+    """Draw z ~ q(z|x), and compute KL(q || p), the mean over the images."""
     mean, log_scale = statistics
     z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
     rate = 0.5 * jnp.sum(mean**2 + jnp.exp(2 * log_scale) - 1 - 2 * log_scale) / len(mean)
@@ -140,7 +142,7 @@ class Generator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Scores, and nothing else."""
+    """Return the scores, and None."""
 
     hidden: tuple[int, ...]
 
@@ -153,7 +155,7 @@ class MLPDiscriminator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Scores, and what the second convolution gives."""
+    """Return the scores, and the output of the second convolution."""
 
     widths: tuple[int, ...]
     normalized: bool
@@ -171,7 +173,7 @@ class Discriminator(nn.Module):
 
 
 def _gan(case: Case, key: Any) -> tuple[Any, Step, Callable]:
-    """The discriminator's update before the generator's."""
+    """Make the step of a GAN: the discriminator is updated before the generator."""
     model = case.model
     generator: Any = Generator(model)
     if hasattr(model, "width"):
@@ -219,7 +221,7 @@ def _gan(case: Case, key: Any) -> tuple[Any, Step, Callable]:
 
 
 def _vae_gan(case: Case, key: Any) -> tuple[Any, Step, Callable]:
-    """All three at once, each along the gradient of its own loss."""
+    """Make the step of a VAE-GAN: all players at once, each along the gradient of its own loss."""
     model, optimizer = case.model, optax.adam(case.optimizer.learning_rate, case.optimizer.b1)
     encoder, decoder = _coders(model)
     width = model.discriminator_width

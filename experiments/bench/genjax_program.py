@@ -1,4 +1,4 @@
-"""genjax as it is: whole epochs compiled, the data on the device; and what an epoch could be."""
+"""The training loop of genjax: whole epochs compiled, data on the device; and its upper bound."""
 
 import time
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 
 import genjax
-from experiments.bench.cases import SAMPLES, Case, Program
+from experiments.bench.cases import NUM_SAMPLES, Case, Program
 from genjax.nn import conv
 from genjax.training.configuration import Training
 from genjax.training.step import batch_of, epoch, epochs, init_state, update
 
 
-def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
-    """Of many seeds, all at once; the samples are the first one's."""
+def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
+    """Make the program; with several seeds it trains all at once, and samples the first."""
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
     start, of_runs = partial(init_state, case.model, training=training), epoch
     if seeds > 1:
@@ -34,14 +34,16 @@ def program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> P
 
     def sample() -> None:
         params = state.params if seeds == 1 else genjax.training.seeds.select_seed(state.params, 0)
-        draw(params, jax.random.key(1), SAMPLES).block_until_ready()
+        draw(params, jax.random.key(1), NUM_SAMPLES).block_until_ready()
 
     return Program(train, sample)
 
 
-def operations(case: Case) -> float:
-    """Floating-point operations an image of a step, as the compiler counts them in the usual form
-    of every layer, shared passes once."""
+def count_operations(case: Case) -> float:
+    """Count the floating-point operations of a step per image.
+
+    The compiler counts them, with native convolutions; passes that players share count once.
+    """
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
     optimizers = {player: training.optimizer_of(player, 1) for player in case.model.players}
     images = jnp.zeros((case.batch, *case.model.image_shape), jnp.uint8)
@@ -67,8 +69,8 @@ def _usual_convolutions() -> Iterator[None]:
         conv._by_platform = ours
 
 
-def operations_a_second(size: int = 2048, times: int = 10) -> float:
-    """Of a large product of matrices, the fastest of several: what a step could at best be."""
+def measure_peak_speed(size: int = 2048, times: int = 10) -> float:
+    """Measure operations per second of a large matrix product, the fastest of several."""
     a = jax.random.normal(jax.random.key(0), (size, size))
     multiply = jax.jit(jnp.matmul)
     multiply(a, a).block_until_ready()

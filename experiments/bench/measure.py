@@ -1,4 +1,4 @@
-"""One contender at one case, measured in the process that this runs in."""
+"""Measure one contender on one case, in this process."""
 
 import resource
 import statistics
@@ -8,12 +8,12 @@ from typing import Any
 
 import jax
 
-from experiments.bench.cases import SAMPLES, Case, Program, cases
+from experiments.bench.cases import CASES, NUM_SAMPLES, Case, Program
 from genjax import data
 from genjax.runs.files import enable_compilation_cache
 
 FLAX, PYTORCH = "flax", "pytorch"
-OF_PYTORCH = {  # name: compiled, bfloat16
+PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     PYTORCH: (False, False),
     f"{PYTORCH} bf16": (False, True),
     f"{PYTORCH} compiled": (True, False),
@@ -22,16 +22,20 @@ OF_PYTORCH = {  # name: compiled, bfloat16
 _DRAWS = 5
 
 
-def measure(name: str, contender: str, epochs: int, steps: int, seeds: int) -> dict[str, float]:
-    """Images a second in training and in sampling, seconds to the first result, peak memory, the
-    last loss. `steps` 0: those of a whole epoch."""
+def measure_contender(
+    name: str, contender: str, epochs: int, steps: int, seeds: int
+) -> dict[str, float]:
+    """Measure speed in training and in sampling, seconds to the first result, memory and loss.
+
+    `steps` 0 stands for those of a whole epoch.
+    """
     enable_compilation_cache()
-    case = cases()[name]
+    case = CASES[name]
     dataset = data.load(case.dataset)
     whole = len(dataset) // case.batch
     steps = min(steps or whole, whole)
     began = time.perf_counter()
-    program = _program(contender, case, dataset, steps, seeds)
+    program = _make_program(contender, case, dataset, steps, seeds)
     loss = program.train()
     first = time.perf_counter() - began
     seconds = []
@@ -44,16 +48,16 @@ def measure(name: str, contender: str, epochs: int, steps: int, seeds: int) -> d
         "images_per_second": images / statistics.median(seconds),
         "start_seconds": first,
         "peak_bytes": _peak_bytes(),
-        "samples_per_second": SAMPLES / _seconds_to_sample(program),
+        "samples_per_second": NUM_SAMPLES / _measure_sampling(program),
         "loss": loss,
     }
 
 
 def measure_ceiling(name: str) -> dict[str, float]:
-    """Images a second, if a step were nothing but products at the speed of a large one."""
-    from experiments.bench.genjax_program import operations, operations_a_second
+    """Compute images per second of a step that does only its products, at a large product's speed."""
+    from experiments.bench.genjax_program import count_operations, measure_peak_speed
 
-    an_image, a_second = operations(cases()[name]), operations_a_second()
+    an_image, a_second = count_operations(CASES[name]), measure_peak_speed()
     return {
         "images_per_second": a_second / an_image,
         "operations_an_image": an_image,
@@ -61,22 +65,23 @@ def measure_ceiling(name: str) -> dict[str, float]:
     }
 
 
-def _program(contender: str, case: Case, dataset: Any, steps: int, seeds: int) -> Program:
+def _make_program(contender: str, case: Case, dataset: Any, steps: int, seeds: int) -> Program:
     if contender == "genjax":
-        from experiments.bench.genjax_program import program
+        from experiments.bench.genjax_program import make_program
 
-        return program(case, dataset, jax.random.key(0), steps, seeds)
+        return make_program(case, dataset, jax.random.key(0), steps, seeds)
     if contender == FLAX:
         from experiments.bench import flax_programs
 
-        return flax_programs.program(case, dataset, jax.random.key(0), steps)
+        return flax_programs.make_program(case, dataset, jax.random.key(0), steps)
     from experiments.bench import pytorch_programs
 
-    compiled, half = OF_PYTORCH[contender]
-    return pytorch_programs.program(case, dataset, steps, compiled, half)
+    compiled, half = PYTORCH_PROGRAMS[contender]
+    return pytorch_programs.make_program(case, dataset, steps, compiled, half)
 
 
-def _seconds_to_sample(program: Program) -> float:
+def _measure_sampling(program: Program) -> float:
+    """Return the median seconds that it takes to draw the samples."""
     program.sample()
     seconds = []
     for _ in range(_DRAWS):
@@ -87,7 +92,7 @@ def _seconds_to_sample(program: Program) -> float:
 
 
 def _peak_bytes() -> float:
-    """Of the device where it counts them, else of this process."""
+    """Return the peak memory of the device where it is counted, or else of this process."""
     on_device = jax.local_devices()[0].memory_stats() or {}
     unit = 1 if sys.platform == "darwin" else 1024
     resident = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

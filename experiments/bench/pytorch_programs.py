@@ -1,5 +1,8 @@
-"""The models as a PyTorch program would have them: modules, channels last, the images in memory; as
-they are or compiled, in float32 or with bfloat16 products."""
+"""The models as the usual PyTorch program writes them.
+
+They are modules, channels last, with the images in memory; eager or compiled, in float32 or with
+bfloat16 products.
+"""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -8,36 +11,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.bench.cases import SAMPLES, Case, Program
+from experiments.bench.cases import NUM_SAMPLES, Case, Program
 
 Step = Callable[[Any], Any]  # images [B, C, H, W] in [0, 1] -> the loss
 
 
 class Kind(NamedTuple):
-    """How the networks run: `finished` makes modules ready, `precision` is a context manager."""
+    """How the networks run: `prepare` makes a module ready, `precision` is a context manager."""
 
     torch: Any
-    finished: Callable[[Any], Any]
+    prepare: Callable[[Any], Any]
     precision: Any
 
 
-def program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) -> Program:
-    """`steps` steps an epoch over the uint8 images of `dataset`."""
+def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) -> Program:
+    """Make the program: `steps` steps per epoch over the uint8 images of `dataset`."""
     torch: Any = import_module("torch")  # no dependency of genjax
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_default_device(device)
 
-    def finished(module: Any) -> Any:
+    def prepare(module: Any) -> Any:
         module = module.to(memory_format=torch.channels_last)
         return torch.compile(module) if compiled else module
 
     for name, setting, value in (
-        ("torch._functorch.config", "donated_buffer", False),  # of a pass, several gradients
-        ("torch._dynamo.config", "recompile_limit", 64),  # modules of one class are one program
+        ("torch._functorch.config", "donated_buffer", False),  # several gradients of one pass
+        ("torch._dynamo.config", "recompile_limit", 64),  # modules of one class share a program
     ):
         setattr(import_module(name), setting, value)
-    kind = Kind(torch, finished, torch.autocast(device, torch.bfloat16, enabled=half))
+    kind = Kind(torch, prepare, torch.autocast(device, torch.bfloat16, enabled=half))
     made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
     step, generate = made(case, kind)
     images = torch.from_numpy(np.array(dataset.images)).permute(0, 3, 1, 2).to(device)
@@ -51,7 +54,7 @@ def program(case: Case, dataset: Any, steps: int, compiled: bool, half: bool) ->
 
     def sample() -> None:
         with torch.no_grad(), kind.precision:
-            generate(torch.randn(SAMPLES, case.model.latent_dim)).float().cpu()
+            generate(torch.randn(NUM_SAMPLES, case.model.latent_dim)).float().cpu()
 
     return Program(train, sample)
 
@@ -83,7 +86,7 @@ def _coders(model: Any, kind: Kind) -> tuple[Any, Any]:
 
 
 def _latents(torch: Any, statistics: Any) -> tuple[Any, Any]:
-    """z ~ q(z|x), and KL(q || p), the mean over the images."""
+    """Draw z ~ q(z|x), and compute KL(q || p), the mean over the images."""
     mean, log_scale = statistics.float().chunk(2, dim=1)
     z = mean + torch.exp(log_scale) * torch.randn_like(mean)
     rate = 0.5 * (mean**2 + torch.exp(2 * log_scale) - 1 - 2 * log_scale).sum() / len(mean)
@@ -92,7 +95,7 @@ def _latents(torch: Any, statistics: Any) -> tuple[Any, Any]:
 
 def _vae(case: Case, kind: Kind) -> tuple[Step, Callable]:
     torch, model = kind.torch, case.model
-    encoder, decoder = (kind.finished(module) for module in _coders(model, kind))
+    encoder, decoder = (kind.prepare(module) for module in _coders(model, kind))
     optimizer = _adam(case, torch, [encoder, decoder])
     entropy = torch.nn.functional.binary_cross_entropy_with_logits
 
@@ -122,7 +125,7 @@ def _discriminator(torch: Any, widths: Sequence[int], channels: int, normalized:
 
 
 def _players(model: Any, torch: Any) -> tuple[Any, Any]:
-    """Generator and discriminator of GAN and DCGAN."""
+    """Make the generator and the discriminator of GAN and DCGAN."""
     layers = torch.nn
     height, width, channels = model.image_shape
     if hasattr(model, "width"):
@@ -151,9 +154,9 @@ def _players(model: Any, torch: Any) -> tuple[Any, Any]:
 
 
 def _gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
-    """The discriminator's update before the generator's."""
+    """Make the step of a GAN: the discriminator is updated before the generator."""
     torch, softplus = kind.torch, kind.torch.nn.functional.softplus
-    generator, discriminator = map(kind.finished, _players(case.model, torch))
+    generator, discriminator = map(kind.prepare, _players(case.model, torch))
     g_optimizer, d_optimizer = (_adam(case, torch, [net]) for net in (generator, discriminator))
 
     def step(x: Any) -> Any:
@@ -176,13 +179,13 @@ def _gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
 
 
 def _vae_gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
-    """All three at once, each along the gradient of its own loss."""
+    """Make the step of a VAE-GAN: all players at once, each along the gradient of its own loss."""
     torch, softplus = kind.torch, kind.torch.nn.functional.softplus
     model, width = case.model, case.model.discriminator_width
     widths = (width, 2 * width, 4 * width)
     whole = _discriminator(torch, widths, model.image_shape[2], normalized=False)
     encoder, decoder, features, score = map(
-        kind.finished, (*_coders(model, kind), whole[:3], whole[3:])
+        kind.prepare, (*_coders(model, kind), whole[:3], whole[3:])
     )
     players = {"encoder": [encoder], "decoder": [decoder], "discriminator": [features, score]}
     optimizer = _adam(case, torch, [module for modules in players.values() for module in modules])

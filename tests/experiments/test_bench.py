@@ -7,20 +7,27 @@ import numpy as np
 import pytest
 
 from experiments.bench import flax_programs, genjax_program, pytorch_programs
-from experiments.bench.__main__ import Options, contenders, row_of, table, with_ratios
-from experiments.bench.cases import Case, cases
-from experiments.bench.measure import measure
+from experiments.bench.__main__ import Options, add_ratios, align_rows, choose_contenders, make_row
+from experiments.bench.cases import CASES, Case
+from experiments.bench.measure import measure_contender
 from genjax import data
-from genjax.models import VAE, VAEGAN
+from genjax.models import GAN, VAE, VAEGAN
 from genjax.training.configuration import Optimizer
 
 
+TINY = {
+    "vae": VAE((28, 28, 1), 2, "mlp", hidden=(8,), activation="relu"),
+    "gan": GAN((28, 28, 1), hidden=(8,), discriminator_hidden=(8,)),
+}
+
+
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")
-@pytest.mark.parametrize("case", ["mlp-vae 784-400-20", "gan 64-256-512-1024-784"])
+@pytest.mark.parametrize("model", TINY)
 @pytest.mark.parametrize("contender", ["genjax", "flax"])
-def test_measures_its_contenders(case, contender, offline):
-    figures = measure(case, contender, epochs=1, steps=2, seeds=1)
-    assert all(np.isfinite(value) and value > 0 for value in figures.values())
+def test_measures_its_contenders(model, contender, offline, monkeypatch):
+    monkeypatch.setitem(CASES, model, Case(TINY[model], Optimizer()))
+    run = measure_contender(model, contender, epochs=1, steps=2, seeds=1)
+    assert all(np.isfinite(value) and value > 0 for value in run.values())
 
 
 SMALL = {
@@ -38,9 +45,9 @@ SMALL = {
 
 
 def usual_programs(case, dataset):
-    yield flax_programs.program(case, dataset, jax.random.key(0), 4)
+    yield flax_programs.make_program(case, dataset, jax.random.key(0), 4)
     if importlib.util.find_spec("torch"):
-        yield pytorch_programs.program(case, dataset, 4, compiled=False, half=False)
+        yield pytorch_programs.make_program(case, dataset, 4, compiled=False, half=False)
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("vae", 12), ("vae_gan", 2)])
@@ -57,7 +64,7 @@ def test_the_usual_programs_do_the_same_work(name, epochs):
         program.sample()
         return found[0], found[-1]
 
-    ours = losses(genjax_program.program(case, dataset, jax.random.key(0), 4))
+    ours = losses(genjax_program.make_program(case, dataset, jax.random.key(0), 4))
     for usual in usual_programs(case, dataset):
         assert losses(usual) == pytest.approx(ours, rel=0.15)
 
@@ -66,7 +73,7 @@ def test_operations_are_those_of_the_products():
     mlp = VAE((28, 28, 1), 20, "mlp", hidden=(400,), activation="relu", binarize=False)
     products = 784 * 400 + 400 * 40 + 20 * 400 + 400 * 784
     backward = 2 * products - 784 * 400  # nobody asks for the images' gradient
-    found = genjax_program.operations(Case(mlp, Optimizer()))
+    found = genjax_program.count_operations(Case(mlp, Optimizer()))
     assert found == pytest.approx(2 * (products + backward), rel=0.05)
 
 
@@ -74,7 +81,7 @@ def test_a_layer_counts_as_many_operations_however_it_is_computed(monkeypatch):
     from genjax.nn import conv
 
     def count():
-        return genjax_program.operations(Case(SMALL["vae"], Optimizer(), batch=16))
+        return genjax_program.count_operations(Case(SMALL["vae"], Optimizer(), batch=16))
 
     usual = count()
     for least in ("WIDEST", "WIDEST_T"):
@@ -86,11 +93,11 @@ def test_rows_hold_medians_and_ratios():
     def run(speed, start):
         return {"images_per_second": speed, "samples_per_second": 10.0, "start_seconds": start}
 
-    rows = with_ratios(
+    rows = add_ratios(
         [
-            row_of("m", "genjax", [run(100.0, 9.0), run(300.0, 2.0), run(200.0, 4.0)]),
-            row_of("m", "flax", [run(50.0, 8.0)]),
-            row_of("m", "ceiling", [{"images_per_second": 400.0, "operations_an_image": 1.0}]),
+            make_row("m", "genjax", [run(100.0, 9.0), run(300.0, 2.0), run(200.0, 4.0)]),
+            make_row("m", "flax", [run(50.0, 8.0)]),
+            make_row("m", "ceiling", [{"images_per_second": 400.0, "operations_an_image": 1.0}]),
         ]
     )
     ours, flax, ceiling = rows
@@ -99,11 +106,11 @@ def test_rows_hold_medians_and_ratios():
     assert (flax["ratio"], flax["sampling_ratio"], flax["warm_start_seconds"]) == (4, 1, None)
     assert ceiling["ratio"] == 0.5
     assert "sampling_ratio" not in ceiling
-    _, *lines = table(rows).splitlines()
+    _, *lines = align_rows(rows).splitlines()
     assert ["4.00x" in line for line in lines] == [False, True, False]
 
 
 def test_options_choose_models_and_contenders():
-    chosen = contenders(Options(only="dcgan", contender="flax"))
+    chosen = choose_contenders(Options(only="dcgan", contender="flax"))
     assert chosen == [("dcgan 64-128-256", "flax")]
-    assert {model for model, _ in contenders(Options())} == set(cases())
+    assert {model for model, _ in choose_contenders(Options())} == set(CASES)
