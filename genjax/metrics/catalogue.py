@@ -22,7 +22,7 @@ class Metric:
     name: str
     title: str
     explanation: str
-    best: float | None = None
+    best: float | int | None = None
     unit: str = ""
     group: str = ""
 
@@ -46,7 +46,7 @@ class Metric:
         """
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
-    def misses(self, values: Sequence[float]) -> tuple[float, ...]:
+    def misses(self, values: Sequence[float | int]) -> tuple[float | int, ...]:
         """Return how far each of the values is from the best one; less is better.
 
         >>> METRICS["precision"].misses([0.75, 1.0])
@@ -59,7 +59,7 @@ class Metric:
         return tuple(abs(value - self.best) for value in values)
 
 
-def _group(heading: str, *metrics: tuple[str, str, str, float | None, str]) -> list[Metric]:
+def _group(heading: str, *metrics: tuple[str, str, str, float | int | None, str]) -> list[Metric]:
     return [Metric(*metric, group=heading) for metric in metrics]
 
 

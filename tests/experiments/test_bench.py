@@ -14,7 +14,6 @@ from genjax import data
 from genjax.models import GAN, VAE, VAEGAN
 from genjax.training.configuration import Optimizer
 
-
 TINY = {
     "vae": VAE((28, 28, 1), 2, "mlp", hidden=(8,), activation="relu"),
     "gan": GAN((28, 28, 1), hidden=(8,), discriminator_hidden=(8,)),
