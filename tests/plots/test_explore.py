@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+from dataclasses import dataclass
 from io import BytesIO
 
 import jax
@@ -12,8 +13,10 @@ from PIL import Image
 
 import genjax
 from genjax.cli import explore as explore
-from genjax.plots.exploration.explored import Explored, allowed
-from genjax.plots.exploration.overviews import density
+from genjax.model import MODELS, Model
+from genjax.plots.exploration.explored import Explored, draw_part
+from genjax.plots.exploration.latents import density
+from genjax.plots.exploration.page import list_panels, write_exploration
 from genjax.plots.page import Section, make_page
 from genjax.recipes import trained
 from genjax.training.configuration import Training
@@ -31,7 +34,7 @@ def train(tmp_path, monkeypatch):
             small(name, **fields), data, jax.random.key(0), Training(epochs=1, batch_size=16),
             out=folder, progress=False,
         )  # fmt: skip
-        monkeypatch.setattr(trained, "sets", lambda place, folder: (data, data))
+        monkeypatch.setattr(trained, "find_data", lambda place, folder: (data, data))
         return folder
 
     return train
@@ -43,7 +46,8 @@ def pictures(index) -> list[Image.Image]:
 
 
 WITH_ENCODER = {
-    "densities", "latent_use", "inversion", "traversal", "interpolation", "attributes",
+    "samples", "curves", "density_samples", "latent_use", "inversion", "traversal", "interpolation",
+    "attributes",
 }  # fmt: skip
 
 
@@ -52,7 +56,19 @@ WITH_ENCODER = {
     [
         ("vae", 2, {*WITH_ENCODER, "plane", "manifold"}),
         ("autoencoder", 3, {*WITH_ENCODER, "principal_components", "neighbourhoods"}),
-        ("gan", 3, {"temperatures", "inversion", "directions", "ways"}),
+        (
+            "gan",
+            3,
+            {
+                "samples",
+                "curves",
+                "discriminator",
+                "temperatures",
+                "inversion",
+                "directions",
+                "sample_interpolation",
+            },
+        ),
     ],
 )
 def test_a_page_shows_what_the_models_parts_allow(name, latent_dim, expected, train, capsys):
@@ -76,13 +92,12 @@ def test_rare_and_common_images_are_shown_where_latents_vary(tmp_path):
     larger = jax.tree.map(lambda w: 10 * w, params.weights["encoder"])
     varying = params.replace(weights=params.weights | {"encoder": larger})
     path = tmp_path / "density.png"
+    (panel,) = [panel for panel in list_panels() if panel.name == "density"]
     few = blobs(9)  # fewer than bins
-    assert "density" not in {
-        f.name for f in allowed(Explored(varying, few, few, jax.random.key(1)))
-    }
+    assert not panel.suits(Explored(varying, few, few, jax.random.key(1)))
     explored = Explored(varying, data, data, jax.random.key(1))
-    assert "density" in {f.name for f in allowed(explored)}
-    assert "Of 60 training images the 49" in density(explored, path)
+    assert panel.suits(explored)
+    assert "Among 60 training images, the 49" in density(explored, path)
     with Image.open(path) as image:
         assert np.asarray(image.convert("L")).std() > 5
 
@@ -148,3 +163,39 @@ def test_text_is_escaped(tmp_path):
     assert "<p>one</p>\n<p>two &lt;b&gt;</p>" in text
     assert "f(x) &lt; 1" in text
     assert "&lt;vae&gt;" in text
+
+
+@dataclass(frozen=True)
+class OnlySamples(Model):
+    """A user's model that can do nothing but sample."""
+
+    def sample(self, params, key, num):
+        return jax.random.uniform(key, (num, *self.image_shape))
+
+
+def test_a_model_that_only_samples_is_explored_too(tmp_path, monkeypatch):
+    model = genjax.register("only-samples")(OnlySamples)((8, 8, 1))
+    monkeypatch.delitem(MODELS, "only-samples")
+    data = blobs(20)
+    explored = Explored(genjax.model.Params({}, {}, model), data, data, jax.random.key(0))
+    index = write_exploration(tmp_path, explored, tmp_path)
+    assert set(re.findall(r'<section id="(\w+)"', index.read_text())) == {"samples"}
+    assert "<td>only-samples</td>" in index.read_text()
+
+
+def test_a_panel_that_cannot_be_drawn_is_left_out_with_its_reason(train):
+    black = genjax.data.from_arrays(np.zeros((30, 8, 8, 1), np.uint8))
+    folder = train("autoencoder", black, latent_dim=3)
+    text = explore.explore(folder).read_text()
+    assert not (folder / "explore" / "neighbourhoods.png").exists()
+    assert "Left out: “The latents&#x27; neighbourhoods”: t-SNE needs at least 5 different" in text
+    assert 'id="principal_components"' in text
+
+
+def test_of_many_images_sorted_by_class_a_mixture_is_looked_at(monkeypatch):
+    monkeypatch.setattr("genjax.plots.exploration.explored.NUM_IMAGES", 20)
+    labels = np.repeat([0, 1], 20)
+    data = genjax.data.from_arrays(np.zeros((40, 8, 8, 1), np.uint8), labels, ("a", "b"))
+    counts = np.bincount(draw_part(data).labels)
+    assert counts.sum() == 20
+    assert counts.min() >= 5

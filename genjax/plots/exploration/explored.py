@@ -1,11 +1,11 @@
-"""A run that is explored, and the table of the figures that can be drawn of it.
+"""A trained model that is explored, and the table of the panels that can be drawn of it.
 
-A figure is a function of the run and of a path, which it draws to; it returns the text that stands
-beside the picture. `FIGURES` holds them in the order of the page.
+A panel is a function of the model and of a path: it draws a picture to the path and returns the
+text that stands beside it. `PANELS` holds them in the order of the page.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,30 +14,38 @@ from typing import Any
 import jax
 import numpy as np
 
-import genjax
 from genjax.data import Dataset
-from genjax.latents import LatentUse
+from genjax.latents import LatentDensity, LatentUse, encode, fit_density, latent_use
 from genjax.model import CanEncode, Params
 
-_IMAGES = 10_000  # that are looked at, of either set
-_MOST_CLASSES = 20  # that a reader can tell apart
+NUM_IMAGES = 10_000  # that are looked at, from either set
+_MOST_CLASSES = 20  # that a reader can tell apart by colour
 
 
 @dataclass(frozen=True)
 class Explored:
-    """A trained model and its data; what several figures need is computed once."""
+    """A trained model and its data. What several panels need is computed once.
+
+    Attributes:
+        params: the trained model.
+        train_set: the images that it was trained on.
+        test_set: images that it has not seen.
+        key: every panel derives its own from it.
+        metrics: the lines of the run's `metrics.jsonl`; none where they are unknown.
+    """
 
     params: Params
     train_set: Dataset
     test_set: Dataset
     key: jax.Array
+    metrics: Sequence[Mapping[str, Any]] = ()
 
     @property
     def model(self) -> Any:
         return self.params.model
 
-    def key_of(self, purpose: str) -> jax.Array:
-        """A key of its own for every purpose."""
+    def derive_key(self, purpose: str) -> jax.Array:
+        """Return a key of its own for every purpose."""
         return jax.random.fold_in(self.key, zlib.crc32(purpose.encode()))
 
     @property
@@ -45,47 +53,70 @@ class Explored:
         return isinstance(self.model, CanEncode)
 
     @cached_property
-    def images(self) -> jax.Array:
-        """Of the test set, float32 [N, H, W, C]."""
-        return self.test_set.images[:_IMAGES] / 255.0
+    def test_part(self) -> Dataset:
+        """The test images that are looked at: all, or 10,000 drawn from them."""
+        return draw_part(self.test_set)
 
     @cached_property
-    def known_images(self) -> jax.Array:
-        """Of the training set, float32 [N, H, W, C]."""
-        return self.train_set.images[:_IMAGES] / 255.0
+    def images(self) -> jax.Array:
+        """The images of `test_part`, float32 [N, H, W, C] in [0, 1]."""
+        return self.test_part.images / np.float32(255)
+
+    @cached_property
+    def train_images(self) -> jax.Array:
+        """Training images, all or 10,000 drawn from them, float32 [N, H, W, C] in [0, 1]."""
+        return draw_part(self.train_set).images / np.float32(255)
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """None where the classes are too many to be told apart."""
+        """The names of the classes; empty where they are too many to be told apart."""
         names = self.test_set.label_names
         return names if 2 <= len(names) <= _MOST_CLASSES else ()
 
     @property
     def labels(self) -> np.ndarray:
-        """Of `images`, [N]; zeros where there are no `label_names`."""
-        labels = np.asarray(self.test_set.labels[:_IMAGES])
+        """The labels of `images`, [N]; zeros where there are no `label_names`."""
+        labels = np.asarray(self.test_part.labels)
         return labels if self.label_names else np.zeros_like(labels)
 
     @cached_property
     def z(self) -> jax.Array:
         """The latents of `images`."""
-        return genjax.encode(self.params, self.images)
+        return encode(self.params, self.images)
 
     @cached_property
     def use(self) -> LatentUse:
-        return genjax.latent_use(self.params, self.images, self.key_of("use"))
+        """How the latents are used for `images`."""
+        return latent_use(self.params, self.images, self.derive_key("use"))
 
     @cached_property
-    def density(self) -> genjax.LatentDensity:
-        images = self.known_images
-        return genjax.fit_density(
-            self.params, images, self.key_of("density"), min(20, -(-len(images) // 100))
-        )
+    def density(self) -> LatentDensity:
+        """A mixture of Gaussians fitted to the latents of `train_images`."""
+        images = self.train_images
+        components = min(20, -(-len(images) // 100))
+        return fit_density(self.params, images, self.derive_key("density"), components)
+
+
+def draw_part(dataset: Dataset) -> Dataset:
+    """Return the data set, or 10,000 of its images drawn at random: it may be sorted by class."""
+    if len(dataset) <= NUM_IMAGES:
+        return dataset
+    chosen = np.random.default_rng(0).permutation(len(dataset))[:NUM_IMAGES]
+    return dataset.subset(chosen, f"{NUM_IMAGES:,} images drawn at random")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """`draw(explored, path)` draws it, where the model has the `capability` and `when` is true."""
+class Panel:
+    """A picture with its explanation, for models with a capability.
+
+    Attributes:
+        name: its anchor and the name of its file.
+        title: its heading.
+        code: the lines of Python that make it.
+        capability: the protocol that the model must satisfy.
+        when: what else must be true.
+        draw: draws it to a path and returns the text beside it.
+    """
 
     name: str
     title: str
@@ -94,25 +125,24 @@ class Figure:
     when: Callable[[Explored], bool]
     draw: Callable[[Explored, Path], str]
 
+    def suits(self, explored: Explored) -> bool:
+        """Tell whether the model and its data have what the panel shows."""
+        return isinstance(explored.model, self.capability) and self.when(explored)
 
-FIGURES: list[Figure] = []
+
+PANELS: list[Panel] = []
 
 
-def figure(
+def panel(
     title: str,
     code: str,
     capability: type,
     when: Callable[[Explored], bool] = lambda explored: True,
 ) -> Callable:
-    """Decorator: adds a function to `FIGURES`, under its own name."""
+    """Decorate a function that draws: add it to `PANELS`, under its own name."""
 
     def add(draw: Callable[[Explored, Path], str]) -> Callable[[Explored, Path], str]:
-        FIGURES.append(Figure(draw.__name__, title, code, capability, when, draw))
+        PANELS.append(Panel(draw.__name__, title, code, capability, when, draw))
         return draw
 
     return add
-
-
-def allowed(explored: Explored) -> list[Figure]:
-    """The figures that this run has all parts for."""
-    return [f for f in FIGURES if isinstance(explored.model, f.capability) and f.when(explored)]

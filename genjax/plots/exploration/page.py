@@ -1,0 +1,106 @@
+"""The page about a trained model: every panel that the model and its data allow."""
+
+from pathlib import Path
+
+from genjax.errors import UserError
+from genjax.model import registered_name
+from genjax.plots.exploration import latents, samples, traversals
+from genjax.plots.exploration.explored import NUM_IMAGES, PANELS, Explored, Panel
+from genjax.plots.page import Section, make_page, write_page
+from genjax.runs import run_folder
+from genjax.runs.progress import progress
+
+_MODULES = [module.__name__ for module in (samples, latents, traversals)]  # order of the page
+
+
+def list_panels() -> list[Panel]:
+    """List all panels in the order of the page."""
+    return sorted(PANELS, key=lambda panel: _MODULES.index(panel.draw.__module__))
+
+
+def write_exploration(
+    folder: Path, explored: Explored, weights: Path, dataset: str | None = None
+) -> Path:
+    """Draw every panel into the folder `explore` of a run, and write index.html; return its path.
+
+    A panel that the model refuses, or that its latents do not allow, is left out; the page says
+    why.
+
+    Args:
+        folder: the run's folder.
+        explored: the model and its data.
+        weights: where the weights lie, for the code on the page.
+        dataset: the folder of images that the run was trained on, if it was.
+    """
+    sections, notes = [], []
+    for panel in progress(list_panels(), unit=" panels", desc="exploring"):
+        path = folder / "explore" / f"{panel.name}.png"
+        try:
+            if panel.suits(explored):
+                text = panel.draw(explored, path)
+                sections.append(Section(panel.name, panel.title, path, text, panel.code))
+        except UserError as error:
+            notes.append(f"Left out: “{panel.title}”: {error}")
+    html = make_page(
+        folder.name,
+        _list_facts(explored, weights),
+        _write_setup(explored, weights, dataset),
+        sections,
+        notes,
+    )
+    return write_page(folder / "explore" / "index.html", html)
+
+
+def _list_facts(explored: Explored, weights: Path) -> dict[str, str]:
+    """Return the rows of the table at the top of the page."""
+    model, test_set = explored.model, explored.test_set
+    latent_dim = getattr(model, "latent_dim", None)
+    latents = f", {latent_dim} latents" if latent_dim else ""
+    return {
+        "model": f"{registered_name(model)}{latents}",
+        "weights": f"the best of the run, {run_folder.BEST}" if weights.is_file() else "the last",
+        "data": f"{test_set.name}, {len(test_set):,} test images of {test_set.image_shape}",
+        "source": test_set.source,
+    }
+
+
+def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
+    """Return the lines of Python that the code of every section continues."""
+    if dataset:
+        side = explored.model.image_shape[0]
+        load = [
+            f"whole = genjax.data.from_folder({dataset!r}, image_size={side})",
+            "is_test = np.arange(len(whole)) % 10 == 9",
+            'train = whole.subset(np.flatnonzero(~is_test), "nine tenths")',
+            'test = whole.subset(np.flatnonzero(is_test), "every tenth")',
+        ]
+    else:
+        name = explored.test_set.name
+        load = [f'train, test = (genjax.data.load("{name}", split) for split in ("train", "test"))']
+    return "\n".join(
+        [
+            "import json, genjax, jax, jax.numpy as jnp, numpy as np",
+            f'params = genjax.load("{weights}")',
+            *load,
+            *_draw_code("test", len(explored.test_set)),
+            *_draw_code("train", len(explored.train_set)),
+            "images, labels, train_images = test.images / 255.0, test.labels, train.images / 255.0",
+            *(["z = genjax.encode(params, images)"] if explored.encodes else []),
+            *_metrics_code(explored, weights),
+            "key = jax.random.key(0)  # every section uses another one",
+        ]
+    )
+
+
+def _draw_code(name: str, count: int) -> list[str]:
+    """Return the line that draws as many images as the page looks at, where there are more."""
+    if count <= NUM_IMAGES:
+        return []
+    drawn = f"np.random.default_rng(0).permutation({count})[:{NUM_IMAGES}]"
+    return [f'{name} = {name}.subset({drawn}, "drawn at random")']
+
+
+def _metrics_code(explored: Explored, weights: Path) -> list[str]:
+    folder = weights.parent if weights.is_file() else weights
+    path = folder / "metrics.jsonl"
+    return [f'metrics = [json.loads(line) for line in open("{path}")]'] if explored.metrics else []
