@@ -23,7 +23,7 @@ install_import_hook(
         "genjax.models.resampling",
         "genjax.nn",
     ],
-    "beartype.beartype",
+    "tests.typechecker.check",
 )
 
 import genjax.public  # noqa: F401  (which registers the models)
