@@ -1,5 +1,7 @@
 """The drawing of the rooms is that of the imports, and the indexes list what there is."""
 
+import importlib
+import re
 import tomllib
 
 import pytest
@@ -7,6 +9,7 @@ import yaml
 
 from docs import draw_rooms
 from tests.helpers import ROOT
+from tests.test_architecture import ROOMS
 
 
 def test_drawing_shows_the_imports_of_today():
@@ -15,9 +18,27 @@ def test_drawing_shows_the_imports_of_today():
 
 
 def test_every_room_is_drawn():
-    rooms = {path.stem for path in (ROOT / "genjax").iterdir() if path.suffix in ("", ".py")}
-    not_rooms = {"__init__", "public", "__main__", "__pycache__", "testing"}
-    assert rooms - not_rooms == set(draw_rooms.ROOMS)
+    assert list(draw_rooms.ROOMS) == ROOMS
+
+
+NEW_NAME = re.compile(r"`(genjax\.[\w.]+)`")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for line in (ROOT / "CHANGELOG.md").read_text().splitlines()
+        if line.startswith("| `")
+        for name in NEW_NAME.findall(line.split("|")[2])
+    ],
+)
+def test_new_names_of_the_changelog_exist(name):
+    owner, _, last = name.rpartition(".")
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        getattr(importlib.import_module(owner), last)
 
 
 @pytest.mark.parametrize("folder", ["how-to", "design", "notes"])
