@@ -9,9 +9,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import tyro
-
-from genjax.cli.command import exit_code
+from genjax.cli.command import parse, run
 from genjax.data.made.biased import BIASED
 from genjax.plots import debias_page
 from genjax.recipes import RECIPES, Recipe
@@ -82,14 +80,14 @@ def debias(options: Options) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    options = tyro.cli(Options, args=arguments, prog="make debias")
+    options = parse(Options, arguments, "python -m experiments.debias")
 
     def work() -> None:
         text = debias(options)
         print(f"\n{text}\nmean ± standard deviation of {options.seeds}")
         print(f"open in a browser: {options.out / 'index.html'}")
 
-    return exit_code(work, "stopped. The same command goes on where it was.")
+    return run(work, options, "stopped. The same command goes on where it was.")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from genjax.cli.command import exit_code
+from genjax.cli.command import parse, run
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.series import format_table, run_series
 from genjax.runs.files import replace_file
@@ -35,10 +33,9 @@ class Study:
     def main(self, arguments: list[str]) -> int:
         """Run the command `python -m experiments.NAME`; return its exit code."""
         default = Options(Path("runs") / self.name, self.seeds)
-        prog = f"python -m experiments.{self.name}"
-        options = tyro.cli(Options, default=default, args=arguments, prog=prog)
-        return exit_code(
-            lambda: self.run(options), "stopped. The same command continues where it was."
+        options = parse(Options, arguments, f"python -m experiments.{self.name}", default)
+        return run(
+            lambda: self.run(options), options, "stopped. The same command continues where it was."
         )
 
     def run(self, options: Options) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.results.record import write_record
 from experiments.results.tables import README, fill_tables
-from genjax.cli.command import exit_code
+from genjax.cli.command import run
 from genjax.errors import UserError
 from genjax.runs.files import replace_file
 
@@ -31,4 +31,4 @@ def _work(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: _work(sys.argv[1:])))
+    sys.exit(run(lambda: _work(sys.argv[1:])))

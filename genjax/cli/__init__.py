@@ -1,1 +1,1 @@
-"""."""
+"""The commands: `genjax COMMAND`, a file each."""

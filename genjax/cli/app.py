@@ -1,34 +1,36 @@
-"""Open the app on a trained run: `python -m genjax.cli.app NAME [options]`."""
+"""`genjax app RUN [options]`: open a trained model in the browser."""
 
-import dataclasses
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
 
-from genjax.cli.command import exit_code
+from genjax.cli.command import parse, run
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import CanEncode
-from genjax.recipes import RECIPES, trained
+from genjax.recipes import trained
 
 _CHANGES = 50  # of a slider, to measure
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Options:
-    """What the app shows, and where."""
+    """Open a trained model in the browser: its latents as sliders, and images between images."""
 
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """A run's folder, its name in runs/, or a file of weights."""
     run: Path | None = None
-    """The run's folder, or a file of weights; runs/NAME by default."""
+    """The run's folder or the file of weights, where it has another name."""
     beside: Path | None = None
     """Another run, whose samples are shown beside."""
     dataset: str | None = None
     """The folder of images that the run was trained on, if it was."""
     port: int | None = None
-    """By default the first free one from 7860 on."""
+    """By default the first free port from 7860 on."""
     host: str = "127.0.0.1"
     """The address to listen on: by default only programs on this machine reach the app."""
     share: bool = False
@@ -37,8 +39,34 @@ class Options:
     """Only measure how soon a moved slider shows in the image, and end."""
 
 
-def real_images(place: Path, folder: str | None) -> Dataset | None:
-    """The test set of the data that a run was trained on, if it can be found."""
+def main(arguments: list[str]) -> int:
+    options = parse(Options, arguments, "genjax app")
+    return run(lambda: open_app(options), options, if_stopped=0)
+
+
+def open_app(options: Options) -> None:
+    """Load what is to be shown, and serve it until Ctrl-C."""
+    place = trained.find_run(options.run or options.name)
+    params = trained.load_best(place)
+    other = trained.find_run(options.beside) if options.beside else None
+    beside = trained.load_best(other) if other else None
+    from genjax import app  # which needs gradio
+
+    dataset = _load_images(place, options.dataset) if isinstance(params.model, CanEncode) else None
+    page, address = app.launch(
+        params, dataset, beside, names=(place.name, other.name if other else ""),
+        host=options.host, port=options.port, share=options.share, wait=False,
+    )  # fmt: skip
+    if options.measure:
+        print(_summarise(measure_slider(address)))
+        page.close()
+    else:
+        print(f"the app is at {address} (Ctrl-C ends it)", flush=True)
+        page.block_thread()
+
+
+def _load_images(place: Path, folder: str | None) -> Dataset | None:
+    """Return the test set of the data that a run was trained on, if it can be found."""
     try:
         return trained.find_data(place, folder)[1]
     except UserError as error:
@@ -46,10 +74,10 @@ def real_images(place: Path, folder: str | None) -> Dataset | None:
         return None
 
 
-def slider_seconds(address: str) -> list[float]:
-    """How long each of some changes of a slider takes: from the request to the image's last byte.
+def measure_slider(address: str) -> list[float]:
+    """Measure how many seconds each of some changes of a slider takes to show in the image.
 
-    The browser's two requests are made: one that answers where the image is, one that gets it.
+    A change is what a browser does: one request returns the image's address, another its bytes.
     """
     import httpx
 
@@ -69,37 +97,6 @@ def slider_seconds(address: str) -> list[float]:
     return seconds
 
 
-def open_app(name: str, options: Options) -> None:
-    """Loads what is to be shown, and serves it until Ctrl-C."""
-    place = trained.find_run(name, options.run)
-    params = trained.load_best(place)
-    other = trained.find_run(options.beside.name, options.beside) if options.beside else None
-    beside = trained.load_best(other) if other else None
-    from genjax import app  # which needs gradio
-
-    dataset = real_images(place, options.dataset) if isinstance(params.model, CanEncode) else None
-    page, address = app.launch(
-        params, dataset, beside, names=(place.name, other.name if other else ""),
-        host=options.host, port=options.port, share=options.share, wait=False,
-    )  # fmt: skip
-    if options.measure:
-        milliseconds = 1000 * np.array(slider_seconds(address))
-        median, p95 = np.percentile(milliseconds, [50, 95])
-        print(f"slider to image: median {median:.0f} ms, p95 {p95:.0f} ms ({_CHANGES} changes)")
-        page.close()
-    else:
-        print(f"the app is at {address} (Ctrl-C ends it)", flush=True)
-        page.block_thread()
-
-
-def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0].startswith("-"):
-        print(f"usage: python -m genjax.cli.app NAME [options]\n\nnames: {', '.join(RECIPES)}")
-        return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
-    name, *rest = arguments
-    options = tyro.cli(Options, args=rest, prog=f"make app-{name}")
-    return exit_code(lambda: open_app(name, options), if_stopped=0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _summarise(seconds: list[float]) -> str:
+    median, p95 = np.percentile(1000 * np.array(seconds), [50, 95])
+    return f"slider to image: median {median:.0f} ms, p95 {p95:.0f} ms ({_CHANGES} changes)"

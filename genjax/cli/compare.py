@@ -1,10 +1,10 @@
-"""`python -m experiments.compare mnist [options]`, or `... RUN RUN ... [options]`.
+"""`genjax compare mnist`, `genjax compare RECIPE ...` or `genjax compare RUN ...`: a report.
 
-The first trains the models of `match_models` with several seeds, then writes the report; stopped, the
-same command goes on. The second writes a report of runs that exist.
+The first two train the models with several seeds; stopped, the same command continues. The last
+takes runs that exist.
 """
 
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +12,10 @@ from typing import Annotated
 import tyro
 
 from genjax import metrics
-from genjax.cli.command import exit_code
+from genjax.cli.command import check_count, parse, run
 from genjax.errors import UserError
 from genjax.plots.comparison import report
-from genjax.recipes import budget, contenders
+from genjax.recipes import RECIPES, Recipe, budget, contenders
 from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache
@@ -23,81 +23,91 @@ from genjax.runs.files import enable_compilation_cache
 
 @dataclass(frozen=True)
 class Options:
-    """Which budget, how often, and where to."""
+    """Compare models on the same data, and write a report."""
 
-    out: Path
-    """The folder of the runs, of table.md and of the pictures."""
-    seeds: int = 1
-    """Number of seeds, from 0 on, that everything is trained with."""
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME ...")] = ()
+    """mnist, fashion or cifar10, to train six matched models on that data set; or recipes, to train
+    them; or folders of finished runs, of which those that differ in the seed alone are one."""
+    out: Path | None = None
+    """The folder of the report, and of the runs that are trained for it."""
+    seeds: int = 3
+    """Number of seeds, from 0 on, that every model is trained with."""
     epochs: int = 0
-    """Passes over the training images, of every model; 0 for the data set's own number."""
+    """Passes over the training images, of every model; 0 for those of the recipes."""
     budget: str = ""
-    """Instead: how long each model trains, over all its seeds, such as 60s, 5m, 1h."""
-
-
-@dataclass(frozen=True)
-class OfRuns:
-    """Which runs, and where to."""
-
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of finished runs on the same data; those that differ in the seed alone are one."""
-    out: Path = Path("runs/compare")
-    """The folder of the report."""
+    """Instead of epochs: how long each model trains, over all its seeds, such as 60s, 5m, 1h."""
     dataset: str | None = None
-    """The folder of images that the runs were trained on, if they were."""
-
-
-def compare(name: str, options: Options) -> Path:
-    """Trains what is missing of the comparison on the data set `name`; the report's path.
-
-    Raises:
-        UserError: on a bad option, or where the folder holds runs of another configuration.
-    """
-    if options.epochs < 0:
-        raise UserError(f"--epochs is {options.epochs}, but must be at least 0.")
-    if options.epochs and options.budget:
-        raise UserError("--epochs and --budget both say how long to train: give one of them.")
-    setting = SETTINGS[name]
-    experiments = match_models(replace(setting, epochs=options.epochs or setting.epochs))
-    if options.budget:
-        seconds = budget.parse_duration(options.budget) / max(1, options.seeds)
-        experiments = budget.fit_to_budget(experiments, seconds, options.out)
-    found = run_series(experiments, options.out, options.seeds)
-    compared = [
-        contenders.make_contender(
-            model,
-            [run_path(options.out, model, seed) for seed in range(options.seeds)],
-            found[model],
-        )
-        for model in experiments
-    ]
-    first = next(iter(experiments.values()))
-    classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
-    return report.write_report(options.out, compared, *first.load_resident(), classifier)
-
-
-def compare_runs(options: OfRuns) -> Path:
-    """The report on runs that exist; its path. Raises `UserError` where they cannot be compared."""
-    if not options.runs:
-        raise UserError('which runs? As in make compare ARGS="runs/vae-mnist runs/dcgan-mnist".')
-    return report.write_report(options.out, *contenders.measure_runs(options.runs, options.dataset))
+    """The folder of images that existing runs were trained on, if they were."""
 
 
 def main(arguments: list[str]) -> int:
     enable_compilation_cache()
-    name = arguments[0] if arguments else ""
-    if name in SETTINGS:
-        default = Options(Path("runs") / f"compare-{name}", seeds=3)
-        options = tyro.cli(
-            Options, default=default, args=arguments[1:], prog=f"make compare-{name}"
-        )
-        return exit_code(
-            lambda: print(f"open in a browser: {compare(name, options)}"),
-            "stopped. The same command goes on where it was.",
-        )
-    of_runs = tyro.cli(OfRuns, args=arguments, prog="make compare")
-    return exit_code(lambda: print(f"open in a browser: {compare_runs(of_runs)}"))
+    options = parse(Options, arguments, "genjax compare")
+    recipes = find_recipes(options.names)
+
+    def work() -> None:
+        page = compare_recipes(recipes, options) if recipes else compare_runs(options)
+        print(f"open in a browser: {page}")
+
+    stopped = "stopped. The same command continues." if recipes else "stopped."
+    return run(work, options, stopped)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def find_recipes(names: tuple[str, ...]) -> dict[str, Recipe]:
+    """Return the recipes that are to be trained; none where the names are those of runs."""
+    if len(names) == 1 and names[0] in SETTINGS:
+        return match_models(SETTINGS[names[0]])
+    runs = [Path("runs", name, "config.json").exists() for name in names]
+    if set(names) <= RECIPES.keys() and not all(runs):
+        return {name: replace(RECIPES[name], **contenders.MEASURED) for name in names}
+    return {}
+
+
+def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
+    """Train what is missing of the comparison, and write the report; return its path.
+
+    Raises `UserError` on a bad option, recipes of different data, or where the folder holds runs of
+    another configuration.
+    """
+    check_count(options, "epochs", least=0)
+    check_count(options, "seeds", least=1)
+    if options.epochs and options.budget:
+        raise UserError("epochs= and budget= both say how long to train: give one of them.")
+    data = {name: (recipe.dataset, recipe.num_train) for name, recipe in recipes.items()}
+    if len(set(data.values())) > 1:
+        raise UserError(f"the recipes must have the same training images, but have {data}.")
+    out = options.out or Path("runs", "-".join(("compare", *options.names)))
+    if options.epochs:
+        recipes = {name: _set_epochs(recipe, options.epochs) for name, recipe in recipes.items()}
+    if options.budget:
+        seconds = budget.parse_duration(options.budget) / options.seeds
+        recipes = budget.fit_to_budget(recipes, seconds, out)
+    results = run_series(recipes, out, options.seeds)
+    compared = [
+        contenders.make_contender(
+            name, [run_path(out, name, seed) for seed in range(options.seeds)], results[name]
+        )
+        for name in recipes
+    ]
+    first = next(iter(recipes.values()))
+    classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
+    return report.write_report(out, compared, *first.load_resident(), classifier)
+
+
+def _set_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    return replace(recipe, training=replace(recipe.training, epochs=epochs))
+
+
+def compare_runs(options: Options) -> Path:
+    """Write the report on runs that exist; return its path.
+
+    Raises `UserError` where they cannot be compared.
+    """
+    if not options.names:
+        raise UserError(
+            "which models? As in: genjax compare mnist, or genjax compare runs/vae-mnist"
+            " runs/dcgan-mnist"
+        )
+    folders = [Path(name) for name in options.names]
+    out = options.out or Path("runs/compare")
+    return report.write_report(out, *contenders.measure_runs(folders, options.dataset))

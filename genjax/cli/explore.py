@@ -1,18 +1,40 @@
-"""Explore the latent space of a trained run: `python -m genjax.cli.explore NAME [--run PATH]`."""
+"""`genjax explore RUN [options]`: write a page on the latent space of a trained model."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import jax
 import tyro
 
-from genjax.cli.command import exit_code
+from genjax.cli.command import parse, run
 from genjax.plots.exploration.explored import Explored
 from genjax.plots.exploration.page import write_exploration
-from genjax.recipes import RECIPES, trained
+from genjax.recipes import trained
 from genjax.runs import run_folder
 from genjax.runs.files import enable_compilation_cache
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write a page on the latent space of a trained model, with a figure for each of its parts."""
+
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """A run's folder, its name in runs/, or a file of weights."""
+    run: Path | None = None
+    """The run's folder or the file of weights, where it has another name."""
+    dataset: str | None = None
+    """The folder of images that the run was trained on, if it was."""
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(Options, arguments, "genjax explore")
+
+    def work() -> None:
+        page = explore(trained.find_run(options.run or options.name), options.dataset)
+        print(f"open in a browser: {page}")
+
+    return run(work, options)
 
 
 def explore(place: Path, dataset: str | None = None) -> Path:
@@ -32,32 +54,3 @@ def explore(place: Path, dataset: str | None = None) -> Path:
     metrics = run_folder.read_metrics(folder)
     explored = Explored(params, train_set, test_set, jax.random.key(0), metrics)
     return write_exploration(folder, explored, trained.find_weights(place), dataset)
-
-
-@dataclass(frozen=True)
-class Options:
-    """Which run."""
-
-    run: Path | None = None
-    """The run's folder; runs/NAME by default."""
-    dataset: str | None = None
-    """The folder of images that the run was trained on, if it was."""
-
-
-def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0].startswith("-"):
-        names = ", ".join(RECIPES)
-        print(f"usage: python -m experiments.explore NAME [options]\n\nnames: {names}")
-        return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
-    name, *rest = arguments
-    options = tyro.cli(Options, args=rest, prog=f"make explore-{name}")
-
-    def work() -> None:
-        page = explore(trained.find_run(name, options.run), options.dataset)
-        print(f"open in a browser: {page}")
-
-    return exit_code(work)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

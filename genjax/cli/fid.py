@@ -1,4 +1,4 @@
-"""The published FID of a run's samples, by torch-fidelity: `python -m genjax.cli.fid RUN`.
+"""The published FID of a run's samples, by torch-fidelity: `genjax fid RUN`.
 
 FID (Heusel et al. 2017, arXiv:1706.08500) takes its features from an Inception network with
 published weights. It falls with the number of images: published figures for CIFAR-10 are mostly of
@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import tyro
 
-from genjax.cli.command import exit_code
+from genjax.cli.command import check_count, parse, run
 from genjax.errors import UserError
 from genjax.metrics import generate_samples
 from genjax.recipes import trained
@@ -75,9 +75,8 @@ def fid(samples: np.ndarray, real: np.ndarray, weights: Path) -> float:
 
 def measure(options: Options) -> float:
     """The FID of the run's best weights."""
-    if options.num_samples < 2:
-        raise UserError(f"--num-samples is {options.num_samples}, but must be at least 2.")
-    place = trained.find_run(options.run.name, options.run)
+    check_count(options, "num_samples", least=2)
+    place = trained.find_run(options.run)
     weights, params = inception_weights(), trained.load_best(place)
     real = np.asarray(trained.find_data(place, options.dataset)[options.split == "test"].images)
     with progress(total=options.num_samples, desc="sampling") as bar:
@@ -86,14 +85,10 @@ def measure(options: Options) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    options = tyro.cli(Options, args=arguments, prog="make fid")
+    options = parse(Options, arguments, "genjax fid")
 
     def work() -> None:
-        figure = measure(options)
-        print(f"FID {figure:.2f} ({options.num_samples:,} samples, the {options.split} images)")
+        value = measure(options)
+        print(f"FID {value:.2f} ({options.num_samples:,} samples, the {options.split} images)")
 
-    return exit_code(work)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return run(work, options)

@@ -1,111 +1,94 @@
-"""Train a named recipe: `python -m genjax.cli.train NAME [options]`.
+"""`genjax train RECIPE [options]`: train a recipe, draw its samples and measure it."""
 
-Trains, measures, and draws; an interrupted run goes on where it stopped, a finished one is left
-as it is.
-"""
-
-import contextlib
 import dataclasses
-import io
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tyro
 
+from genjax.cli import catalogue
+from genjax.cli.command import parse, run
+from genjax.cli.metrics_table import WIDTH, print_metrics
+from genjax.cli.recipe_options import apply_options, make_options
 from genjax.distributed import hosts
-from genjax.errors import UserError
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.records import summarize_record
 
+_USAGE = """\
+usage: genjax train RECIPE [options]
+
+Train a recipe, draw its samples and measure it. An interrupted run continues where it stopped, and
+a finished one is left as it is.
+
+{recipes}
+
+`genjax train RECIPE --help` explains the options of a recipe."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """Where the run goes, and what it does with what is there."""
+class Hosts:
+    """A run on several machines: start the same command on each."""
 
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    out: Path | None = None
-    """The run's folder; runs/NAME by default."""
-    overwrite: bool = False
-    """Throw away what the folder holds and start anew."""
     hosts: int | Literal["auto"] = 1
-    """Machines that train the run together, each by the same command; auto on TPU pods and under
-    Slurm and Open MPI."""
+    """Number of machines; auto on TPU pods and under Slurm and Open MPI."""
     host: int = 0
     """The number of this machine, from 0 on. Host 0 has the run's folder."""
     coordinator: str = ""
     """The address of host 0 and a free port of it, such as 10.0.0.1:1234."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of every recipe, beside those of its fields."""
+
+    out: Path | None = None
+    """The run's folder; by default runs/RECIPE."""
+    overwrite: bool = False
+    """Delete the run that the folder holds, and start anew."""
+    many_hosts: tyro.conf.OmitArgPrefixes[Hosts] = Hosts()
+
+
 def main(arguments: list[str]) -> int:
-    names = "\n".join(
-        f"  {name:18} {recipe.description}: {summarize_record(name)}"
-        for name, recipe in RECIPES.items()
-    )
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"usage: python -m genjax.cli.train NAME [options]\n\nexperiments:\n{names}")
-        return 0
+    if not arguments or arguments[0].startswith("-"):
+        print(_USAGE.format(recipes=catalogue.format_recipes()))
+        return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
     name, *rest = arguments
     if name not in RECIPES:
-        print(f"there is no recipe {name!r}; there are:\n{names}", file=sys.stderr)
+        print(f"error: {catalogue.describe_unknown(name, RECIPES)}", file=sys.stderr)
         return 2
-    default = Options(RECIPES[name])
-    options = parse(name, default, rest)
+    recipe = RECIPES[name]
+    reference = summarize_record(name)
+    about = f"{recipe.description}." + (f"\n\nReference result: {reference}." if reference else "")
+    options: Any = parse(make_options(recipe, Options(), about), rest, f"genjax train {name}")
+    return train(name, apply_options(recipe, options), options)
+
+
+def train(name: str, recipe: Recipe, options: Any) -> int:
+    """Train the recipe and print its metrics; return the exit code."""
     out = (options.out or Path("runs") / name).absolute()
-    try:
-        hosts.join(options.hosts, options.host, options.coordinator)
-        result = run_recipe(options.recipe, out, options.overwrite)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return hosts.leave(1) if isinstance(error, hosts.HostLost) else 1
-    except KeyboardInterrupt:
-        less = ", without --overwrite," if options.overwrite else ""
-        print(f"\nstopped. The same command{less} continues the run in {out}.", file=sys.stderr)
-        return hosts.leave(130)
-    if hosts.is_first():
-        report(result, out)
-    return 0
+
+    def work() -> None:
+        machines = options.many_hosts
+        hosts.join(machines.hosts, machines.host, machines.coordinator)
+        result = run_recipe(recipe, out, options.overwrite)
+        if hosts.is_first():
+            report(result, out)
+
+    def leave(code: int, error: BaseException) -> int:
+        alone = isinstance(error, Exception) and not isinstance(error, hosts.HostLost)
+        return code if alone else hosts.leave(code)
+
+    less = ", without --overwrite," if options.overwrite else ""
+    stopped = f"stopped. The same command{less} continues the run in {out}."
+    return run(work, options, stopped, leave=leave)
 
 
 def report(result: Mapping[str, Any], out: Path) -> None:
-    """Prints the figures of a run."""
-    best = result.get("best", {})
-    if best:
-        print(f"{'':26} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
-    for term, value in result.items():
-        if not isinstance(value, float | int) or term.endswith(("_sem", "_sd", "seconds")):
-            continue
-        width = result.get(term + "_sd", result.get(term + "_sem"))
-        plus_minus = "" if width is None else f" ± {width:.2g}"
-        print(
-            f"{term:26} {value:12.4g}{plus_minus}"
-            + (f" {best[term]:16.4g}" if term in best else "")
-        )
-    if name := result.get("recipe"):
-        print(f"reference result           {summarize_record(name)}")
-    print(f"seconds                    {result['seconds']:.0f}")
-    print(f"figures                    {out / 'figures'}")
-
-
-def parse(name: str, default: Options, arguments: list[str]) -> Options:
-    """The command line; on a wrong one, exits with 2 and the list of all that may be given."""
-
-    def read(arguments: list[str]) -> Options:
-        return tyro.cli(Options, default=default, args=arguments, prog=f"make train-{name}")
-
-    try:
-        return read(arguments)
-    except SystemExit as stop:
-        if stop.code:
-            text = io.StringIO()
-            with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-                read(["--help"])
-            valid = dict.fromkeys(re.findall(r"--[a-z0-9][a-z0-9.-]*", text.getvalue()))
-            print("valid options: " + " ".join(valid), file=sys.stderr)
-        raise
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    """Print the metrics of a run; beside those of a recipe as it is, the reference result."""
+    print_metrics(result)
+    if recipe := result.get("recipe"):
+        print(f"{'reference result':{WIDTH}} {summarize_record(recipe)}")
+    print(f"{'seconds':{WIDTH}} {result['seconds']:.0f}")
+    print(f"{'figures':{WIDTH}} {out / 'figures'}")

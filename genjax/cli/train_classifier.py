@@ -1,17 +1,15 @@
-"""Train a classifier that genjax ships: `python -m genjax.cli.train_classifier NAME [options]`.
+"""Train a classifier that genjax ships: `genjax train-classifier NAME [options]`.
 
 With `--out genjax/metrics/weights/DATASET.npz` the file becomes the one that is shipped.
 """
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
-import tyro
 
 from genjax import data
-from genjax.cli.command import exit_code
+from genjax.cli.command import check_count, parse, run
 from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
@@ -50,9 +48,8 @@ class Options:
 
 
 def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
-    """Trains by `recipe`, measures the weights as the file holds them, and writes it."""
-    if not 0 <= options.seed < 2**32:
-        raise UserError(f"--seed is {options.seed}, but must be at least 0, below 2^32.")
+    """Train by `recipe`, measure the weights as the file holds them, and write it."""
+    check_count(options, "seed", least=0, most=2**32 - 1)
     train_set, test_set = (
         data.load(recipe.dataset, split, stream=False) for split in ("train", "test")
     )
@@ -72,9 +69,9 @@ def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
 def main(arguments: list[str]) -> int:
     name, *rest = arguments or ["--help"]
     if name not in CLASSIFIERS:
-        print(f"usage: python -m genjax.cli.train_classifier {{{','.join(CLASSIFIERS)}}} [options]")
+        print(f"usage: genjax train-classifier {{{','.join(CLASSIFIERS)}}} [options]")
         return 0 if name in ("-h", "--help") else 2
-    options = tyro.cli(Options, args=rest, prog=f"make train-classifier-{name}")
+    options = parse(Options, rest, f"genjax train-classifier {name}")
     out = options.out or Path("runs") / f"classifier-{name}.npz"
 
     def work() -> None:
@@ -84,8 +81,4 @@ def main(arguments: list[str]) -> int:
             f" {out} ({out.stat().st_size:,} bytes)"
         )
 
-    return exit_code(work, "stopped. Nothing is kept: the same command begins anew.")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return run(work, options, "stopped. Nothing is kept: the same command begins anew.")

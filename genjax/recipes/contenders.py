@@ -62,7 +62,7 @@ def measure_runs(
     Raises:
         UserError: where there is no finished run in a folder, or the runs' data differ.
     """
-    places = [trained.find_run(str(folder), folder) for folder in dict.fromkeys(folders)]
+    places = [trained.find_run(folder) for folder in dict.fromkeys(folders)]
     configs = {place: _finished_config(place) for place in places}
     _check_same_data(configs)
     train_set, test_set = trained.find_data(places[0], dataset)

@@ -15,24 +15,22 @@ from genjax.training import seeds
 _RUNS = Path("runs")
 
 
-def find_run(name: str, path: Path | None = None) -> Path:
-    """Return the folder of a run, or a file of weights: `path`, or else runs/NAME.
+def find_run(run: str | Path) -> Path:
+    """Return the folder of a run, or a file of weights: at the path `run`, or else at runs/`run`.
 
-    A `path` that does not exist is looked for in runs/ too. Raises `UserError` where there is none,
-    saying how to train it.
+    Raises `UserError` where there is none, saying how to train it.
     """
-    wanted = path or Path(name)
-    places = [_RUNS / wanted] if path is None else [path, _RUNS / path]
-    for place in places:
+    path = Path(run).expanduser()
+    for place in (path, _RUNS / path):
         if (place / "config.json").exists() or place.is_file():
             return place
-    if wanted.name in RECIPES and places[-1] == _RUNS / wanted.name:
-        raise UserError(f"there is no run in {places[-1]}. Train it: make train-{wanted.name}")
-    looked = " or ".join(map(str, places))
-    runs = [file.parent.name for file in _RUNS.glob("*/config.json")]
+    if str(run) in RECIPES:
+        raise UserError(f"there is no run in {_RUNS / path}. Train it: genjax train {run}")
+    runs = sorted(file.parent.name for file in _RUNS.glob("*/config.json"))
     raise UserError(
-        f"there is no run in {looked}. In {_RUNS}/ there are: {', '.join(sorted(runs)) or 'none'}."
-        f" To train one: make train-NAME, NAME one of {', '.join(RECIPES)}."
+        f"there is no run in {path}{'' if path.is_absolute() else f' or {_RUNS / path}'}. In"
+        f" {_RUNS}/ there are: {', '.join(runs) or 'none'}. `genjax list recipes` shows what can be"
+        " trained."
     )
 
 
@@ -66,7 +64,7 @@ def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]
     if name not in data.NAMES and not folder:
         raise UserError(
             f"the run was trained on {name!r}, a folder of images: say where it is, with"
-            " --dataset PATH."
+            " dataset=PATH."
         )
     model = genjax.model.from_json(config.get("model", {}))
     train_set, test_set = Recipe(name, model, image_size=model.image_shape[0]).load_resident()

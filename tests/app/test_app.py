@@ -99,7 +99,7 @@ def test_it_answers_this_machine_alone_and_tells_nobody(opened):
 
 
 def test_the_speed_is_measured(opened):
-    seconds = command.slider_seconds(opened[2])
+    seconds = command.measure_slider(opened[2])
     print(f"slider to image: median {1000 * np.median(seconds):.0f} ms")
     assert len(seconds) == 50
     assert 0 < np.median(seconds) < 0.5
@@ -141,9 +141,9 @@ def test_without_gradio_it_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["vae-mnist"], "Train it: make train-vae-mnist"),
+        (["vae-mnist"], "Train it: genjax train vae-mnist"),
         (["vae-mnist", "--run", "nowhere"], "no run in nowhere or runs/nowhere"),
-        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "Train it: make train-dcgan"),
+        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "Train it: genjax train dcgan"),
     ],
 )
 def test_a_run_that_is_not_there(arguments, message, tmp_path, capsys, monkeypatch):

@@ -119,12 +119,12 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epocs", "3"], r"valid options: .*--out.*--epochs.*--model.latent-dim"),
-        (["--epochs", "three"], r"--epochs(.|\n)*valid options: .*--epochs"),
+        (["--epocs", "3"], r"Perhaps you meant(.|\n)*--epochs INT(.|\n)*genjax train vae-mnist --help"),
+        (["--epochs", "three"], r"--epochs(.|\n)*genjax train vae-mnist --help"),
         (["--model.likelihood", "cauchy"], r"bernoulli(.|\n)*gaussian"),
         (["--dataset", "mnits"], r"neither a folder of images nor one of mnist, fashion_mnist"),
         (["--epochs", "0"], r"epochs is 0, but must be a whole number of at least 1"),
-        (["--model.latent-dim", "0"], r"latent_dim is 0, but must be a whole number"),
+        (["--model.latent-dim", "0"], r"--model.latent-dim is 0, but must be a whole number"),
         (["--num-samples", "0"], r"--num-samples"),
         (["--num-generated", "1"], r"--num-generated"),
         (["--seed", "99999999999999999999"], r"--seed"),
@@ -197,15 +197,9 @@ def test_a_figure_that_a_run_lacks_is_left_out_of_the_table():
     assert row == "| one | 0.5 ± 0.35 | - | - | - | 0.5 | - |"
 
 
-def test_an_unknown_experiment_lists_the_known(capsys):
+def test_an_unknown_recipe_names_the_nearest(capsys):
     assert main(["vae-minst"]) == 2
-    assert "vae-mnist" in capsys.readouterr().err
-
-
-def test_make_lists_every_experiment():
-    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    classifiers = {f"classifier-{name}" for name in CLASSIFIERS}
-    assert set(re.findall(r"^  train-(\S+)", listed, re.MULTILINE)) == {*RECIPES, *classifiers}
+    assert "Did you mean vae-mnist" in capsys.readouterr().err
 
 
 def test_every_experiment_says_what_to_expect():

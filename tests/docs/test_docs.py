@@ -59,7 +59,7 @@ def run_commands(text):
     for line in text.replace("\\\n", " ").splitlines():
         if line.startswith("genjax "):
             arguments = shlex.split(line, comments=True)[1:]
-            assert importlib.import_module("genjax.cli").main(arguments) == 0, line
+            assert importlib.import_module("genjax.cli.main").main(arguments) == 0, line
 
 
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))

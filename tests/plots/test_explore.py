@@ -126,7 +126,7 @@ def test_a_run_that_does_not_exist_says_how_to_train_it(tmp_path, capsys, monkey
     monkeypatch.chdir(tmp_path)
     for name in ("vae-mnist", "vae-gan-mnist", "vae-sprites"):
         assert explore.main([name]) == 1
-        assert f"make train-{name}" in capsys.readouterr().err
+        assert f"Train it: genjax train {name}" in capsys.readouterr().err
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "config.json").write_text("{}")
     assert explore.main(["vae-mnis"]) == 1

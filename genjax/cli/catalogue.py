@@ -1,0 +1,112 @@
+"""What genjax offers, with a line each. `make` and `genjax list` print it, without importing jax.
+
+The recipes stand in catalogue.json, which `python -m genjax.cli.catalogue write` makes from the
+table. Without `write`, it prints the targets of make that train a recipe.
+"""
+
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_RECIPES = Path(__file__).with_name("catalogue.json")  # data set -> recipe -> description
+OTHERS = {  # kind -> name -> what it is
+    "models": {
+        "autoencoder": "deterministic autoencoder",
+        "vae": "variational autoencoder; beta-VAE, beta-TCVAE and IWAE by its fields",
+        "debiasing_vae": "VAE that resamples the data by the density of their latents",
+        "gan": "generative adversarial network of dense layers",
+        "dcgan": "deep convolutional GAN",
+        "r3gan": "relativistic GAN of residual networks",
+        "vae_gan": "VAE whose decoder also plays a GAN's generator",
+    },
+    "data sets": {
+        "mnist": "70,000 handwritten digits, 28x28",
+        "fashion_mnist": "70,000 pieces of clothing, 28x28",
+        "cifar10": "60,000 colour photographs of 10 classes, 32x32",
+        "stacked_mnist": "three digits as the channels of an image: 1,000 classes, 28x28",
+        "sprites": "drawn shapes with known factors, 64x64",
+        "mnist_rotated": "MNIST with 5% of the training digits rotated",
+        "mnist_coloured": "MNIST in colours that mostly go with the digit",
+        "fashion_rare": "Fashion-MNIST with three rare groups",
+    },
+    "adversarial losses": {
+        "minimax": "Goodfellow et al. 2014, equation 1",
+        "non_saturating": "Goodfellow et al. 2014, section 3",
+        "least_squares": "Mao et al. 2017",
+        "hinge": "Lim & Ye 2017; Miyato et al. 2018",
+        "wasserstein": "Arjovsky et al. 2017",
+        "relativistic": "Jolicoeur-Martineau 2018; Huang et al. 2025",
+    },
+    "likelihoods": {
+        "bernoulli": "binary pixels; grey ones are binarised at random",
+        "gaussian": "independent normal pixels with a fixed standard deviation",
+    },
+    "activations": {
+        "relu": "max(0, x)",
+        "leaky_relu": "max(0.2 x, x) in discriminators, as in the DCGAN",
+        "silu": "x sigmoid(x)",
+        "gelu": "x times the normal distribution function of x",
+        "tanh": "hyperbolic tangent",
+    },
+}
+
+
+def read_recipes() -> dict[str, dict[str, str]]:
+    """Return the description of every recipe, by data set and name.
+
+    >>> list(read_recipes()["fashion_mnist"])
+    ['dcgan-fashion', 'vae-fashion', 'vae-gan-fashion']
+    """
+    return json.loads(_RECIPES.read_text())
+
+
+def collect_recipes() -> dict[str, dict[str, str]]:
+    """Return what `read_recipes` should: the recipes of the table, by data set and name."""
+    from genjax.data import NAMES
+    from genjax.recipes import RECIPES
+
+    named = {
+        dataset: {n: r.description for n, r in sorted(RECIPES.items()) if r.dataset == dataset}
+        for dataset in NAMES
+    }
+    return {dataset: recipes for dataset, recipes in named.items() if recipes}
+
+
+def format_recipes(before: str = "", more: Mapping[str, str] | None = None) -> str:
+    """List the recipes by data set, then `more` of them; `before` stands before each name."""
+    groups = read_recipes() | ({"others": dict(more)} if more else {})
+    width = max(len(name) for names in groups.values() for name in names)
+    return "\n\n".join(
+        f"{title}\n{format_lines(names, before, width)}" for title, names in groups.items()
+    )
+
+
+def format_lines(lines: Mapping[str, str], before: str = "", width: int = 0) -> str:
+    """List names with what each is, indented.
+
+    >>> print(format_lines({"vae": "variational autoencoder", "gan": "adversarial"}))
+      vae  variational autoencoder
+      gan  adversarial
+    """
+    width = width or max(map(len, lines), default=0)
+    return "\n".join(f"  {before}{name:{width}}  {text}".rstrip() for name, text in lines.items())
+
+
+def describe_unknown(name: str, known: Iterable[str], what: str = "recipe") -> str:
+    """Say that a name is unknown, and which known ones are near.
+
+    >>> describe_unknown("vae-minst", ["vae-mnist", "gan-mnist"])
+    "there is no recipe 'vae-minst'. Did you mean vae-mnist? `genjax list` shows all."
+    """
+    near = difflib.get_close_matches(name, list(known), n=3)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no {what} {name!r}.{hint} `genjax list` shows all."
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["write"]:
+        _RECIPES.write_text(json.dumps(collect_recipes(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        print(format_recipes("train-"))

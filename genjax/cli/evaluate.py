@@ -1,0 +1,74 @@
+"""`genjax evaluate RUN [options]`: measure a trained model on test images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+
+import genjax
+from genjax import metrics
+from genjax.cli.command import check_count, parse, run
+from genjax.cli.metrics_table import print_metrics
+from genjax.plots.grids import prepare_path
+from genjax.recipes import trained
+from genjax.runs.files import enable_compilation_cache, write_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure a trained model on test images."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run's folder, its name in runs/, or a file of weights."""
+    dataset: str | None = None
+    """The data set, or the folder of images that the run was trained on, if it was."""
+    num_samples: int = 500
+    """Number of importance samples in the likelihood bound (IWAE)."""
+    num_images: int = 0
+    """Number of test images that the model encodes; 0 for all."""
+    num_generated: int = 0
+    """Number of samples that are measured, also by a classifier of the data's classes."""
+    seed: int = 0
+    """The random seed: the key is jax.random.key(seed)."""
+    out: Path | None = None
+    """A JSON file for the metrics, with a record of how they were measured."""
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(Options, arguments, "genjax evaluate")
+
+    def work() -> None:
+        result = evaluate(options)
+        print_metrics(result)
+        if options.out:
+            write_json(prepare_path(options.out), result)
+
+    return run(work, options)
+
+
+def evaluate(options: Options) -> dict[str, Any]:
+    """Return the metrics of the best weights, with a record of how they were measured.
+
+    Raises `UserError` where there is no run or no data, or on a bad option.
+    """
+    enable_compilation_cache()
+    check_count(options, "num_samples", least=1)
+    for name in ("num_images", "num_generated"):
+        check_count(options, name, least=0)
+    check_count(options, "seed", least=0, most=2**32 - 1)
+    place = trained.find_run(options.run)
+    params = trained.load_best(place)
+    train_set, test_set = trained.find_data(place, options.dataset)
+    has_classes = options.num_generated and len(train_set.label_names) > 1
+    return genjax.evaluate(
+        params,
+        test_set,
+        jax.random.key(options.seed),
+        num_samples=options.num_samples,
+        num_images=options.num_images or None,
+        num_generated=options.num_generated,
+        train_set=train_set,
+        classifier=metrics.get_classifier(train_set, test_set) if has_classes else None,
+    )

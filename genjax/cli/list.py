@@ -1,0 +1,58 @@
+"""`genjax list [WHAT]`: what there is, with a line each, without importing jax."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from genjax.cli import catalogue
+from genjax.cli.command import parse
+
+What = Literal["all", "recipes", "models", "data-sets", "losses", "likelihoods", "activations"]
+_KINDS = {"data-sets": "data sets", "losses": "adversarial losses"}  # what -> kind
+
+
+@dataclass(frozen=True)
+class Options:
+    """List what there is, with a line each."""
+
+    what: Annotated[What, tyro.conf.Positional] = "all"
+    """What to list."""
+
+
+def main(arguments: list[str]) -> int:
+    what = parse(Options, arguments, "genjax list").what
+    parts = []
+    if what in ("all", "recipes"):
+        parts.append(catalogue.format_recipes(more=_find_other_recipes()))
+    for kind, names in catalogue.OTHERS.items():
+        if what == "all" or kind == _KINDS.get(what, what):
+            lines = names | _find_others(kind, names)
+            parts.append(f"{kind.capitalize()}\n{catalogue.format_lines(lines)}")
+    print("\n\n".join(parts))
+    return 0
+
+
+def _find_other_recipes() -> dict[str, str]:
+    """Return the recipes that --import brought; none where no module was imported."""
+    if "genjax.recipes" not in sys.modules:
+        return {}
+    from genjax.recipes import RECIPES
+
+    ours = {name for group in catalogue.read_recipes().values() for name in group}
+    return {
+        n: f"{type(r.model).__name__} on {r.dataset}" for n, r in RECIPES.items() if n not in ours
+    }
+
+
+def _find_others(kind: str, names: dict[str, str]) -> dict[str, str]:
+    """Return the models that --import or installed packages brought."""
+    if kind != "models" or "genjax.model" not in sys.modules:
+        return {}
+    from genjax.model import MODELS
+
+    others = MODELS.keys() - names.keys()
+    return {
+        name: (MODELS[name].__doc__ or "").strip().partition("\n")[0] for name in sorted(others)
+    }
