@@ -1,5 +1,6 @@
 """`genjax completion SHELL`: print a script that completes commands, recipes and options."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -33,12 +34,13 @@ class Options:
 def main(arguments: list[str]) -> int:
     shell = parse(Options, arguments, "genjax completion").shell
     commands = _join({name: _find_options(name) for name in COMMANDS})
-    tyro.cli(
-        commands,
-        args=["--tyro-print-completion", shell],
-        prog="genjax",
-        config=(tyro.conf.OmitSubcommandPrefixes,),
-    )
+    with contextlib.suppress(SystemExit):  # tyro leaves once it has printed
+        tyro.cli(
+            commands,
+            args=["--tyro-print-completion", shell],
+            prog="genjax",
+            config=(tyro.conf.OmitSubcommandPrefixes,),
+        )
     return 0
 
 

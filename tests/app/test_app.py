@@ -143,7 +143,10 @@ def test_without_gradio_it_says_what_to_install(monkeypatch):
     [
         (["vae-mnist"], "Train it: genjax train vae-mnist"),
         (["vae-mnist", "--run", "nowhere"], "no run in nowhere or runs/nowhere"),
-        (["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"], "Train it: genjax train dcgan"),
+        (
+            ["vae-mnist", "--run", "{run}", "--beside", "dcgan-mnist"],
+            "Train it: genjax train dcgan",
+        ),
     ],
 )
 def test_a_run_that_is_not_there(arguments, message, tmp_path, capsys, monkeypatch):

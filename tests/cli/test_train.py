@@ -18,7 +18,6 @@ import genjax
 from experiments import disentangle, variants
 from experiments.study import Study
 from genjax.cli.train import main
-from genjax.cli.train_classifier import CLASSIFIERS
 from genjax.data import sprites
 from genjax.data.registry import LOADERS
 from genjax.errors import UserError
@@ -119,7 +118,10 @@ def test_a_folder_of_images_is_a_data_set(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epocs", "3"], r"Perhaps you meant(.|\n)*--epochs INT(.|\n)*genjax train vae-mnist --help"),
+        (
+            ["--epocs", "3"],
+            r"Perhaps you meant(.|\n)*--epochs INT(.|\n)*genjax train vae-mnist --help",
+        ),
         (["--epochs", "three"], r"--epochs(.|\n)*genjax train vae-mnist --help"),
         (["--model.likelihood", "cauchy"], r"bernoulli(.|\n)*gaussian"),
         (["--dataset", "mnits"], r"neither a folder of images nor one of mnist, fashion_mnist"),

@@ -1,0 +1,219 @@
+"""What all commands share: names, help, messages, how they end, and what a start imports."""
+
+import importlib.metadata
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import warnings
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import pytest
+
+from genjax.cli import catalogue, command, main
+from genjax.cli.recipe_options import apply_options, make_options
+from genjax.cli.train import Options
+from genjax.data import NAMES
+from genjax.errors import UserError
+from genjax.losses import ADVERSARIAL
+from genjax.model import MODELS
+from genjax.recipes import RECIPES
+from tests.helpers import ROOT
+
+
+def start(*arguments, **options):
+    """Run `python -m genjax` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "genjax", *arguments],
+        cwd=ROOT, capture_output=True, text=True, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "recipes"]])
+def test_help_and_lists_import_no_jax(arguments):
+    script = (
+        f"import sys; from genjax.cli.main import main; assert main({arguments}) == 0;"
+        "assert not {'jax', 'flax', 'numpy'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_package_is_a_command():
+    done = start("--help")
+    assert done.returncode == 0
+    for name, text in main.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(text)}$", done.stdout, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module, _, function = project["project"]["scripts"]["genjax"].partition(":")
+    assert getattr(sys.modules[module], function) is main.console
+
+
+def test_the_wheel_holds_every_file_that_is_read():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    shipped = {
+        path
+        for package, patterns in packages["package-data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    tracked = subprocess.run(
+        ["git", "ls-files", "genjax"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    others = {ROOT / name for name in tracked if not name.endswith(".py")}
+    assert others <= shipped
+    modules = {os.path.dirname(name) for name in tracked if name.endswith(".py")}
+    assert all((ROOT / folder / "__init__.py").exists() for folder in modules)
+
+
+def test_unknown_commands_name_the_nearest(capsys):
+    assert main.main(["trian"]) == 2
+    assert "Did you mean: train" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    assert main.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == importlib.metadata.version("genjax-vae-gan")
+
+
+def test_a_reader_may_close_the_pipe():
+    command = f"{sys.executable} -m genjax train vae-mnist --help | head -1"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("usage: genjax train vae-mnist")
+    assert done.stderr == ""
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genjax", "train", "vae-mnist", "--help"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    maps = Path(f"/proc/{process.pid}/maps")
+    while process.poll() is None and "jaxlib" not in maps.read_text():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "\nstopped.\n")
+
+
+def test_the_catalogue_is_that_of_the_tables():
+    remedy = "the catalogue is stale: python -m genjax.cli.catalogue write"
+    assert catalogue.read_recipes() == catalogue.collect_recipes(), remedy
+    listed = {kind: set(names) for kind, names in catalogue.OTHERS.items()}
+    assert listed["models"] == {n for n, c in MODELS.items() if c.__module__.startswith("genjax.")}
+    assert listed["data sets"] == set(NAMES)
+    assert listed["adversarial losses"] == set(ADVERSARIAL)
+
+
+def test_make_lists_every_recipe():
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  train-([\w-]+) ", listed, re.MULTILINE)) == set(RECIPES)
+    assert "start with: make train-vae-mnist" in listed
+
+
+@pytest.mark.parametrize("name", ["vae-mnist", "dcgan-cifar10"])
+def test_options_hold_every_field_of_a_recipe(name):
+    recipe = RECIPES[name]
+    options = make_options(recipe, Options(), "")
+    assert apply_options(recipe, options()) == recipe
+    names = command.option_names(options())
+    for owner in (recipe.model, recipe.training.optimizer, Options().many_hosts):
+        assert {f.name for f in fields(owner)} <= names.keys()
+    assert names["latent_dim"] == "--model.latent-dim"
+    assert names["b1"] == "--optimizer.b1"
+    assert names["ema_decay"] == "--ema-decay"
+
+
+def test_the_help_shows_what_people_use_first(capsys):
+    options = make_options(RECIPES["vae-mnist"], Options(), "About.")
+    with pytest.raises(SystemExit, match="0"):
+        command.parse(options, ["--help"], "genjax train vae-mnist")
+    _, top, *groups = re.split(
+        r"^\W*((?:[\w-]+ )?options)\W*$", capsys.readouterr().out, flags=re.M
+    )
+    shown = re.findall(r"^\W* (--[\w.-]+)", groups[0], re.MULTILINE)
+    assert top == "options"
+    assert {"--dataset", "--epochs", "--batch-size", "--seed", "--out"} <= set(shown)
+    assert len(shown) <= 12
+    titles = ("model", "optimizer", "data", "training", "measuring", "many-hosts")
+    assert groups[1::2] == [f"{title} options" for title in titles]
+
+
+@dataclass(frozen=True)
+class _Inner:
+    latent_dim: int = 2
+
+
+@dataclass(frozen=True)
+class _Outer:
+    model: _Inner = field(default_factory=_Inner)
+    out: str = ""
+    stream: bool = False
+    num_images: int = 0
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        (
+            "choose another folder (out=), or out=PATH",
+            "choose another folder (--out), or --out PATH",
+        ),
+        ("load it with stream=False", "load it with --no-stream"),
+        ("num_images is -1, but", "--num-images is -1, but"),
+        ("vae: latent_dim is 0, but", "--model.latent-dim is 0, but"),
+        ("epochs is 0; other=3", "epochs is 0; other=3"),
+    ],
+)
+def test_messages_name_options_as_the_command_was_called(said, heard):
+    assert command.phrase(said, _Outer()) == heard
+
+
+def test_messages_name_make_where_it_called(monkeypatch, capsys):
+    said = "Train it: genjax train vae-mnist"
+    assert command.phrase(said) == said
+    monkeypatch.setenv(command.CALLED_AS, "make app-vae-mnist")
+    assert command.phrase(said) == "Train it: make train-vae-mnist"
+    with pytest.raises(SystemExit, match="2"):
+        command.parse(_Outer, ["--outt", "x"], "genjax app")
+    assert 'run make app-vae-mnist ARGS="--help"' in capsys.readouterr().err
+
+
+def test_a_warning_is_said_once(capsys):
+    def work():
+        for _ in range(3):
+            warnings.warn("num_images is small", stacklevel=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert command.run(work, _Outer()) == 0
+    assert capsys.readouterr().err == "warning: --num-images is small\n"
+
+
+def test_what_ends_a_command(capsys):
+    def fail(error):
+        raise error
+
+    assert command.run(lambda: fail(UserError("out=PATH is missing.")), _Outer()) == 1
+    assert capsys.readouterr().err == "error: --out PATH is missing.\n"
+    assert command.run(lambda: fail(KeyboardInterrupt()), stopped="halt.") == 130
+    assert capsys.readouterr().err == "\nhalt.\n"
+    with pytest.raises(ZeroDivisionError):
+        command.run(lambda: 1 / 0)
+
+
+def test_ctrl_c_interrupts_the_work_and_a_second_one_ends_it():
+    script = (
+        "import os, signal, sys; from genjax.cli.command import run\n"
+        "def work():\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    finally: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(run(work))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "\nstopped.\n")
