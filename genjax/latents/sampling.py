@@ -81,7 +81,7 @@ def _sample(
     params: Params,
     key: jax.Array,
     num: int,
-    temperature: float | None,
+    temperature: jax.Array | float | None,
     density: LatentDensity | None,
     labels: ArrayLike | None,
 ) -> jax.Array:

@@ -1,0 +1,1 @@
+"""Data sets that are drawn, or made of others."""
