@@ -97,7 +97,7 @@ def format_lines(lines: Mapping[str, str], before: str = "", width: int = 0) -> 
 def describe_unknown(name: str, known: Iterable[str], what: str = "recipe") -> str:
     """Say that a name is unknown, and which known ones are near.
 
-    >>> describe_unknown("vae-minst", ["vae-mnist", "gan-mnist"])
+    >>> describe_unknown("vae-minst", ["vae-mnist", "r3gan-stacked"])
     "there is no recipe 'vae-minst'. Did you mean vae-mnist? `genjax list` shows all."
     """
     near = difflib.get_close_matches(name, list(known), n=3)
