@@ -1,8 +1,11 @@
 """The errors of genjax, and the checks of values that raise them."""
 
 import dataclasses
+import json
 import math
 import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
@@ -12,6 +15,8 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 _TOLERANCE = 1e-4  # of rounding, beyond [0, 1]
+_LARGEST_IMAGE = 2**14  # height, width and channels
+_MOST_LAYERS = 256  # numbers in a field, each of which is a layer
 
 
 class UserError(Exception):
@@ -115,35 +120,108 @@ def check_labels(labels: ArrayLike, num_classes: int, name: str = "labels") -> N
         )
 
 
-def check_fields(spec: Any, name: str) -> None:
+@dataclass(frozen=True)
+class OneOf:
+    """The type of a field that holds a name in a registry: `Annotated[str, OneOf(REGISTRY)]`."""
+
+    registry: Mapping[str, Any]
+
+
+def check_fields(spec: Any, name: str, most: int = 2**31 - 1) -> None:
     """Raise `UserError` where a field of the dataclass `spec` is not of its type.
 
-    Whole numbers must be at least 1, or what the field's metadata states as "least", and others
-    finite; a choice must be one of its names.
+    Whole numbers must be from 1, or the field's metadata "least", to `most`, and other numbers
+    finite; a choice must be one of its names. `name` is that of `spec` in the message.
     """
-    kinds = typing.get_type_hints(type(spec))
+    kinds = typing.get_type_hints(type(spec), include_extras=True)
     for field in dataclasses.fields(spec):
-        kind, value = kinds[field.name], getattr(spec, field.name)
-        if field.name == "image_shape":
+        if field.name == "image_shape":  # see `check_image_shape`
             continue
-        if typing.get_origin(kind) is Literal:
-            good, must = value in typing.get_args(kind), f"one of {typing.get_args(kind)}"
-        elif kind is int or kind == tuple[int, ...]:
-            least = field.metadata.get("least", 1)
-            numbers = value if isinstance(value, tuple) else (value,)
-            whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
-            good = whole and all(n >= least for n in numbers)
-            must = f"a whole number of at least {least}" + ("" if kind is int else ", or several")
-        elif kind in (float, float | tuple[float, ...]):
-            several = value if isinstance(value, tuple) and kind is not float else (value,)
-            good = all(isinstance(n, int | float) and math.isfinite(n) for n in several)
-            must = "a finite number" + ("" if kind is float else ", or a tuple of them")
-        else:
-            continue
-        if not good:
+        value, least = getattr(spec, field.name), field.metadata.get("least", 1)
+        if must := _requirement(kinds[field.name], value, least, most):
             raise UserError(f"{name}: {field.name} is {value!r}, but must be {must}.")
 
 
+def _requirement(kind: Any, value: Any, least: int, most: int) -> str:
+    """Return what a field of that type must be, or "" if `value` is that."""
+    registries = [
+        extra.registry for extra in getattr(kind, "__metadata__", ()) if _is_choice(extra)
+    ]
+    choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+    if registries or choices:
+        choices = choices or tuple(registries[0])
+        return "" if value in choices else f"one of {', '.join(map(repr, choices))}"
+    if kind is bool:
+        return "" if isinstance(value, bool) else "True or False"
+    if kind is str:
+        return "" if isinstance(value, str) else "a text"
+    if kind is int:
+        good = _is_whole(value, least, most)
+        return "" if good else f"a whole number of at least {least}" + _bound(value, most)
+    if kind == tuple[int, ...]:
+        good = isinstance(value, tuple) and all(_is_whole(n, least, most) for n in value)
+        if good and len(value) > _MOST_LAYERS:
+            return f"at most {_MOST_LAYERS} numbers"
+        return "" if good else f"a tuple of whole numbers of at least {least}, such as (8, 16)"
+    if kind in (float, float | tuple[float, ...]):
+        numbers = value if isinstance(value, tuple) and kind is not float else (value,)
+        good = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        must = "a finite number" + ("" if kind is float else ", or a tuple of them")
+        return "" if good and all(map(math.isfinite, numbers)) else must
+    return ""
+
+
+def _is_choice(extra: Any) -> bool:
+    return isinstance(extra, OneOf)
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _bound(value: Any, most: int) -> str:
+    return f" and at most {most}" if type(value) is int and value > most else ""
+
+
+def check_image_shape(shape: Any, smallest: int, name: str) -> None:
+    """Raise `UserError` where `shape` is not a usable (height, width, channels)."""
+    if len(shape) != 3 or not all(type(size) is int for size in shape):
+        raise UserError(
+            f"{name}: image_shape is {shape}, but must be (height, width, channels), whole numbers."
+            " Give it to the model, as in image_shape=(28, 28, 1), or let genjax.fit take it from"
+            " the data set."
+        )
+    if min(shape[:2]) < smallest or shape[2] < 1 or max(shape) > _LARGEST_IMAGE:
+        raise UserError(
+            f"{name}: image_shape is {shape}, but images must be at least {smallest}x{smallest} with"
+            f" one channel, and at most {_LARGEST_IMAGE} a side."
+        )
+
+
+def check_serialisable(spec: Any, name: str) -> None:
+    """Raise `UserError` where a field of the dataclass `spec` cannot be hashed or become JSON."""
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        try:
+            hash(value)
+            json.dumps(value)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{name}: {field.name} is {value!r}, which cannot be written to a file. A field is a"
+                " number, a text, True or False, or a tuple of those. Register a function under a"
+                " name (register_activation, register_loss, register_likelihood), or make it a"
+                " method of the model."
+            ) from None
+
+
 def to_tuples(value: Any) -> Any:
-    """Turn JSON's lists back into tuples: fields must be hashable."""
+    """Turn lists and arrays into tuples, and numpy's numbers into python's.
+
+    So fields are hashable, and can be written to JSON and read back.
+
+    >>> to_tuples([np.int64(3), np.array([1.5, 2.0])])
+    (3, (1.5, 2.0))
+    """
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        value = np.asarray(value).tolist()
     return tuple(map(to_tuples, value)) if isinstance(value, list | tuple) else value

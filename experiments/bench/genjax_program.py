@@ -1,8 +1,6 @@
 """The training loop of genjax: whole epochs compiled, data on the device; and its upper bound."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,7 +9,7 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
-from genjax.nn import conv
+from genjax.nn.conv import native_convolutions
 from genjax.training.configuration import Training
 from genjax.training.step import batch_of, epoch, epochs, init_state, update
 
@@ -54,19 +52,9 @@ def count_operations(case: Case) -> float:
         return update(state, batch, jax.random.key(1), optimizers)
 
     state = init_state(case.model, jax.random.key(0), training)
-    with _usual_convolutions():
+    with native_convolutions():
         cost: Any = jax.jit(step).lower(state).compile().cost_analysis()
     return cost["flops"] / case.batch
-
-
-@contextmanager
-def _usual_convolutions() -> Iterator[None]:
-    ours = conv._by_platform
-    conv._by_platform = lambda cpu, native, *static: partial(native, *static)
-    try:
-        yield
-    finally:
-        conv._by_platform = ours
 
 
 def measure_peak_speed(size: int = 2048, times: int = 10) -> float:

@@ -13,8 +13,9 @@ from genjax.cli.command import check_count, parse, run
 from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
+from genjax.metrics.classifier_budget import choose_training
 from genjax.metrics.classifiers import measured
-from genjax.models.image_classifier import ImageClassifier, training_for
+from genjax.models.image_classifier import ImageClassifier
 from genjax.training.fit import fit
 
 
@@ -56,7 +57,7 @@ def train(recipe: Recipe, options: Options, out: Path) -> files.Stored:
     if recipe.dataset == "stacked_mnist":
         train_set, test_set = select_first_digit(train_set), select_first_digit(test_set)
     model = replace(recipe.model, num_classes=len(train_set.label_names))
-    training = training_for(len(train_set), recipe.images_shown)
+    training = choose_training(len(train_set), recipe.images_shown)
     params = fit(model, train_set, jax.random.key(options.seed), training)
     stored = files.of_training_set(measured(params, test_set), train_set)
     try:

@@ -14,7 +14,7 @@ from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.latents.sampling import encode
 from genjax.model import Params
-from genjax.models.resampling import Form, check, check_counts, probabilities
+from genjax.models.resampling import Form, check_counts, check_histogram, probabilities
 
 
 def resampling_weights(
@@ -44,7 +44,7 @@ def resampling_weights(
         UserError: where an argument is out of range, a class has fewer images than bins, or no
             latent varies.
     """
-    check(alpha, bins)
+    check_histogram(alpha, bins)
     if form not in ("max", "product"):
         raise UserError(f'form is {form!r}, but must be "max" or "product".')
     z = encode(params, images)

@@ -26,9 +26,10 @@ from genjax.data.made.stacked import LABEL_NAMES as STACKED_NAMES
 from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
+from genjax.metrics.classifier_budget import choose_training
 from genjax.metrics.images import chunks
 from genjax.model import Params
-from genjax.models.image_classifier import ImageClassifier, training_for
+from genjax.models.image_classifier import ImageClassifier
 from genjax.nn.networks import flatten
 from genjax.runs.files import cache_folder, enable_compilation_cache
 from genjax.training.fit import fit
@@ -164,7 +165,7 @@ def get_classifier(train_set: Dataset, test_set: Dataset, progress: bool = True)
 def _trained(train_set: Dataset, test_set: Dataset, progress: bool) -> files.Stored:
     """From the cache, else trained and kept there."""
     model = ImageClassifier(train_set.image_shape, num_classes=len(train_set.label_names))
-    training = training_for(len(train_set))
+    training = choose_training(len(train_set))
     specification = repr((train_set.checksum, model, training))
     name = f"{hashlib.sha256(specification.encode()).hexdigest()[:16]}.npz"
     path = cache_folder() / "classifiers" / name

@@ -1,14 +1,14 @@
 """Deep convolutional GAN (Radford, Metz & Chintala 2016, arXiv:1511.06434).
 
-The game is that of `adversarial`; its players follow section 3 of the paper:
+The losses are those of `genjax.models.adversarial`. The networks follow section 3 of the paper:
 
 (1) fractionally strided convolutions in the generator, strided ones in the discriminator, no
     pooling, no dense layers but the first and the last
 (2) batch normalisation in both, but not on the generator's output nor the discriminator's input;
-    of real and of generated images apart
+    real and generated images are normalised apart
 (3) ReLU in the generator with tanh at its end, LeakyReLU of slope 0.2 in the discriminator
-(4) weights from N(0, 0.02^2) (section 4); Adam with learning rate 2e-4 and beta1 0.5 is the
-    business of `Training`
+(4) weights from N(0, 0.02^2) (section 4); Adam's learning rate of 2e-4 and beta1 of 0.5 are set
+    in `Training`
 
 Every layer halves (doubles) height and width and doubles (halves) the channels, of which the one
 next to the image has `width`.
@@ -16,6 +16,7 @@ next to the image has `width`.
 
 import math
 from dataclasses import dataclass, field
+from typing import Self
 
 import flax.linen as nn
 import jax
@@ -30,7 +31,7 @@ from genjax.nn.normalization import (
     BatchNorm,
     GeneratorNorm,
     Normalization,
-    normalized,
+    apply_normalized,
     without_batch,
 )
 
@@ -38,13 +39,13 @@ _INIT = nn.initializers.normal(0.02)  # (4)
 
 
 def doubled_widths(width: int, image_shape: tuple[int, ...], depth: int = 0) -> tuple[int, ...]:
-    """Channels of `depth` layers, or of as many as bring the image to 4 pixels or fewer."""
+    """Return the channels of `depth` layers; 0 for as many as leave 4 pixels of height or width."""
     depth = depth or math.ceil(math.log2(min(image_shape[:2]) / 4))
     return tuple(width * 2**i for i in range(depth))
 
 
 class Generator(nn.Module):
-    """z [N, D] -> images [N, H, W, C] in [-1, 1]."""
+    """Generate images [N, H, W, C] in [-1, 1] from z [N, D]."""
 
     widths: tuple[int, ...]
     image_shape: tuple[int, ...]
@@ -56,7 +57,7 @@ class Generator(nn.Module):
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
         height, width, channels = self.image_shape
         *sizes, smallest = halved_sizes((height, width), len(self.widths))
-        bias = self.norm == "none"  # which batch normalisation would take away again
+        bias = self.norm == "none"  # batch normalisation would take a bias away again
 
         def activated(x: jax.Array) -> jax.Array:  # (2), (3)
             return nn.relu(x if self.norm == "none" else BatchNorm(self.momentum)(x, train))
@@ -74,7 +75,11 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
+    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4).
+
+    With `return_features` also the output of every convolution, before batch normalisation and
+    LeakyReLU: (scores, tuple of [N, h, w, features]).
+    """
 
     widths: tuple[int, ...]
     kernel_size: int
@@ -82,27 +87,43 @@ class Discriminator(nn.Module):
     num_classes: int = 0
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        outside = without_batch(self.norm)
-        for index, features in enumerate(self.widths):  # (1)
-            norm = self.norm if index else outside
-            down = Conv(
-                features, self.kernel_size, stride=2, use_bias=norm != "batch", kernel_init=_INIT
-            )
-            x = nn.leaky_relu(normalized(down, x, norm, train), 0.2)  # (2), (3)
+    def __call__(
+        self, x: jax.Array, train: bool = False, return_features: bool = False
+    ) -> jax.Array | tuple[jax.Array, tuple[jax.Array, ...]]:
+        outside, features = without_batch(self.norm), []
+        for index, width in enumerate(self.widths):  # (1)
+            batch = self.norm == "batch" and index > 0  # (2)
+            down = Conv(width, self.kernel_size, stride=2, use_bias=not batch, kernel_init=_INIT)
+            y = apply_normalized(down, x, outside, train)
+            features.append(y)
+            x = nn.leaky_relu(BatchNorm()(y, train) if batch else y, 0.2)  # (2), (3)
         last = Dense(1 + self.num_classes, kernel_init=_INIT)
-        return normalized(last, flatten(x), outside, train)
+        scores = apply_normalized(last, flatten(x), outside, train)
+        return (scores, tuple(features)) if return_features else scores
 
 
 @register("dcgan")
 @dataclass(frozen=True)
 class DCGAN(AdversarialModel):
-    """See the module's docstring; `AdversarialModel` for the shared fields.
+    """Train a convolutional generator against a convolutional discriminator.
+
+    With scores r of real and f of generated images, and s the softplus, they minimise
+
+        L_D = E[s(-r) + s(f)]        L_G = E[s(-f)]
+
+    or the pair that `loss` names. `help(genjax.losses)` and `help(genjax.models.dcgan)` have the
+    equations, `AdversarialModel` and `WithDiscriminator` the shared fields.
+
+    >>> model = DCGAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
+    >>> params = model.init(jax.random.key(0))
+    >>> model.sample(params, jax.random.key(1), 3).shape
+    (3, 8, 8, 1)
 
     Attributes:
-        width: channels next to the image.
-        depth: layers of stride 2; 0 halves the image until its shorter side has 4 pixels or fewer.
-        kernel_size: of every convolution.
+        width: channels of the layer next to the image; each further layer has twice as many.
+        depth: number of layers of stride 2; 0 halves the image until its shorter side has 4 pixels
+            or fewer.
+        kernel_size: height and width of every convolution's kernel.
     """
 
     latent_dim: int = 100
@@ -110,6 +131,10 @@ class DCGAN(AdversarialModel):
     width: int = 64
     depth: int = field(default=0, metadata={"least": 0})
     kernel_size: int = 4
+
+    @classmethod
+    def smallest(cls) -> Self:
+        return cls(width=4, latent_dim=3)
 
     def check(self) -> None:
         super().check()
@@ -122,7 +147,7 @@ class DCGAN(AdversarialModel):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the layers, from the one next to the image on."""
+        """Channels of the layers, beginning next to the image."""
         return doubled_widths(self.width, self.image_shape, self.depth)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:

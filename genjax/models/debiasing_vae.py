@@ -5,26 +5,28 @@ latent structure", AIES).
 (2) p(y|x) = softmax(l)_y;   of two classes the encoder gives one logit, l = (0, l_1)
 (3) loss   = class_weight (-log p(y|x)) + 1[y debiased] (distortion + beta rate)
                                           the VAE's (5)              paper: equations 1 to 3
-(4) epoch  : the images are drawn by the latents of those of their class, `genjax.models.resampling`
-                                                                     paper: algorithm 1
+(4) Every epoch draws the images of a class by the density of their latents, the rare ones more
+    often: `genjax.models.resampling`                                paper: algorithm 1
 
-The VAE learns what the images of a class look like, in order to see which of them are rare; the
-classifier then sees these more often. In the paper there are two classes, and only the images of
-one, the faces, are debiased: `debiased_classes=(1,)`. Here it may be any of the classes, by default
-all, each by its own histograms. (4) reads no other label than the class.
+The VAE learns what the images of a class look like, and thereby which of them are rare. The
+classifier then sees the rare ones more often. In the paper there are two classes, and only one of
+them, the faces, is debiased: `debiased_classes=(1,)`. Here any of the classes may be, by default
+all, each by its own histograms. (4) reads no label but the class.
 
-The first `resampling_warmup` of the training visits the data uniformly, as the encoder has to learn
-first; with `resampling` "none" all of it does: the same network without debiasing.
+In the first `resampling_warmup` of the training every epoch visits each image once, since the
+encoder has to learn first. With `resampling` "none" all epochs do: the same network without
+debiasing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray, UInt8
 
 from genjax.distributions import Normal
 from genjax.errors import UserError, check_labels
@@ -33,21 +35,35 @@ from genjax.models import resampling
 from genjax.models.vae import VAE
 from genjax.nn.chunks import in_chunks
 
-_LEAST_EFFECTIVE = 0.02  # share of the images
+_SMALLEST_EFFECTIVE = 0.02  # share of the images
 
 
 @register("debiasing_vae")
 @dataclass(frozen=True)
 class DebiasingVAE(VAE):
-    """See the module's docstring for the equations; `VAE` for the shared fields.
+    """Train a classifier beside a VAE whose latents say which images are rare, and show these more.
+
+    The loss is, in nats per image and with y the class,
+
+        loss = class_weight (-log p(y|x)) + 1[y debiased] (distortion + beta * rate)
+
+    and an image is drawn in an epoch with the probability of equation (3) of
+    `genjax.models.resampling`. `help(genjax.models.debiasing_vae)` has all equations, `VAE` the
+    shared fields.
+
+    >>> model = DebiasingVAE.smallest().for_images((8, 8, 1))
+    >>> params = model.init(jax.random.key(0))
+    >>> model.classify(params, jnp.zeros((5, 8, 8, 1))).shape
+    (5, 10)
 
     Attributes:
-        num_classes: labels are from 0 to this, exclusive.
-        class_weight: nats of the VAE's terms that a nat of the classifier's is worth, (3).
-        debiased_classes: which have the VAE's terms, (3), and are resampled, (4); () for all.
-        resampling: the form of the weights, (2) of `genjax.models.resampling`, or none.
-        alpha: smoothing of the histograms: the smaller, the more the rare is favoured.
-        bins: of each histogram.
+        num_classes: number of classes; labels are 0 to num_classes - 1.
+        class_weight: weight of the classification loss against the VAE's terms.
+        debiased_classes: classes that the VAE models and whose images are resampled; () for all.
+        resampling: combination of the latents' rarities in a sampling weight: the largest (max),
+            their product, or none for no resampling.
+        alpha: smoothing of the latents' histograms; smaller values favour rare images more.
+        bins: number of bins of each latent's histogram.
         resampling_warmup: share of the training before the first resampling.
     """
 
@@ -61,9 +77,13 @@ class DebiasingVAE(VAE):
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"debiasing_vae": ("encoder", "decoder")}
 
+    @classmethod
+    def smallest(cls) -> Self:
+        return replace(super().smallest(), bins=2)
+
     def check(self) -> None:
         super().check()
-        resampling.check(self.alpha, self.bins)
+        resampling.check_histogram(self.alpha, self.bins)
         if self.class_weight < 0:
             raise UserError(f"class_weight is {self.class_weight}, but must be at least 0.")
         if not 0 <= self.resampling_warmup <= 1:
@@ -79,8 +99,8 @@ class DebiasingVAE(VAE):
             self.beta_weighs != "rate" and len(self.debiased_classes)
         ):
             raise UserError(
-                "a debiasing VAE's loss counts single images: leave importance_samples at 1, and"
-                " beta_weighs at rate where only some classes are debiased."
+                "a debiasing VAE's loss is a sum over single images: leave importance_samples at 1,"
+                " and beta_weighs at rate where only some classes are debiased."
             )
 
     def check_labels(self, labels: jax.Array) -> None:
@@ -88,8 +108,8 @@ class DebiasingVAE(VAE):
         found, counts = np.unique(np.asarray(labels), return_counts=True)
         if len(found) < 2:
             raise UserError(
-                f"all images are of one class, {found[0]}: a debiasing VAE learns to tell classes"
-                " apart, and needs labels of at least two."
+                f"all images are of one class, {found[0]}: a debiasing VAE needs labels of at least"
+                " two classes."
             )
         if missing := sorted({*self.debiased_classes} - {*found.tolist()}):
             raise UserError(f"debiased_classes hold {missing}, of which there are no images.")
@@ -101,23 +121,25 @@ class DebiasingVAE(VAE):
     def encoder_features(self) -> int:
         return super().encoder_features + (1 if self.num_classes == 2 else self.num_classes)
 
-    def posterior_and_logits(self, params: Params, x: jax.Array) -> tuple[Normal, jax.Array]:
-        """(1): x [N, H, W, C] -> q(z|x) over z [N, latent_dim], and l [N, num_classes]."""
+    def posterior_and_logits(
+        self, params: Params, x: Float[Array, "n h w c"]
+    ) -> tuple[Normal, Float[Array, "n k"]]:
+        """Return q(z|x) over latents [N, latent_dim], and the logits l of the classes, (1)."""
         features = self.apply(params, "encoder", x)
         loc, log_scale, logits = jnp.split(features, [self.latent_dim, 2 * self.latent_dim], axis=1)
         if self.num_classes == 2:
             logits = jnp.pad(logits, [(0, 0), (1, 0)])  # (2)
-        return Normal(loc, jnp.exp(log_scale)), logits
+        return Normal.from_log_scale(loc, log_scale), logits
 
-    def posterior(self, params: Params, x: jax.Array) -> Normal:
+    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
         return self.posterior_and_logits(params, x)[0]
 
-    def classify(self, params: Params, images: jax.Array) -> jax.Array:
-        """(2): images [N, H, W, C] in [0, 1] -> the classes' probabilities [N, num_classes]."""
+    def classify(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n k"]:
+        """Return the probabilities of the classes for images in [0, 1], (2)."""
         return jax.nn.softmax(self.posterior_and_logits(params, images)[1])
 
-    def is_debiased(self, labels: jax.Array) -> jax.Array:
-        """1[y debiased] of (3): int [N] -> bool [N]."""
+    def is_debiased(self, labels: Int[Array, " n"]) -> Bool[Array, " n"]:
+        """Tell which labels are those of debiased classes, (3)."""
         if not self.debiased_classes:
             return jnp.ones(labels.shape, bool)
         return jnp.isin(labels, jnp.asarray(self.debiased_classes))
@@ -125,28 +147,34 @@ class DebiasingVAE(VAE):
     def losses(
         self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_x, key_z = jax.random.split(noise)
+        key_x, key_z, key_networks = jax.random.split(noise, 3)
+        training = params.in_training(key_networks)
         x = self.observe(batch.images, key_x)
-        q, logits = self.posterior_and_logits(params, x)  # (1)
+        q, logits = self.posterior_and_logits(training, x)  # (1)
         z = q.sample(key_z)
         counted = self.is_debiased(batch.labels)
-        distortion = jnp.mean(counted * self.distortion(params, x, z))
+        distortion = jnp.mean(counted * self.distortion(training, x, z))
         rate, terms = self.weighted_rate(q, z, batch.progress, counted)
-        surprise = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels)  # (2)
-        cross_entropy = jnp.mean(surprise)
+        cross_entropy = jnp.mean(
+            optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels)  # (2)
+        )
         terms |= {
             "distortion": distortion,
             "cross_entropy": cross_entropy,
             "accuracy": jnp.mean(jnp.argmax(logits, axis=1) == batch.labels),
         }
         loss = self.class_weight * cross_entropy + distortion + rate  # (3)
-        return {"debiasing_vae": loss}, (terms, params.stats)
+        return {"debiasing_vae": loss}, (terms, training.stats)
 
     def probabilities(
-        self, params: Params, images: jax.Array, labels: jax.Array, progress: jax.Array | float
-    ) -> jax.Array:
-        """(4): with which an epoch draws each of the images, uint8 [N, H, W, C]: [N]."""
-        uniform = jnp.full(len(images), 1 / len(images))
+        self,
+        params: Params,
+        images: UInt8[Array, "n h w c"],
+        labels: Int[Array, " n"],
+        progress: Float[Array, ""] | float,
+    ) -> Float[Array, " n"]:
+        """Return the probability with which an epoch draws each of the images, (4)."""
+        uniform = jnp.full(len(images), 1 / len(images), jnp.float32)
         if self.resampling == "none":
             return uniform
         z = in_chunks(lambda some: self.encode(params, some / 255.0), images)
@@ -164,24 +192,25 @@ class DebiasingVAE(VAE):
     def choose_order(
         self,
         params: Params,
-        images: jax.Array,
-        labels: jax.Array,
-        key: jax.Array,
-        progress: jax.Array | float,
-    ) -> tuple[jax.Array, Terms]:
+        images: UInt8[Array, "n h w c"],
+        labels: Int[Array, " n"],
+        key: PRNGKeyArray,
+        progress: Float[Array, ""] | float,
+    ) -> tuple[Int32[Array, " n"], Terms]:
         if self.resampling == "none":
             return super().choose_order(params, images, labels, key, progress)
         key_draw, key_permute = jax.random.split(key)
         p = self.probabilities(params, images, labels, progress)
         drawn = resampling.systematic_order(p, labels, key_draw)
-        return jax.random.permutation(key_permute, drawn), resampling.summary(p)
+        return jax.random.permutation(key_permute, drawn), resampling.summarise_probabilities(p)
 
     def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
         effective = terms.get("resampling_effective", 1.0)
-        if effective >= _LEAST_EFFECTIVE:
+        if effective >= _SMALLEST_EFFECTIVE:
             return []
         advice = (
-            f"resampling draws few images again and again ({effective:.1%} of them count): a larger"
-            ' alpha, fewer latents, or resampling "max" may help.'
+            f"resampling draws few images again and again (the effective sample size is"
+            f" {effective:.1%} of the data): a larger alpha, fewer latents, or resampling max may"
+            " help."
         )
-        return [TrainingWarning("few_images", advice)]
+        return [TrainingWarning("few images", advice)]

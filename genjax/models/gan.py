@@ -1,11 +1,12 @@
-"""The vanilla GAN (Goodfellow et al. 2014, arXiv:1406.2661): the game of `adversarial` between two
-multilayer perceptrons.
+"""The first GAN (Goodfellow et al. 2014, arXiv:1406.2661), of two multilayer perceptrons.
 
-The paper's players had maxout units and dropout; here the generator has ReLU with batch
-normalisation, the discriminator LeakyReLU, each as a field.
+The losses are those of `genjax.models.adversarial`. The paper's networks had maxout units and
+dropout. Here the generator has ReLU with batch normalisation, and the discriminator LeakyReLU; the
+normalisation of each is a field.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import flax.linen as nn
 import jax
@@ -14,11 +15,11 @@ from genjax.model import register
 from genjax.models.adversarial import AdversarialModel
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
-from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
+from genjax.nn.normalization import GeneratorNorm, Normalization, apply_normalized, without_batch
 
 
 class MLPGenerator(nn.Module):
-    """z [N, D] -> images [N, H, W, C] in [-1, 1] through dense layers."""
+    """Generate images [N, H, W, C] in [-1, 1] from z [N, D] through dense layers."""
 
     hidden: tuple[int, ...]
     image_shape: tuple[int, ...]
@@ -27,15 +28,15 @@ class MLPGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
-        bias = self.norm == "none"  # which batch normalisation would take away again
+        bias = self.norm == "none"  # batch normalisation would take a bias away again
         for width in self.hidden:
-            z = nn.relu(normalized(Dense(width, bias), z, self.norm, train, self.momentum))
+            z = nn.relu(apply_normalized(Dense(width, bias), z, self.norm, train, self.momentum))
         height, width, channels = self.image_shape
         return nn.tanh(Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
 
 
 class MLPDiscriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
+    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4)."""
 
     hidden: tuple[int, ...]
     norm: Normalization
@@ -45,22 +46,38 @@ class MLPDiscriminator(nn.Module):
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         x, bias = flatten(x), self.norm != "batch"
         for width in self.hidden:
-            x = nn.leaky_relu(normalized(Dense(width, bias), x, self.norm, train), 0.2)
-        return normalized(Dense(1 + self.num_classes), x, without_batch(self.norm), train)
+            x = nn.leaky_relu(apply_normalized(Dense(width, bias), x, self.norm, train), 0.2)
+        return apply_normalized(Dense(1 + self.num_classes), x, without_batch(self.norm), train)
 
 
 @register("gan")
 @dataclass(frozen=True)
 class GAN(AdversarialModel):
-    """See the module's docstring; `AdversarialModel` for the shared fields.
+    """Train a dense generator against a dense discriminator.
+
+    With scores r of real and f of generated images, and s the softplus, they minimise
+
+        L_D = E[s(-r) + s(f)]        L_G = E[s(-f)]
+
+    or the pair that `loss` names. `help(genjax.losses)` has all pairs, `AdversarialModel` and
+    `WithDiscriminator` the shared fields.
+
+    >>> model = GAN(image_shape=(8, 8, 1), latent_dim=2, hidden=(8,), discriminator_hidden=(8,))
+    >>> params = model.init(jax.random.key(0))
+    >>> model.sample(params, jax.random.key(1), 3).shape
+    (3, 8, 8, 1)
 
     Attributes:
-        hidden: widths of the generator's dense layers.
-        discriminator_hidden: widths of the discriminator's.
+        hidden: widths of the generator's dense layers, in order.
+        discriminator_hidden: widths of the discriminator's dense layers, in order.
     """
 
     hidden: tuple[int, ...] = (256, 512, 1024)
     discriminator_hidden: tuple[int, ...] = (512, 256)
+
+    @classmethod
+    def smallest(cls) -> Self:
+        return cls(hidden=(16,), discriminator_hidden=(16,), latent_dim=3)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
         return MLPGenerator(self.hidden, self.image_shape, self.generator_norm, momentum)

@@ -1,11 +1,11 @@
-"""The network that classifies images, and how it is trained.
+"""The network that classifies images, and its loss.
 
 (1) h(x)     the features: the last hidden layer of a convolutional network, [D]
 (2) p(c|x) = softmax(W h(x) + b)_c
-(3) loss   = -log p(y|x'),   x' = x moved by up to 2 pixels (`largest_shift`) each way, the border
-                             repeated, and mirrored or not at random where `mirrored` is set
+(3) loss   = -log p(y|x'),   x' = x moved by up to 2 pixels (`largest_shift`) in each direction,
+                             with the border repeated, and mirrored or not at random (`mirrored`)
 
-A mirrored digit is another or none; a mirrored dress or ship is one too.
+A mirrored digit is no longer the same digit, while a mirrored dress or ship is still one.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.errors import check_fields
 from genjax.model import Batch, Model, Networks, Params, Terms, Weights
@@ -23,17 +24,13 @@ from genjax.nn.conv import Conv
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import BatchNorm
-from genjax.training.configuration import Optimizer, Training
-
-_IMAGES_SHOWN = 360_000  # in training: of MNIST's, six epochs
-_MOST_EPOCHS = 40
 
 
 class Network(nn.Module):
-    """[N, H, W, C] -> logits [N, classes] and features [N, hidden]: strided convolutions.
+    """Return logits [N, classes] and features [N, hidden] of images [N, H, W, C].
 
-    `deep`: every other convolution is of stride 1, each is batch-normalised, and what the hidden
-    layer takes is their mean over the pixels.
+    Strided convolutions, then a dense layer. If `deep`, every other convolution has stride 1, each
+    is batch-normalised, and the dense layer takes their mean over the pixels.
     """
 
     channels: tuple[int, ...]
@@ -55,16 +52,18 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class ImageClassifier(Model):
-    """Trained as every model is, by `genjax.training.fit.fit`, but no generative one: not registered.
+    """Classify images by a small convolutional network.
+
+    `genjax.fit` trains it like every model, but it generates nothing and is not registered.
 
     Attributes:
-        num_classes: of the data set.
-        channels: of the convolutions.
-        hidden: D, the number of features.
-        deep: batch-normalised convolutions, every other one of stride 1, instead of plain ones
-            that are all of stride 2.
-        largest_shift: pixels by which an image is moved in training.
-        mirrored: whether half of the images are mirrored in training.
+        num_classes: number of classes of the data set.
+        channels: channels of the convolutions, in order.
+        hidden: number of features D.
+        deep: use batch-normalised convolutions, every other one of stride 1, instead of plain ones
+            of stride 2.
+        largest_shift: largest number of pixels by which an image is moved in training.
+        mirrored: mirror half of the images in training.
     """
 
     num_classes: int = field(default=10, metadata={"least": 2})
@@ -77,7 +76,7 @@ class ImageClassifier(Model):
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"classifier": ("classifier",)}
 
     def check(self) -> None:
-        """Raises `UserError` on a field that cannot be used; images may be of any size."""
+        """Raise `UserError` on a field that cannot be used; images may be of any size."""
         check_fields(self, "classifier")
 
     def networks(self) -> Networks:
@@ -85,20 +84,24 @@ class ImageClassifier(Model):
         return {"classifier": (network, self.image_shape)}
 
     def losses(
-        self, params: Params, batch: Batch, key: jax.Array
+        self, params: Params, batch: Batch, noise: PRNGKeyArray
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        images = shifted(batch.images, key, self.largest_shift)
+        key_shift, key_mirror, key_network = jax.random.split(noise, 3)
+        images = shift_images(batch.images, key_shift, self.largest_shift)
         if self.mirrored:
-            images = half_mirrored(images, jax.random.fold_in(key, 1))
-        (logits, _), stats = self.apply_training(params, "classifier", images)
+            images = mirror_half(images, key_mirror)
+        training = params.in_training(key_network)
+        logits, _ = self.apply(training, "classifier", images)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels)  # (3)
-        right = jnp.argmax(logits, axis=1) == batch.labels
-        stats = {"classifier": stats} if stats else {}
-        return {"classifier": jnp.mean(loss)}, ({"accuracy": jnp.mean(right)}, stats)
+        is_right = jnp.argmax(logits, axis=1) == batch.labels
+        terms = {"accuracy": jnp.mean(is_right, dtype=jnp.float32)}
+        return {"classifier": jnp.mean(loss)}, (terms, training.stats)
 
 
-def shifted(images: jax.Array, key: jax.Array, largest: int) -> jax.Array:
-    """Each of the images [N, H, W, C] moved by -largest..largest rows and columns."""
+def shift_images(
+    images: Float[Array, "n h w c"], key: PRNGKeyArray, largest: int
+) -> Float[Array, "n h w c"]:
+    """Move each image by -largest..largest rows and columns, drawn at random."""
     edge = (largest, largest)
     padded = jnp.pad(images, [(0, 0), edge, edge, (0, 0)], mode="edge")
     corners = jax.random.randint(key, (len(images), 2), 0, 2 * largest + 1)
@@ -109,17 +112,7 @@ def shifted(images: jax.Array, key: jax.Array, largest: int) -> jax.Array:
     return jax.vmap(cut)(padded, corners)
 
 
-def half_mirrored(images: jax.Array, key: jax.Array) -> jax.Array:
-    """Each of the images [N, H, W, C] mirrored, left to right, with a probability of one half."""
+def mirror_half(images: Float[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h w c"]:
+    """Mirror each image, left to right, with a probability of one half."""
     mirror = jax.random.bernoulli(key, 0.5, (len(images), 1, 1, 1))
     return jnp.where(mirror, images[:, :, ::-1], images)
-
-
-def training_for(num_images: int, shown: int = _IMAGES_SHOWN) -> Training:
-    """The budget: that many images `shown`, at most 40 epochs."""
-    return Training(
-        epochs=max(1, min(_MOST_EPOCHS, round(shown / num_images))),
-        optimizer=Optimizer(
-            "adamw", learning_rate=2e-3, schedule="cosine", warmup_steps=200, weight_decay=0.02
-        ),
-    )

@@ -1,19 +1,17 @@
-"""A GAN that trains without babysitting, after R3GAN (Huang et al. 2025, arXiv:2501.05441).
+"""A GAN with a regularised relativistic loss, after R3GAN (Huang et al. 2025, arXiv:2501.05441).
 
-The game is that of `adversarial`, with the paper's choices as defaults:
+The losses are those of `genjax.models.adversarial`, with the paper's choices as defaults:
 
 (1) the relativistic loss with R1 and R2 of equal gamma, which the paper proves to converge locally,
-    and under which dropped modes are found again
-(2) no normalisation in either player; residual blocks that begin as the identity: their last kernel
-    is zero
+    and with which dropped modes are found again
+(2) no normalisation in either network; residual blocks whose last kernel begins at zero, so that
+    they begin as the identity
 (3) x + conv(a(conv(a(x)))), a the LeakyReLU of slope 0.2, at every size but the image's own
-(4) no tanh: where a generator without normalisation drives it into saturation, as on black margins,
-    it learns no more (with tanh, the samples of stacked digits collapsed within an epoch). But
-    beyond [-1, 1] the output counts a tenth: a linear one has to hit the -1 of every black pixel,
-    and is told by its misses (on stacked digits, twice as far from the data after two epochs)
+(4) no tanh at the generator's end, but a slope of 1/10 beyond [-1, 1]
 
-Smaller than the paper's networks: plain 3x3 convolutions instead of grouped ones, and convolutions
-of stride 2 that resample and mix channels at once.
+The networks are smaller than the paper's: plain 3x3 convolutions instead of grouped ones, and
+convolutions of stride 2 that resample and mix channels at once. docs/notes/gans.md says what was
+tried for (4).
 """
 
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from genjax.models.dcgan import DCGAN
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
-from genjax.nn.normalization import GeneratorNorm, Normalization, normalized, without_batch
+from genjax.nn.normalization import GeneratorNorm, Normalization, apply_normalized, without_batch
 
 
 def _leaky(x: jax.Array) -> jax.Array:
@@ -36,7 +34,7 @@ def _leaky(x: jax.Array) -> jax.Array:
 
 
 class ResidualBlock(nn.Module):
-    """(3): [N, H, W, C] -> the same shape."""
+    """Compute (3): [N, H, W, C] -> the same shape."""
 
     norm: Normalization
     momentum: float = 0.9
@@ -45,15 +43,15 @@ class ResidualBlock(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         features = x.shape[-1]
         first = Conv(features, 3, use_bias=self.norm != "batch")
-        h = normalized(first, _leaky(x), self.norm, train, self.momentum)
+        h = apply_normalized(first, _leaky(x), self.norm, train, self.momentum)
         # (2); spectral normalisation, which divides by the kernel's norm, cannot begin at zero
         begin = nn.initializers.lecun_normal() if self.norm == "spectral" else nn.initializers.zeros
         last = Conv(features, 3, kernel_init=begin)
-        return x + normalized(last, _leaky(h), without_batch(self.norm), train)
+        return x + apply_normalized(last, _leaky(h), without_batch(self.norm), train)
 
 
 class Generator(nn.Module):
-    """z [N, D] -> images [N, H, W, C], of which [-1, 1] is shown."""
+    """Generate images [N, H, W, C] from z [N, D]; what lies beyond [-1, 1] is clipped later."""
 
     widths: tuple[int, ...]
     image_shape: tuple[int, ...]
@@ -75,7 +73,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> [N, 1 + num_classes], s of `adversarial`'s (8)."""
+    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4)."""
 
     widths: tuple[int, ...]
     kernel_size: int
@@ -86,18 +84,32 @@ class Discriminator(nn.Module):
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         for features in self.widths:
             down = Conv(features, self.kernel_size, stride=2)
-            x = normalized(down, x, without_batch(self.norm), train)
+            x = apply_normalized(down, x, without_batch(self.norm), train)
             x = _leaky(ResidualBlock(self.norm)(x, train))
-        return normalized(Dense(1 + self.num_classes), flatten(x), without_batch(self.norm), train)
+        last = Dense(1 + self.num_classes)
+        return apply_normalized(last, flatten(x), without_batch(self.norm), train)
 
 
 @register("r3gan")
 @dataclass(frozen=True)
 class R3GAN(DCGAN):
-    """See the module's docstring; `DCGAN` for the fields, of which other values are the default."""
+    """Train residual networks with the relativistic loss, R1 and R2.
+
+    With scores r of real and f of generated images, and s the softplus, they minimise
+
+        L_D = E[s(-(r - f)) + r1 / 2 |grad S(x)|^2 + r2 / 2 |grad S(x~)|^2]
+        L_G = E[s(-(f - r))]
+
+    or the pair that `loss` names. The fields are those of `DCGAN`, with other defaults.
+
+    >>> model = R3GAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
+    >>> params = model.init(jax.random.key(0))
+    >>> model.sample(params, jax.random.key(1), 3).shape
+    (3, 8, 8, 1)
+    """
 
     latent_dim: int = 64
-    loss: losses.Name = "relativistic"  # (1)
+    loss: losses.LossName = "relativistic"  # (1)
     r1: float = 1.0
     r2: float = 1.0
     generator_norm: GeneratorNorm = "none"  # (2)

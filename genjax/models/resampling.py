@@ -1,9 +1,9 @@
-"""Resampling a data set by where its images lie in latent space.
+"""Resampling a data set by the density of its latents.
 
-Of the latents z_n [D] of the N images (of a VAE, the means of q(z|x)), image n of class c:
+Let z_n [D] be the latents of the N images (for a VAE the means of q(z|x)), and image n of class c:
 
 (1) Q_cd(b) = B n_cd(b) / n_c      the histogram of latent d over the n_c images of the class:
-                                   n_cd(b) lie in bin b of B, which part their range evenly
+                                   n_cd(b) lie in bin b of B, which divide their range evenly
 (2) w_n = prod_d 1 / (Q_cd(b_nd) + alpha)   form "product", b_nd the bin of z_nd
     w_n = max_d  1 / (Q_cd(b_nd) + alpha)   form "max"
 (3) p_n = n_c / N  w_n / sum_(m of c) w_m   every class keeps its share
@@ -12,13 +12,13 @@ Of the latents z_n [D] of the N images (of a VAE, the means of q(z|x)), image n 
 
 (1) to (3) are the debiasing of Amini et al. 2019, "Uncovering and mitigating algorithmic bias
 through learned latent structure" (AIES), algorithm 1, whose form is "product"; "max" is that of its
-authors' course, MIT 6.S191. Q is a density in units of an even spread, which is 1, so that alpha
-means the same whatever the unit of a latent: alpha -> 0 favours the rare most, a large alpha
+authors' course, MIT 6.S191. Q is a density relative to an even spread, whose value is 1, so that
+alpha does not depend on the unit of a latent: alpha -> 0 favours rare images most, a large alpha
 approaches uniform sampling. A latent that is not in use (variance of at most 0.01 over all images)
-counts as constant, Q = B for all: what is left of it is noise.
+is noise, and counts as constant, Q = B for all.
 
-(4) is systematic resampling (Kitagawa 1996): image n is drawn N p_n times, rounded up or down, a
-class as often as it has images, give or take one; of uniform p_n every image is drawn once.
+(4) is systematic resampling (Kitagawa 1996): image n is drawn N p_n times, rounded up or down, and
+a class as often as it has images, give or take one. With uniform p_n every image is drawn once.
 """
 
 from functools import partial
@@ -27,6 +27,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Int32, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.distributions import is_active
@@ -36,14 +37,16 @@ from genjax.model import Terms
 Form = Literal["max", "product"]
 
 
-def densities(z: jax.Array, labels: jax.Array, num_classes: int, bins: int) -> jax.Array:
-    """(1) at every latent: z [N, D] and labels int [N] below `num_classes` -> Q [N, D]."""
+def histogram_densities(
+    z: Float[Array, "n d"], labels: Int[Array, " n"], num_classes: int, bins: int
+) -> Float[Array, "n d"]:
+    """Compute the density (1) at every latent of the images; labels are below `num_classes`."""
     low = jax.ops.segment_min(z, labels, num_classes)[labels]
     width = jax.ops.segment_max(z, labels, num_classes)[labels] - low
     share = (z - low) / jnp.where(width > 0, width, 1.0)
     bin_of = jnp.clip((share * bins).astype(jnp.int32), 0, bins - 1)
     place = (labels[:, None], jnp.arange(z.shape[1]), bin_of)
-    counts = jnp.zeros((num_classes, z.shape[1], bins)).at[place].add(1.0)
+    counts = jnp.zeros((num_classes, z.shape[1], bins), jnp.float32).at[place].add(1.0)
     return bins * counts[place] / jnp.bincount(labels, length=num_classes)[labels][:, None]
 
 
@@ -58,11 +61,17 @@ def probabilities(
     alpha: float,
     bins: int,
 ) -> jax.Array:
-    """(3): latents [N, D] and labels int [N] below `num_classes` -> p [N], whose sum is 1.
+    """Compute (3) from latents [N, D] and labels int [N] below `num_classes`: p [N] of sum 1.
 
-    Where `debiased`, bool [N], is false, w is 1. Computed in logarithms; always finite.
+    w is 1 for images that are not `debiased`, bool [N]. The logarithms of the weights are used, so
+    that the result is always finite.
+
+    >>> z = jnp.array([[0.0], [0.1], [0.0], [5.0]])  # the last is rare
+    >>> p = probabilities(z, jnp.zeros(4, int), num_classes=1, form="max", alpha=0.1, bins=2)
+    >>> p.round(2)
+    Array([0.18, 0.18, 0.18, 0.47], dtype=float32)
     """
-    q = jnp.where(is_active(z), densities(z, labels, num_classes, bins), bins)
+    q = jnp.where(is_active(z), histogram_densities(z, labels, num_classes, bins), bins)
     log_terms = -jnp.log(q + alpha)
     log_w = jnp.max(log_terms, axis=1) if form == "max" else jnp.sum(log_terms, axis=1)  # (2)
     log_w = jnp.where(debiased, log_w, 0.0)
@@ -71,18 +80,28 @@ def probabilities(
     return jnp.bincount(labels, length=num_classes)[labels] / len(z) * w / of_class  # (3)
 
 
-def systematic_order(p: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
-    """(4): probabilities [N] of images with labels [N] -> positions int [N], class by class."""
-    by_class = jnp.argsort(labels)
+def systematic_order(
+    p: Float[Array, " n"], labels: Int[Array, " n"], key: PRNGKeyArray
+) -> Int32[Array, " n"]:
+    """Draw the order (4) by the probabilities `p`: positions of images, class by class.
+
+    >>> systematic_order(jnp.array([0.5, 0.25, 0.25, 0.0]), jnp.zeros(4, int), jax.random.key(0))
+    Array([0, 0, 1, 2], dtype=int32)
+    """
+    by_class = jnp.argsort(labels).astype(jnp.int32)
     ends = jnp.cumsum(p[by_class])
-    points = (jnp.arange(len(p)) + jax.random.uniform(key)) / len(p) * ends[-1]
+    u = jax.random.uniform(key, (), jnp.float32)
+    points = (jnp.arange(len(p)) + u) / len(p) * ends[-1]
     drawn = jnp.searchsorted(ends, points, side="right")
     return by_class[jnp.minimum(drawn, len(p) - 1)]
 
 
-def summary(p: jax.Array) -> Terms:
-    """How uneven probabilities [N] are, uniform ones being 1: the greatest and the least of them,
-    and the share 1 / (N sum_n p_n^2) of the images that counts (Kish's effective sample size)."""
+def summarise_probabilities(p: Float[Array, " n"]) -> Terms:
+    """Measure how uneven probabilities are; each term is 1 for uniform ones.
+
+    The terms are N times the greatest and the least, and the effective sample size
+    1 / sum_n p_n^2 (Kish) as a share of N.
+    """
     return {
         "resampling_greatest": len(p) * jnp.max(p),
         "resampling_least": len(p) * jnp.min(p),
@@ -90,8 +109,8 @@ def summary(p: jax.Array) -> Terms:
     }
 
 
-def check(alpha: float, bins: int) -> None:
-    """Raises `UserError` where (1) or (2) cannot be computed with these."""
+def check_histogram(alpha: float, bins: int) -> None:
+    """Raise `UserError` where (1) or (2) cannot be computed with these."""
     if not 0 <= alpha < np.inf:
         raise UserError(f"alpha is {alpha}, but must be a finite number of at least 0.")
     if bins < 2:
@@ -99,7 +118,7 @@ def check(alpha: float, bins: int) -> None:
 
 
 def check_counts(labels: ArrayLike, bins: int) -> None:
-    """Raises `UserError` where a class has fewer images than its histograms have bins."""
+    """Raise `UserError` where a class has fewer images than its histograms have bins."""
     for label, count in zip(*np.unique(np.asarray(labels), return_counts=True), strict=True):
         if count < bins:
             raise UserError(

@@ -1,17 +1,16 @@
 """Variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114).
 
-(0) x      ~ Bernoulli(image)                     dynamic binarisation, anew at every visit
-                                                  (Burda et al. 2016, arXiv:1509.00519, section 5)
+(0) x      : what the likelihood observes of an image, `genjax.models.likelihoods`
 (1) p(z)   = N(0, I)                                                         section 3
 (2) q(z|x) = N(mu(x), diag sigma(x)^2)            the encoder gives mu and log sigma, section 3
 (3) z      = mu + sigma * epsilon, epsilon ~ N(0, I)                         section 2.4
-(4) p(x|z) : `Autoencoder`'s (2)                                             appendix C
+(4) p(x|z) : the likelihood                                                  appendix C
 (5) loss   = E_q[-log p(x|z)] + beta KL(q(z|x) || p(z))                      equation (3)
            = distortion + beta * rate;  beta = 1 makes it the negative ELBO
 (6) log w  = log p(x|z) + log p(z) - log q(z|x),  z ~ q(z|x)
     log p(x) >= E[log 1/k sum_i w_i], tighter with every k    (Burda et al. 2016, equation 8)
 
-Other losses, each by a field:
+Fields choose other losses:
 
 (7) -log 1/k sum_i w_i                         `importance_samples` k: an IWAE        (ibid.)
 (8) distortion + beta |rate - C|               `capacity` C nats (Burgess et al. 2018,
@@ -19,11 +18,9 @@ Other losses, each by a field:
 (9) distortion + rate + (beta - 1) TC          `beta_weighs` total_correlation: a beta-TCVAE (Chen
                                                et al. 2018, arXiv:1802.04942, equation 4: beta on
                                                the second of the three terms of the rate)
-In the first `warmup` of the training, beta of (5), C of (8) and the whole of (9) but its distortion
-grow from 0 (Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282).
 
-The ELBO of a Bernoulli likelihood is one of binary data only, hence (0); `binarize=False` feeds
-grey values to the cross-entropy, which trains well and measures nothing.
+In the first `warmup` of the training, beta of (5), C of (8), and in (9) all but the distortion grow
+from 0 (Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282).
 """
 
 from collections.abc import Mapping
@@ -32,31 +29,47 @@ from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.distributions import (
     Normal,
-    flip_coins,
     kl_to_standard_normal,
     standard_normal_like,
+    sum_event,
     total_correlation,
 )
 from genjax.errors import UserError
 from genjax.model import Batch, Params, Terms, Weights, register
 from genjax.models.autoencoder import Autoencoder
+from genjax.models.likelihoods import LIKELIHOODS
 
 
 @register("vae")
 @dataclass(frozen=True)
 class VAE(Autoencoder):
-    """See the module's docstring for the equations; `Autoencoder` for the shared fields.
+    """Learn a distribution of latents for each image, and a decoder of latents from the prior.
+
+    The loss is the negative ELBO, in nats per image:
+
+        loss = E_q[-log p(x|z)] + beta KL(q(z|x) || N(0, I)) = distortion + beta * rate
+
+    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder. `help(genjax.models.vae)` numbers all
+    equations; `Autoencoder` explains the shared fields.
+
+    >>> model = VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,), beta=4.0)
+    >>> params = model.init(jax.random.key(0))
+    >>> model.sample(params, jax.random.key(1), 3).shape
+    (3, 8, 8, 1)
 
     Attributes:
-        beta: weight of the rate, (5); not 1 makes it a beta-VAE (Higgins et al. 2017).
-        beta_weighs: the rate, or only the total correlation, (9).
-        capacity: C of (8), nats an image; 0 leaves (8) out.
-        warmup: share of the training in which the weight of the rate, or C, grows.
-        importance_samples: k of (7).
-        binarize: draw binary images, (0), where the likelihood is Bernoulli.
+        beta: weight of the KL term; other values than 1 make a beta-VAE (Higgins et al. 2017).
+        beta_weighs: what beta weighs: the whole KL term (rate), or its total correlation alone.
+        capacity: target of the KL term (nats per image): the loss is beta |KL - capacity|; 0 for
+            none.
+        warmup: share of the training over which the weight of the KL term, or the capacity, grows
+            from 0.
+        importance_samples: number of importance samples k in the IWAE bound; 1 for the ELBO.
+        binarize: train on binary images, drawn anew at every visit, with a bernoulli likelihood.
     """
 
     beta: float = 1.0
@@ -68,6 +81,14 @@ class VAE(Autoencoder):
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"vae": ("encoder", "decoder")}
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Decline `latent_rate` for a subclass with another rate and none by latent."""
+        super().__init_subclass__(**options)
+        own = vars(cls).keys()
+        if own & {"rate", "distortion_and_rate"}:
+            for name in {"latent_rate"} - own:
+                setattr(cls, name, None)
+
     def check(self) -> None:
         super().check()
         for name in ("beta", "capacity"):
@@ -77,8 +98,8 @@ class VAE(Autoencoder):
             raise UserError(f"warmup is {self.warmup}, but must be from 0 to 1.")
         if self.capacity and self.beta_weighs != "rate":
             raise UserError(
-                "capacity holds the rate, and beta_weighs total_correlation a part of it: leave one"
-                " of them out."
+                "capacity sets a target for the whole KL term, and beta_weighs total_correlation"
+                " weighs a part of it: leave one of them out."
             )
         weighted = self.beta != 1 or self.beta_weighs != "rate" or self.capacity or self.warmup
         if self.importance_samples > 1 and weighted:
@@ -94,30 +115,31 @@ class VAE(Autoencoder):
     def losses(
         self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
-        key_x, key_z = jax.random.split(noise)
+        key_x, key_z, key_networks = jax.random.split(noise, 3)
+        training = params.in_training(key_networks)
         x = self.observe(batch.images, key_x)  # (0)
         if self.importance_samples > 1:
-            log_w = self.log_weights(params, x, key_z, self.importance_samples)
+            log_w = self.log_weights(training, x, key_z, self.importance_samples)
             bound = jax.nn.logsumexp(log_w, axis=0) - jnp.log(self.importance_samples)
-            return {"vae": -jnp.mean(bound)}, ({}, params.stats)  # (7)
-        q = self.posterior(params, x)  # (2)
+            return {"vae": -jnp.mean(bound)}, ({}, training.stats)  # (7)
+        q = self.posterior(training, x)  # (2)
         z = q.sample(key_z)  # (3)
-        distortion = jnp.mean(self.distortion(params, x, z))
+        distortion = jnp.mean(self.distortion(training, x, z))
         weighted, terms = self.weighted_rate(q, z, batch.progress)
         loss = distortion + weighted  # (5)
-        return {"vae": loss}, ({"distortion": distortion} | terms, params.stats)
+        return {"vae": loss}, ({"distortion": distortion} | terms, training.stats)
 
     def weighted_rate(
         self,
         q: Normal,
-        z: jax.Array,
-        progress: jax.Array | float,
-        counted: jax.Array | float = 1.0,
+        z: Float[Array, "n d"],
+        progress: Float[Array, ""] | float,
+        counted: Float[Array, " n"] | float = 1.0,
     ) -> tuple[jax.Array, Terms]:
-        """What the loss adds to the distortion, for q(z|x) over z [N, latent_dim]; and its terms.
+        """Compute what the loss adds to the distortion for q(z|x), with terms to watch.
 
-        `progress` is the share of the training that is done; the rate of image n counts `counted`
-        [N] times.
+        `progress` is the share of the training that is done; the rate of image n counts
+        `counted[n]` times.
         """
         grown = jnp.minimum(1.0, progress / self.warmup) if self.warmup else 1.0
         rate = jnp.mean(counted * self.rate(q))
@@ -129,41 +151,52 @@ class VAE(Autoencoder):
             return grown * (rate + (self.beta - 1) * tc), terms  # (9)
         return grown * self.beta * rate, {"rate": rate}  # (5)
 
-    def distortion(self, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
-        """-log p(x|z), (4), nats: x [N, H, W, C] and a z [N, latent_dim] for each -> [N]."""
+    def distortion(
+        self, params: Params, x: Float[Array, "n h w c"], z: Float[Array, "n d"]
+    ) -> Float[Array, " n"]:
+        """Compute -log p(x|z), (4), in nats, for a z of each x."""
         return -self.image_distribution(params, z).log_prob(x)
 
-    def rate(self, q: Normal) -> jax.Array:
-        """KL(q(z|x) || p(z)), nats: [N]."""
+    def rate(self, q: Normal) -> Float[Array, " n"]:
+        """Compute KL(q(z|x) || p(z)), in nats."""
         return jnp.sum(kl_to_standard_normal(q), axis=1)
 
+    def latent_rate(
+        self, params: Params, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n d"]:
+        """Compute the rate of each latent, in nats; `key` draws what is observed of the images."""
+        return kl_to_standard_normal(self.posterior(params, self.observe(images, key)))
+
     def distortion_and_rate(
-        self, params: Params, x: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        """The halves of (5) for x [N, H, W, C], each [N], nats: one draw of z, the rate exact."""
+        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+        """Compute the parts of (5), in nats: the distortion at one draw of z, the rate exactly."""
         q = self.posterior(params, x)  # (2)
         return self.distortion(params, x, q.sample(key)), self.rate(q)  # (3), (4)
 
-    def observe(self, images: jax.Array, key: jax.Array) -> jax.Array:
-        """(0): the x that the likelihood is defined on, for images [N, H, W, C] in [0, 1]."""
-        if self.binarize and self.likelihood == "bernoulli":
-            return flip_coins(key, images)
-        return images
+    def observe(
+        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n h w c"]:
+        """Draw the x on which the likelihood is defined, (0), from images in [0, 1]."""
+        return LIKELIHOODS[self.likelihood].observe(self, images, key)
 
-    def posterior(self, params: Params, x: jax.Array) -> Normal:
-        """(2): x [N, H, W, C] -> q(z|x) over z [N, latent_dim]."""
-        loc, log_scale = jnp.split(self.apply(params, "encoder", x), 2, axis=1)
-        return Normal(loc, jnp.exp(log_scale))
+    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
+        """Return q(z|x) over latents [N, latent_dim], (2)."""
+        return Normal.from_log_scale(*jnp.split(self.apply(params, "encoder", x), 2, axis=1))
 
-    def encode(self, params: Params, images: jax.Array) -> jax.Array:
-        """The mean of (2): images [N, H, W, C] in [0, 1] -> z [N, latent_dim]."""
+    def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
+        """Encode images in [0, 1] as the mean of (2)."""
         return self.posterior(params, images).loc
 
-    def log_weights(self, params: Params, x: jax.Array, key: jax.Array, num: int) -> jax.Array:
-        """(6), nats: x [N, H, W, C] -> log w [num, N] of `num` draws for every x."""
+    def log_weights(
+        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray, num: int
+    ) -> Float[Array, "num n"]:
+        """Compute log w, (6), in nats, for `num` draws of z for every x."""
         q = self.posterior(params, x)
-        repeated = Normal(*(jnp.tile(part, (num, 1)) for part in (q.loc, q.scale)))
-        z = repeated.sample(key)  # [num N, latent_dim], x the faster axis
+        q = jax.tree.map(lambda part: jnp.tile(part, (num, 1)), q)  # x is the faster axis
+        epsilon = jax.random.normal(key, q.loc.shape, q.loc.dtype)
+        z = q.at(epsilon)
         distortion = self.distortion(params, jnp.tile(x, (num, 1, 1, 1)), z)
-        log_prior = standard_normal_like(repeated).log_prob(z)
-        return (log_prior - distortion - repeated.log_prob(z)).reshape(num, x.shape[0])
+        log_q = sum_event(q.log_density_at(epsilon))  # exact, however narrow q is
+        log_prior = standard_normal_like(q).log_prob(z)
+        return (log_prior - distortion - log_q).reshape(num, x.shape[0])

@@ -1,4 +1,4 @@
-"""Going over many images or latents a chunk at a time, within one compiled program."""
+"""Process many images or latents a chunk at a time, within one compiled program."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,17 @@ _ON_CPU, _ELSEWHERE = 2**22, 2**28  # bytes of the largest layer of a chunk: the
 
 
 def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int = 0) -> Any:
-    """`function` of images [N, ...], at most `size` at a time, in chunks that are about even.
+    """Apply `function` to images [N, ...], at most `size` at a time, in chunks of about even size.
 
-    Memory for many is never needed at once, and less of it can be faster: on a CPU, a convolutional
-    VAE decodes 1,000 latents 2.3 times as fast in chunks of 125, a DCGAN 1.8 times in chunks of 64,
-    dense layers fastest at once. `size` 0 stands for what suits the machine and the function.
+    This needs less memory, and on a CPU it is often faster (docs/notes/convolutions.md). With
+    `size` 0 the chunks suit the machine and the function.
+
+    >>> in_chunks(lambda x: 2 * x, jnp.arange(5.0), size=2)
+    Array([0., 2., 4., 6., 8.], dtype=float32)
     """
     count = len(images)
     if count and not size:
-        size = max(1, _budget() // _largest(function, images))
+        size = max(1, _budget() // _largest_layer(function, images))
     if count <= size:
         return function(images)
     chunks = -(-count // size)
@@ -33,8 +35,8 @@ def _budget() -> int:
     return _ON_CPU if jax.default_backend() == "cpu" else _ELSEWHERE
 
 
-def _largest(function: Callable[[jax.Array], Any], images: jax.Array) -> int:
-    """Bytes an image of the largest array that `function` makes of images."""
+def _largest_layer(function: Callable[[jax.Array], Any], images: jax.Array) -> int:
+    """Return the bytes an image of the largest array that `function` computes."""
     made = [x.aval for step in jax.make_jaxpr(function)(images).eqns for x in step.outvars]
     whole = [x for x in made if x.shape[:1] == images.shape[:1]]
     return max((x.size * x.dtype.itemsize // len(images) for x in whole), default=1)

@@ -1,29 +1,19 @@
-"""The dense layer, whose products sum in float32 whatever the precision of their factors.
+"""The dense layer, whose products sum in float32 whatever the precision of the factors.
 
 (1) P(x, w) = x w                [N, D], [D, F] -> [N, F]     forward
 (2) T(y, w) = y w^T              [N, F], [D, F] -> [N, D]     input gradient
 (3) K(x, y) = x^T y              [N, D], [N, F] -> [D, F]     kernel gradient
 
-Each is linear in two arrays and has the other two as its gradients, so that every derivative is one
-of the three, of factors in bfloat16:
+Each is linear in two arrays, and its gradients are the other two. So every derivative is one of the
+three, with factors in bfloat16:
 
 (4) P: dx = T(dy, w), dw = K(x, dy)
 (5) T: dy = P(dx, w), dw = K(dx, y)
 (6) K: dx = T(y, dw), dy = P(x, dw)
 
 JAX's own gradient of a product that gives float32 would have one factor in float32. And on a CPU,
-XLA reaches the matrix unit for bfloat16 (Intel's AMX) only where the product gives float32.
-Milliseconds a pass in a scan (2 cores, jax 0.10.2, beside other work, so that only ratios count):
-
-|                          | float32  | bfloat16 to bfloat16 | bfloat16 to float32 (used) |
-| (1) 128, 784 -> 1024     | 0.87     | 1.10                 | 0.39                       |
-| (1) 128, 1024 -> 784     | 1.44     | 0.84                 | 0.22                       |
-| (2) of the latter        | 1.18     |                      | 0.34                       |
-| (3) of the latter        | 0.86     |                      | 0.86                       |
-
-So whole steps of a `GAN` took 15 ms instead of 20, but those of an MLP VAE 784-400-20, whose
-products are small beside the conversions, 7.4 ms instead of 5.8. Convolutions never get there: a
-convolutional VAE trained as fast as in float32.
+XLA reaches the matrix unit for bfloat16 (Intel's AMX) only where the product gives float32:
+docs/notes/precision.md has the timings.
 """
 
 import flax.linen as nn
@@ -33,11 +23,15 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from genjax.nn.conv import Initializer
-from genjax.nn.precision import biased, cast
+from genjax.nn.precision import add_bias, cast
 
 
 class Dense(nn.Module):
-    """A product with a kernel [D, features] and a bias: [N, D] -> [N, features]."""
+    """Multiply by a kernel [D, features] and add a bias: [N, D] -> [N, features].
+
+    >>> Dense(3).init(jax.random.key(0), jnp.ones((2, 5)))["params"]["kernel"].shape
+    (5, 3)
+    """
 
     features: int
     use_bias: bool = True
@@ -48,32 +42,32 @@ class Dense(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
         x, kernel, bias = promote_dtype(x, kernel, bias)
-        return biased(product(x, kernel), bias, x.dtype)
+        return add_bias(product(x, kernel), bias, x.dtype)
 
 
 def product(x: Array, w: Array) -> Array:
-    """(1), of factors of one precision: float32 [N, F]."""
+    """Compute (1) for factors of one precision: float32 [N, F]."""
     return _forward(x, w) if x.dtype == jnp.bfloat16 else x @ w
 
 
-def _summed(a: Array, b: Array, axes: tuple[int, int]) -> Array:
+def _contract(a: Array, b: Array, axes: tuple[int, int]) -> Array:
     over = ((axes[:1], axes[1:]), ((), ()))
     return jax.lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
 
 
 @jax.custom_vjp
 def _forward(x: Array, w: Array) -> Array:  # (1)
-    return _summed(x, w, (1, 0))
+    return _contract(x, w, (1, 0))
 
 
 @jax.custom_vjp
 def _transposed(y: Array, w: Array) -> Array:  # (2)
-    return _summed(y, w, (1, 1))
+    return _contract(y, w, (1, 1))
 
 
 @jax.custom_vjp
 def _kernel_gradient(x: Array, y: Array) -> Array:  # (3)
-    return _summed(x, y, (0, 0))
+    return _contract(x, y, (0, 0))
 
 
 def _forward_vjp(arrays: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:  # (4)

@@ -1,4 +1,4 @@
-"""Networks that models are put together from: MLPs and convolutional stacks of any size.
+"""Networks that models are built from: MLPs and convolutional stacks of any size.
 
 Sizes are fields. An image of any height and width from 8 up goes through `ConvEncoder`, whose
 strided convolutions take n pixels to ceil(n / 2), and comes back through `ConvDecoder`, which
@@ -6,29 +6,49 @@ retraces the same sizes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from genjax.errors import OneOf
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 
-Activation = Literal["relu", "leaky_relu", "silu", "gelu", "tanh"]
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nn.relu,
+    "leaky_relu": nn.leaky_relu,
+    "silu": nn.silu,
+    "gelu": nn.gelu,
+    "tanh": nn.tanh,
+}
+Activation = Annotated[str, OneOf(ACTIVATIONS)]
 
 
-def activation_function(name: Activation) -> Callable[[jax.Array], jax.Array]:
-    return getattr(nn, name)
+def register_activation(name: str, function: Callable[[jax.Array], jax.Array]) -> None:
+    """Register an activation function, which models then take as their field `activation`.
+
+    A weight file records the name alone: register the function before loading it elsewhere.
+
+    >>> register_activation("example", lambda x: jnp.sin(x) ** 2)
+    >>> ACTIVATIONS.pop("example")(jnp.zeros(2))
+    Array([0., 0.], dtype=float32)
+    """
+    ACTIVATIONS[name] = function
 
 
 def flatten(x: jax.Array) -> jax.Array:
-    """[N, ...] -> [N, D]."""
+    """Flatten all axes but the first: [N, ...] -> [N, D]."""
     return x.reshape(x.shape[0], -1)
 
 
 def halved_sizes(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
-    """The sizes that an image passes through in `times` convolutions of stride 2, itself first."""
+    """List the sizes of an image through `times` convolutions of stride 2, its own first.
+
+    >>> halved_sizes((28, 28), 2)
+    [(28, 28), (14, 14), (7, 7)]
+    """
     sizes = [size]
     for _ in range(times):
         height, width = sizes[-1]
@@ -37,7 +57,7 @@ def halved_sizes(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
 
 
 class MLP(nn.Module):
-    """[N, ...] -> [N, features]: flattened, then `hidden` dense layers, then a linear one."""
+    """Apply dense layers of `hidden` widths, then a linear one: [N, ...] -> [N, features]."""
 
     hidden: Sequence[int]
     features: int
@@ -47,12 +67,12 @@ class MLP(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         x = flatten(x)
         for width in self.hidden:
-            x = activation_function(self.activation)(Dense(width)(x))
+            x = ACTIVATIONS[self.activation](Dense(width)(x))
         return Dense(self.features)(x)
 
 
 class ConvEncoder(nn.Module):
-    """[N, H, W, C] -> [N, features]: a convolution of stride 2 for each of `channels`, an MLP."""
+    """Apply a convolution of stride 2 for each of `channels`, then an MLP: -> [N, features]."""
 
     channels: Sequence[int]
     hidden: Sequence[int]
@@ -63,12 +83,12 @@ class ConvEncoder(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width in self.channels:
-            x = activation_function(self.activation)(Conv(width, self.kernel_size, stride=2)(x))
+            x = ACTIVATIONS[self.activation](Conv(width, self.kernel_size, stride=2)(x))
         return MLP(self.hidden, self.features, self.activation)(x)
 
 
 class ConvDecoder(nn.Module):
-    """[N, D] -> [N, H, W, C]: the mirror image of `ConvEncoder` with the same fields."""
+    """Mirror `ConvEncoder` with the same fields: [N, D] -> [N, H, W, C]."""
 
     channels: Sequence[int]
     hidden: Sequence[int]
@@ -80,7 +100,7 @@ class ConvDecoder(nn.Module):
     def __call__(self, z: jax.Array) -> jax.Array:
         height, width, image_channels = self.image_shape
         *sizes, smallest = halved_sizes((height, width), len(self.channels))
-        act = activation_function(self.activation)
+        act = ACTIVATIONS[self.activation]
         deepest = self.channels[-1] if self.channels else image_channels
         x = MLP(self.hidden[::-1], smallest[0] * smallest[1] * deepest, self.activation)(z)
         x = x.reshape(z.shape[0], *smallest, deepest)
@@ -91,7 +111,7 @@ class ConvDecoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """[N, D] -> [N, H, W, C] through dense layers."""
+    """Apply dense layers: [N, D] -> [N, H, W, C]."""
 
     hidden: Sequence[int]
     image_shape: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Normalisation between layers, one of several by name."""
+"""Normalisation between layers, chosen by name."""
 
 from typing import Literal
 
@@ -11,17 +11,19 @@ Normalization = Literal["batch", "spectral", "none"]
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over all axes but the last (Ioffe & Szegedy 2015, arXiv:1502.03167).
+    """Normalise each channel by its mean and variance over all other axes.
+
+    This is batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167):
 
     (1) y = gamma (x - mean) / sqrt(var + epsilon) + beta       algorithm 1
     (2) average <- momentum average + (1 - momentum) statistic, of mean and var
 
-    Under `train` by the mean and the variance of x, else by their averages. In float32, whatever
-    the precision of x, which is that of y.
+    With `train`, mean and variance are those of x, else their averages. The computation is in
+    float32; y has the precision of x.
 
-    The same quantity as flax.linen.BatchNorm, whose form keeps XLA from merging the forward passes
-    that the players of a game have in common: with it, a DCGAN trains at 394 images/s, with this
-    one at 452. The means are products, which XLA on a CPU computes faster than sums.
+    The result equals flax.linen.BatchNorm's, whose form keeps XLA from merging the forward passes
+    that generator and discriminator share (docs/notes/precision.md). The means are products, which
+    XLA on a CPU computes faster than sums.
     """
 
     momentum: float = 0.9
@@ -47,19 +49,19 @@ class BatchNorm(nn.Module):
 
 
 def _mean_row(rows: jax.Array) -> jax.Array:
-    """[N, C] -> [C]"""
+    """Average rows: [N, C] -> [C]."""
     weights = jnp.full(len(rows), 1 / len(rows), rows.dtype)
     return jnp.matmul(weights, rows, precision=jax.lax.Precision.HIGHEST)
 
 
-def normalized(
+def apply_normalized(
     layer: nn.Module, x: jax.Array, norm: Normalization, train: bool, momentum: float = 0.9
 ) -> jax.Array:
-    """`layer(x)` under the normalisation of that name. To be called within a compact module.
+    """Return `layer(x)` under the normalisation of that name, within a compact module.
 
-    "batch": `BatchNorm` of the layer's output. "spectral": of the layer's kernel, as a matrix
-    [inputs, outputs], by its largest singular value, to which one power iteration is added with
-    every `train` (Miyato et al. 2018, arXiv:1802.05957, algorithm 1); found in float32.
+    "batch" normalises the layer's output by `BatchNorm`. "spectral" divides the layer's kernel, as
+    a matrix [inputs, outputs], by its largest singular value, which one power iteration for every
+    call with `train` finds in float32 (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
     """
     if norm == "batch":
         return BatchNorm(momentum)(layer(x), train)
@@ -69,5 +71,5 @@ def normalized(
 
 
 def without_batch(norm: Normalization) -> Normalization:
-    """What `norm` asks of a layer at a network's end, where batch normalisation has no place."""
+    """Return the normalisation at a network's ends, where batch normalisation has no place."""
     return "spectral" if norm == "spectral" else "none"

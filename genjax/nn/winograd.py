@@ -1,5 +1,5 @@
-"""The passes of a wide 4×4 convolution of stride 2, with 9 products for 16 (Winograd 1980; Lavin &
-Gray 2016, arXiv:1509.09308).
+"""The passes of a wide 4×4 convolution of stride 2, with 9 products instead of 16 (Winograd 1980;
+Lavin & Gray 2016, arXiv:1509.09308).
 
 Space to depth makes it a 2×2 convolution of stride 1 over 4·C channels. In one dimension, two
 neighbouring outputs of two taps need three products instead of four:
@@ -19,7 +19,7 @@ the same three transforms:
 (5) K = G*[x̂_pᵀ ŷ_p]
 
 In a gradient, where F, T and K of the same arrays meet, the compiler transforms each array once.
-All coefficients are 0 and ±1, so that hardly anything is lost to rounding.
+All coefficients are 0 and ±1, so that rounding loses little.
 """
 
 from collections.abc import Sequence
@@ -34,56 +34,56 @@ KERNEL, STRIDE = 4, 2
 
 
 def forward(x: Array, w: Array) -> Array:
-    """(3): [N,H,W,C] * [4,4,C,O] → [N,⌈H/2⌉,⌈W/2⌉,O]."""
+    """Compute (3): [N,H,W,C] * [4,4,C,O] → [N,⌈H/2⌉,⌈W/2⌉,O]."""
     h, v = (-(-n // STRIDE) for n in x.shape[1:3])
-    products = _product(_of_images(x), _of_kernel(w), 2, 1)
+    products = _product(_transform_images(x), _transform_kernel(w), 2, 1)
     products = products.reshape(3, 3, len(x), _tiles(h), _tiles(v), -1)
-    rows = [_interleaved(_sums(row), 2) for row in _sums(products)]
-    return _interleaved(rows, 1)[:, :h, :v].astype(x.dtype)
+    rows = [_interleave(_sums(row), 2) for row in _sums(products)]
+    return _interleave(rows, 1)[:, :h, :v].astype(x.dtype)
 
 
 def transposed(size: Size, y: Array, w: Array) -> Array:
-    """(4): [N,h,w,O] * [4,4,C,O] → [N,H,W,C], where size = (H, W)."""
+    """Compute (4): [N,h,w,O] * [4,4,C,O] → [N,H,W,C], where size = (H, W)."""
     c, tiles = w.shape[2], map(_tiles, y.shape[1:3])
-    products = _product(_of_outputs(y), _of_kernel(w), 2, 2)
+    products = _product(_transform_outputs(y), _transform_kernel(w), 2, 2)
     products = products.reshape(3, 3, len(y), *tiles, 4 * c)
-    blocks = _overlapped([_overlapped(row, 2) for row in products], 1)
+    blocks = _overlap([_overlap(row, 2) for row in products], 1)
     x = from_blocks(blocks, STRIDE)
     (top, _), (left, _) = _edges(size)
     return x[:, top : top + size[0], left : left + size[1]].astype(y.dtype)
 
 
 def kernel_gradient(x: Array, y: Array) -> Array:
-    """(5): [N,H,W,C], [N,h,w,O] → [4,4,C,O]."""
+    """Compute (5): [N,H,W,C], [N,h,w,O] → [4,4,C,O]."""
     c, o = x.shape[-1], y.shape[-1]
-    products = _product(_of_images(x), _of_outputs(y), 1, 1).reshape(3, 3, 4 * c, o)
+    products = _product(_transform_images(x), _transform_outputs(y), 1, 1).reshape(3, 3, 4 * c, o)
     taps = jnp.stack([jnp.stack(_sums(row)) for row in _sums(products)])
     return taps.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(4, 4, c, o).astype(x.dtype)
 
 
 def _product(a: Array, b: Array, axis_a: int, axis_b: int) -> Array:
-    """One for each place, contracting these axes; float32, of whatever precision a and b are."""
+    """Multiply at each place, contracting these axes, to float32 from any precision."""
     over = (((axis_a,), (axis_b,)), ((0,), (0,)))
     return lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
 
 
-def _of_images(x: Array) -> Array:
-    """x̂ of (2), from [N,H,W,C]."""
+def _transform_images(x: Array) -> Array:
+    """Compute x̂ of (2) from [N,H,W,C]."""
     _, *size, c = x.shape
     blocks = to_blocks(jnp.pad(x, [(0, 0), *_edges(size), (0, 0)]), STRIDE)
     rows = _differences(blocks, 1)
     return jnp.stack(_differences(jnp.stack(rows), 3), 1).reshape(9, -1, 4 * c)
 
 
-def _of_kernel(w: Array) -> Array:
-    """ŵ of (2), from [4,4,C,O]."""
+def _transform_kernel(w: Array) -> Array:
+    """Compute ŵ of (2) from [4,4,C,O]."""
     _, _, c, o = w.shape
     taps = w.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(2, 2, 4 * c, o)
     return jnp.stack([place for row in _spread(*taps) for place in _spread(*row)])
 
 
-def _of_outputs(y: Array) -> Array:
-    """ŷ of (2), from [N,h,w,O]."""
+def _transform_outputs(y: Array) -> Array:
+    """Compute ŷ of (2) from [N,h,w,O]."""
     n, h, v, o = y.shape
     y = jnp.pad(y, [(0, 0), (0, h % 2), (0, v % 2), (0, 0)])
     y = y.reshape(n, _tiles(h), 2, _tiles(v), 2, o)
@@ -93,46 +93,46 @@ def _of_outputs(y: Array) -> Array:
 
 
 def _differences(x: Array, axis: int) -> tuple[Array, Array, Array]:
-    """B of (1), of tiles of three elements, 2 from one to the next."""
+    """Apply B of (1) to tiles of three elements, 2 from one to the next."""
     last = x.shape[axis] - 1
     a, b, c = (lax.slice_in_dim(x, i, last - 1 + i, 2, axis) for i in range(3))
     return a - b, b, c - b
 
 
-def _overlapped(tiles: Sequence[Array] | Array, axis: int) -> Array:
-    """B*: what falls on the same element is added."""
+def _overlap(tiles: Sequence[Array] | Array, axis: int) -> Array:
+    """Apply B*: add what falls on the same element."""
     a, b, c = tiles
     late = [(int(i == axis), 0) for i in range(a.ndim)]
     early = [(end, begin) for begin, end in late]
     even, odd = jnp.pad(a, early) + jnp.pad(c, late), jnp.pad(b - a - c, early)
-    x = _interleaved([even, odd], axis)
+    x = _interleave([even, odd], axis)
     return lax.slice_in_dim(x, 0, x.shape[axis] - 1, 1, axis)
 
 
 def _spread(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """G of (1), and A*, which is the same map."""
+    """Apply G of (1), or A*, which is the same map."""
     return a, a + b, b
 
 
 def _sums(places: Sequence[Array] | Array) -> tuple[Array, Array]:
-    """A of (1), and G*."""
+    """Apply A of (1), or G*, which is the same map."""
     a, b, c = places
     return a + b, b + c
 
 
-def _interleaved(arrays: Sequence[Array], axis: int) -> Array:
-    """Two arrays as the even and the odd elements of one."""
+def _interleave(arrays: Sequence[Array], axis: int) -> Array:
+    """Make two arrays the even and the odd elements of one."""
     x = jnp.stack(arrays, axis + 1)
     return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
 
 
 def _tiles(length: int) -> int:
-    """Tiles of 2 outputs."""
+    """Count the tiles of 2 outputs."""
     return -(-length // 2)
 
 
 def _edges(size: Sequence[int]) -> list[tuple[int, int]]:
-    """ "SAME" padding, and as much more as makes whole tiles."""
+    """Pad as "SAME" does, and further up to whole tiles."""
     pads = lax.padtype_to_pads(size, (KERNEL, KERNEL), (STRIDE, STRIDE), "SAME")
     full = [4 * _tiles(-(-n // STRIDE)) + 2 for n in size]
     return [(lo, f - n - lo) for (lo, _), n, f in zip(pads, size, full, strict=True)]

@@ -75,7 +75,7 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")
 def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("genjax.models.image_classifier._MOST_EPOCHS", 1)
+    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 1)
     out = tmp_path / "run"
     small = ["--epochs", "2", "--model.hidden", "16", "--model.discriminator-hidden", "16"]
     small += ["--model.num-classes", "10", "--num-generated", "30"]

@@ -123,7 +123,7 @@ def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
 @pytest.fixture
 def own_classifiers(tmp_path, monkeypatch):
     monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 25)
+    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 25)
     return tmp_path / "classifiers"
 
 
@@ -159,7 +159,7 @@ def test_the_loss_is_the_cross_entropy(key):  # (3)
 def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
     image = np.zeros((9, 8, 1), np.float32)
     image[4, 4] = 1
-    moved = image_classifier.shifted(jnp.tile(image, (400, 1, 1, 1)), key, 2)
+    moved = image_classifier.shift_images(jnp.tile(image, (400, 1, 1, 1)), key, 2)
     assert moved.shape == (400, 9, 8, 1)
     rows, columns = np.nonzero(np.asarray(moved)[..., 0])[1:]
     assert set(zip(rows, columns, strict=True)) == {
@@ -233,7 +233,7 @@ def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatc
         names = tuple("0123456789")
         return dataclasses.replace(data, split=split, labels=data.labels + 4, label_names=names)
 
-    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 2)
+    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 2)
     train, test = stack_digits(digits("train")), stack_digits(digits("test"))
     classifier = classifiers.get_classifier(train, test, progress=False)
     assert classifier.stacked

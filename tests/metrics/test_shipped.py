@@ -47,7 +47,7 @@ def own_folders(tmp_path, monkeypatch):
     """An empty cache and an empty folder of shipped files, and none but short trainings."""
     monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(files, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(image_classifier, "_MOST_EPOCHS", 1)
+    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 1)
     return tmp_path
 
 
@@ -143,7 +143,7 @@ def test_the_deep_classifier_learns_its_averages(key):
 
 def test_half_of_the_images_are_mirrored(key):
     image = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
-    images = np.asarray(image_classifier.half_mirrored(jnp.tile(image, (1000, 1, 1, 1)), key))
+    images = np.asarray(image_classifier.mirror_half(jnp.tile(image, (1000, 1, 1, 1)), key))
     mirrored = [np.array_equal(each, image[:, ::-1]) for each in images]
     kept = [np.array_equal(each, image) for each in images]
     assert sum(mirrored) + sum(kept) == 1000

@@ -13,7 +13,7 @@ from genjax import losses
 from genjax.model import MODELS, Batch
 from genjax.models.adversarial import AdversarialModel, _nearest
 from genjax.nn.networks import halved_sizes
-from genjax.nn.normalization import BatchNorm, normalized
+from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.training.configuration import Optimizer, Training
 from genjax.training.step import batches_a_step, compute_gradients, epoch, init_state
 from tests.helpers import blobs, small
@@ -184,7 +184,7 @@ class Normalized(nn.Module):
 
     @nn.compact
     def __call__(self, x, train=False):
-        return normalized(nn.Dense(4, use_bias=False), x, "spectral", train)
+        return apply_normalized(nn.Dense(4, use_bias=False), x, "spectral", train)
 
 
 def test_spectral_normalisation_divides_by_the_largest_singular_value(key):

@@ -134,7 +134,7 @@ def test_an_epoch_visits_every_image_in_the_warm_up_and_then_the_rare_more_often
             params, data.images / 255.0, data.labels, alpha=0.1, bins=5, form="max"
         )
         np.testing.assert_allclose(p, own, rtol=1e-3)
-        assert resampling.summary(jnp.asarray(own)).keys() == terms.keys()
+        assert resampling.summarise_probabilities(jnp.asarray(own)).keys() == terms.keys()
     assert np.asarray(z).std() > 0.1
 
 

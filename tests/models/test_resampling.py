@@ -54,7 +54,8 @@ def test_the_unit_of_a_latent_does_not_matter_and_a_large_alpha_is_uniform(form)
     np.testing.assert_allclose(computed(form=form), computed(Z * 7 + 3, form=form), rtol=1e-3)
     np.testing.assert_allclose(computed(form=form, alpha=1e6) * N, 1, rtol=1e-3)
     effective = [
-        resampling.summary(computed(form=form, alpha=a))["resampling_effective"] for a in (10, 1, 0)
+        resampling.summarise_probabilities(computed(form=form, alpha=a))["resampling_effective"]
+        for a in (10, 1, 0)
     ]
     assert 1 > effective[0] > effective[1] > effective[2] > 0
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from genjax.nn import conv as room
-from genjax.nn import winograd
-from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose
+from genjax.nn import conv_cpu, conv_native, winograd
+from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose, native_convolutions
 
 # (kernel, stride, size): an odd and an even side each
 CASES = [(k, s, (7, 6)) for k in (3, 4, 5) for s in (1, 2)] + [
@@ -81,21 +80,22 @@ def test_values_and_derivatives(k, stride, size):
 
 
 @pytest.mark.parametrize(("k", "stride", "size"), CASES[2:4])
-def test_native_values_and_derivatives(k, stride, size, monkeypatch):
+def test_native_values_and_derivatives(k, stride, size):
     """What runs on a GPU or TPU, run here."""
-    monkeypatch.setattr(room, "_by_platform", lambda cpu, native, *static: partial(native, *static))
     native = jax.jit(lambda *args: bundle.__wrapped__(conv, conv_transpose, stride, size, *args))
     args = arrays(k, stride, size)
-    assert "conv_general_dilated" in str(jax.make_jaxpr(native)(*args))
-    assert_close(native(*args), expected(k, stride, size))
+    with native_convolutions():
+        program = str(jax.make_jaxpr(native)(*args))
+        assert "conv_general_dilated" in program
+        assert "platform_index" not in program
+        assert_close(native(*args), expected(k, stride, size))
 
 
 @pytest.mark.parametrize(("k", "stride", "size"), CASES[:4])
-@pytest.mark.parametrize("platform", ["cpu", "native"])
+@pytest.mark.parametrize("platform", [conv_cpu, conv_native])
 def test_each_pass_directly(platform, k, stride, size):
     forward, transposed, kernel_gradient = (
-        getattr(room, f"_{name}_{platform}")
-        for name in ("forward", "transposed", "kernel_gradient")
+        getattr(platform, name) for name in ("forward", "transposed", "kernel_gradient")
     )
     x, kernel, y = arrays(k, stride, size)
     form = jnp.sum(reference(x, kernel, stride) * y)
@@ -108,10 +108,10 @@ def test_each_pass_directly(platform, k, stride, size):
 def test_each_form_of_a_pass_at_any_channels(k, stride, size):
     x, kernel, y = arrays(k, stride, size)
     transposed = reference_transpose(y, kernel, stride, size)
-    for form in (room._transposed_blocks, room._transposed_phases):
+    for form in (conv_cpu._transposed_blocks, conv_cpu._transposed_phases):
         assert_close(form(stride, size, y, kernel), transposed)
     gradient = jax.vjp(lambda kernel: reference(x, kernel, stride), kernel)[1](y)[0]
-    for form in (room._kernel_gradient_taps, room._kernel_gradient_exchanged):
+    for form in (conv_cpu._kernel_gradient_taps, conv_cpu._kernel_gradient_exchanged):
         assert_close(form(stride, k, x, y), gradient)
 
 
@@ -140,8 +140,8 @@ def test_passes_with_fewer_products(size):
 def test_widest_layers_have_fewer_products(monkeypatch):
     args = arrays(4, 2, (7, 6))
     derive = jax.jit(lambda *args: bundle.__wrapped__(conv, conv_transpose, 2, (7, 6), *args))
-    for least in ("WIDEST", "WIDEST_T"):
-        monkeypatch.setattr(room, least, 1)
+    for least in ("_WIDEST", "_WIDEST_TRANSPOSED"):
+        monkeypatch.setattr(conv_cpu, least, 1)
     hlo = derive.lower(*args).as_text()
     assert "dot_general" in hlo
     assert "convolution" not in hlo

@@ -16,7 +16,7 @@ from genjax.model import MODELS, Batch
 from genjax.nn import dense
 from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose
 from genjax.nn.dense import Dense
-from genjax.nn.normalization import BatchNorm, normalized
+from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.nn.precision import cast
 from genjax.training.configuration import Training
 from genjax.training.step import compute_gradients
@@ -202,7 +202,7 @@ def test_the_spectral_norm_is_found_and_kept_in_float32(key):
     class Layer(nn.Module):
         @nn.compact
         def __call__(self, x, train):
-            return normalized(Dense(4), x, "spectral", train)
+            return apply_normalized(Dense(4), x, "spectral", train)
 
     x = jnp.eye(6)
     variables = dict(Layer().init(key, x, train=True))

@@ -1,0 +1,58 @@
+"""What a model is, what it can do (`capabilities`), and models by name (`registry`)."""
+
+from genjax.model.base import LatentModel, Model, Networks, init, registered_name
+from genjax.model.capabilities import (
+    CanClassify,
+    CanDecode,
+    CanEncode,
+    CanReconstruct,
+    CanScore,
+    ClassConditional,
+    HasBound,
+    HasLatentRate,
+    HasLogProb,
+    HasMetrics,
+    HasPosterior,
+    Resamples,
+    is_class_conditional,
+    require,
+    takes_labels,
+    with_labels,
+)
+from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
+from genjax.model.registry import MODELS, find_models, from_json, register, to_json
+
+__all__ = [
+    "MODELS",
+    "Batch",
+    "CanClassify",
+    "CanDecode",
+    "CanEncode",
+    "CanReconstruct",
+    "CanScore",
+    "ClassConditional",
+    "HasBound",
+    "HasLatentRate",
+    "HasLogProb",
+    "HasMetrics",
+    "HasPosterior",
+    "LatentModel",
+    "Model",
+    "Networks",
+    "Params",
+    "Resamples",
+    "Terms",
+    "TrainingPass",
+    "TrainingWarning",
+    "Weights",
+    "find_models",
+    "from_json",
+    "init",
+    "is_class_conditional",
+    "register",
+    "registered_name",
+    "require",
+    "takes_labels",
+    "to_json",
+    "with_labels",
+]

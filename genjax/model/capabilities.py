@@ -1,0 +1,200 @@
+"""What a model can do beside sampling: a protocol for each capability.
+
+A model has a capability if it has the protocol's methods. A subclass that must not offer an
+inherited one sets the method to None.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from genjax.distributions import Normal
+from genjax.errors import MissingCapability
+from genjax.model.base import Model, registered_name
+from genjax.model.params import Params
+from genjax.model.registry import find_models
+
+# The first line of each docstring completes "the model cannot ...". Images are [N, H, W, C] in
+# [0, 1]; a method may take `labels`, int [N], as its last argument (see `with_labels`).
+
+
+@runtime_checkable
+class CanDecode(Protocol):
+    """decode latents into images"""
+
+    image_shape: tuple[int, ...]
+    latent_dim: int
+
+    def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]: ...
+
+    def sample_latents(
+        self, params: Params, key: PRNGKeyArray, num: int, temperature: Any = 1.0
+    ) -> Float[Array, "n d"]: ...
+
+
+@runtime_checkable
+class CanEncode(Protocol):
+    """encode images into latents"""
+
+    latent_dim: int
+
+    def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]: ...
+
+
+@runtime_checkable
+class CanReconstruct(CanEncode, CanDecode, Protocol):
+    """encode images and decode them again"""
+
+
+@runtime_checkable
+class CanClassify(Protocol):
+    """classify images"""
+
+    def classify(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n k"]: ...
+
+
+@runtime_checkable
+class CanScore(Protocol):
+    """score images by a discriminator"""
+
+    def score(
+        self,
+        params: Params,
+        images: Float[Array, "n h w c"],
+        labels: Int[Array, " n"] | None = None,
+    ) -> Float[Array, " n"]: ...
+
+
+@runtime_checkable
+class HasPosterior(Protocol):
+    """give a posterior q(z|x)"""
+
+    def observe(
+        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n h w c"]: ...
+
+    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal: ...
+
+
+@runtime_checkable
+class HasBound(HasPosterior, Protocol):
+    """bound the likelihood of images
+
+    `distortion_and_rate` are the two halves of the negative ELBO; `log_weights` are log w [num, N]
+    of `num` draws for each image, with log p(x) >= E[log mean w]. All in nats.
+    """
+
+    def distortion_and_rate(
+        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]: ...
+
+    def log_weights(
+        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray, num: int
+    ) -> Float[Array, "num n"]: ...
+
+
+@runtime_checkable
+class HasLatentRate(Protocol):
+    """tell the rate of each latent
+
+    In nats, for each image; the sum over the latents is the rate of `distortion_and_rate`. A model
+    whose rate does not fall apart into those of its latents declines: it lacks the method, or sets
+    `latent_rate = None`.
+    """
+
+    def latent_rate(
+        self, params: Params, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n d"]: ...
+
+
+@runtime_checkable
+class HasLogProb(Protocol):
+    """compute the exact likelihood of images
+
+    `log_prob` is log p(x), in nats, of each image as it is. It is exact: a bound belongs into
+    `HasBound`.
+    """
+
+    def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]: ...
+
+
+@runtime_checkable
+class HasMetrics(Protocol):
+    """measure metrics of its own
+
+    `image_metrics` returns a value for each image under each metric's name. `evaluate` reports the
+    means with their standard errors.
+    """
+
+    def image_metrics(
+        self,
+        params: Params,
+        images: Float[Array, "n h w c"],
+        labels: Int[Array, " n"],
+        key: PRNGKeyArray,
+    ) -> dict[str, Float[Array, " n"]]: ...
+
+
+@runtime_checkable
+class ClassConditional(Protocol):
+    """sample images of a class (it needs num_classes)"""
+
+    num_classes: int
+
+    def condition_latents(
+        self, z: Float[Array, "n d"], labels: Int[Array, " n"]
+    ) -> Float[Array, "n d"]: ...
+
+
+@runtime_checkable
+class Resamples(Protocol):
+    """resample the data by the density of its latents"""
+
+    def probabilities(
+        self, params: Params, images: Any, labels: Int[Array, " n"], progress: Any
+    ) -> Float[Array, " n"]: ...
+
+
+Capability = TypeVar("Capability")
+
+
+def require(model: Model, capability: type[Capability]) -> Capability:
+    """Return `model` if it has the capability, one of the protocols above.
+
+    Raises:
+        MissingCapability: where it has not, with the names of the models that have.
+    """
+    if isinstance(model, capability):
+        return model
+    able = [name for name, cls in find_models().items() if isinstance(cls(), capability)]
+    what = (capability.__doc__ or "").splitlines()[0]
+    raise MissingCapability(
+        f"the model {registered_name(model)!r} cannot {what};"
+        f" models that can: {', '.join(able) or 'none'}."
+    )
+
+
+def is_class_conditional(model: Model) -> bool:
+    """Tell whether images of a class can be asked of the model."""
+    return isinstance(model, ClassConditional) and model.num_classes > 0
+
+
+def takes_labels(method: Callable[..., Any]) -> bool:
+    """Tell whether a model's method takes the labels of the images.
+
+    >>> takes_labels(lambda params, images, labels=None: images)
+    True
+    """
+    return "labels" in inspect.signature(method).parameters
+
+
+def with_labels(method: Callable[..., Any], labels: Any) -> Callable[..., Any]:
+    """Give a model's method the labels of the images, int [N], if it takes them.
+
+    So `with_labels(model.encode, labels)(params, images)` serves every model. Without labels (None)
+    the method decides by itself.
+    """
+    return partial(method, labels=labels) if takes_labels(method) else method

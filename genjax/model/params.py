@@ -1,0 +1,97 @@
+"""`Params`, all that is learned; the `Batch` it is learned from; and a `TrainingPass`."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+if TYPE_CHECKING:
+    from genjax.model.base import Model
+else:
+    Model = object  # `base` imports this module
+
+Weights = dict[str, Any]  # network name -> pytree of arrays
+Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["images", "labels", "progress"],
+    meta_fields=[],
+)
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch: `images` float32 [B, H, W, C] in [0, 1], `labels` int32 [B].
+
+    `progress` is the share of the training that is done, from 0 at its start to 1 at its end.
+    """
+
+    images: jax.Array
+    labels: jax.Array
+    progress: jax.Array | float = 1.0
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["weights", "stats"], meta_fields=["model"])
+@dataclass(frozen=True)
+class Params:
+    """All that a trained model is: a pytree of arrays and, as static metadata, its `model`.
+
+    `weights` are trained; `stats`, such as the averages of batch normalisation, are not. Both map a
+    network's name to its pytree.
+    """
+
+    weights: Weights
+    stats: Weights
+    model: Model
+
+    def replace(self, **changes: Any) -> "Params":
+        """Return these parameters with some fields replaced."""
+        return dataclasses.replace(self, **changes)
+
+    def in_training(self, key: PRNGKeyArray) -> "TrainingPass":
+        """Return these parameters for one forward pass in training; `key` is for dropout."""
+        return TrainingPass(self, key)
+
+
+class TrainingPass(Params):
+    """Parameters for one forward pass in training, which keep the statistics it leaves.
+
+    `Model.apply` runs a network on them with `train=True` and with randomness, and keeps the new
+    batch statistics in `stats`. So the methods that serve evaluation serve training, too:
+
+        training = params.in_training(key)
+        q = self.posterior(training, x)
+        ...
+        return losses, (terms, training.stats)
+
+    It must not leave the pass: `jit`, `grad` and `vmap` refuse it as an argument.
+    """
+
+    def __init__(self, params: Params, key: PRNGKeyArray):
+        super().__init__(params.weights, dict(params.stats), params.model)
+        object.__setattr__(self, "_key", key)
+        object.__setattr__(self, "_calls", 0)
+
+    _key: PRNGKeyArray
+    _calls: int
+
+    def next_key(self) -> PRNGKeyArray:
+        """Return a key for the next network of the pass."""
+        object.__setattr__(self, "_calls", self._calls + 1)
+        return jax.random.fold_in(self._key, self._calls)
+
+
+class TrainingWarning(NamedTuple):
+    """A name, and a sentence of advice, for what an epoch's terms show to go wrong.
+
+    `is_collapse` is true where the samples have collapsed; such runs count in `collapse_rate`. The
+    user is warned once it has been true for `patience` epochs in a row.
+    """
+
+    name: str
+    advice: str
+    is_collapse: bool = False
+    patience: int = 3

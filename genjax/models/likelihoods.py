@@ -1,0 +1,78 @@
+"""Likelihoods p(x|z) by name: what is observed, what the decoder gives, and the distribution.
+
+(1) bernoulli  p(x|z) = prod_i Bernoulli(x_i; s(g_i(z)))      x drawn as binary from the image
+(2) gaussian   p(x|z) = prod_i N(x_i; s(g_i(z)), sigma^2)     x the image itself
+
+g is the decoder and s the sigmoid, so that a mean image lies in [0, 1].
+
+(1) is a density of binary images only. So a VAE draws x ~ Bernoulli(image) anew at every visit
+(Burda et al. 2016, arXiv:1509.00519, section 5), unless its field `binarize` is false: grey values
+in the cross-entropy train well, but are no likelihood.
+
+In (2), -log p = sum_i (x_i - s(g_i))^2 / (2 sigma^2) + constant, summed over pixels and channels,
+never averaged. sigma, the field `scale`, sets how many nats a squared error is worth, and with it
+the balance against a VAE's rate: sigma^2 = 1/2 is "squared error + KL". Averaging over the D pixels
+instead of summing, as many codes do, is sigma^2 = D / 2, the same as multiplying the KL by D.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+
+from genjax.distributions import Bernoulli, Distribution, Normal, flip_coins
+from genjax.errors import OneOf
+
+
+def _observe_image(model: Any, images: jax.Array, key: jax.Array) -> jax.Array:
+    del model, key
+    return images
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A likelihood p(x|z) over images [N, H, W, C].
+
+    Attributes:
+        distribution: (model, outputs) -> p(x|z) with `log_prob` and a `mean` in [0, 1]; `outputs`
+            [N, H, W, k C] are the decoder's.
+        observe: (model, images, key) -> x, on which the likelihood is defined; by default the
+            images in [0, 1] themselves.
+        outputs: k, the decoder's channels for each channel of the image.
+    """
+
+    distribution: Callable[[Any, jax.Array], Distribution]
+    observe: Callable[[Any, jax.Array, jax.Array], jax.Array] = _observe_image
+    outputs: int = 1
+
+
+def _binarize(model: Any, images: jax.Array, key: jax.Array) -> jax.Array:
+    return flip_coins(key, images) if model.binarize else images
+
+
+def _gaussian(model: Any, outputs: jax.Array) -> Normal:
+    return Normal(jax.nn.sigmoid(outputs), jnp.asarray(model.scale, outputs.dtype))
+
+
+LIKELIHOODS: dict[str, Likelihood] = {
+    "bernoulli": Likelihood(lambda model, outputs: Bernoulli(outputs), _binarize),  # (1)
+    "gaussian": Likelihood(_gaussian),  # (2)
+}
+LikelihoodName = Annotated[str, OneOf(LIKELIHOODS)]
+
+
+def register_likelihood(name: str, likelihood: Likelihood) -> None:
+    """Register a likelihood, which every model of the VAE's family takes as its field `likelihood`.
+
+    A weight file records the name alone: register the likelihood before loading it elsewhere.
+
+    >>> def sharper(model, outputs):  # a Gaussian whose decoder also gives log sigma
+    ...     loc, log_scale = jnp.split(outputs, 2, axis=-1)
+    ...     return Normal.from_log_scale(jax.nn.sigmoid(loc), log_scale)
+    >>> register_likelihood("example", Likelihood(sharper, outputs=2))
+    >>> LIKELIHOODS.pop("example").outputs
+    2
+    """
+    LIKELIHOODS[name] = likelihood

@@ -1,0 +1,222 @@
+"""Models with a discriminator: its losses, its penalties, and the signs of a failing training.
+
+(1) r, f   = S(x), S(x~)              scores of real and of generated images, in [-1, 1]
+(2) L_D    = E[loss_D(r, f)] + penalties        over the discriminator's weights alone
+(3) L_G    = E[loss_G(r, f)]                    over the generator's weights alone
+(4) S(x, y) = s_0(x) + s_y(x)         of a model that knows classes, s the outputs of the last
+                                      layer: the projection of Miyato & Koyama 2018,
+                                      arXiv:1802.05637, section 3
+
+loss_D, loss_G and the penalties are those of `genjax.losses`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from genjax import losses
+from genjax.errors import UserError, check_images
+from genjax.model import Model, Params, Terms, TrainingWarning
+from genjax.nn.networks import flatten
+from genjax.nn.normalization import Normalization
+
+_WATCHED = 256  # samples whose diversity is watched
+
+
+class Scored(NamedTuple):
+    """Images [B, H, W, C] in [-1, 1] and their scores [B]."""
+
+    images: jax.Array
+    scores: jax.Array
+
+
+class AdversarialLosses(NamedTuple):
+    """The losses (2) and (3), and terms to watch."""
+
+    discriminator: jax.Array
+    generator: jax.Array
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class WithDiscriminator(Model):
+    """A model with a discriminator, a network that tells generated images from real ones.
+
+    A subclass gives `discriminator`, and puts it among its `networks`.
+
+    Attributes:
+        loss: adversarial loss: minimax, non_saturating, least_squares, hinge, wasserstein,
+            relativistic, or one registered by register_loss.
+        gradient_penalty: weight of WGAN-GP's penalty on the critic's gradient.
+        r1: weight gamma of the R1 penalty (the discriminator's gradient at real images).
+        r2: weight gamma of the R2 penalty (the discriminator's gradient at generated images).
+        discriminator_norm: normalisation between the discriminator's layers.
+    """
+
+    loss: losses.LossName = "non_saturating"
+    gradient_penalty: float = 0.0
+    r1: float = 0.0
+    r2: float = 0.0
+    discriminator_norm: Normalization = "none"
+
+    def check(self) -> None:
+        super().check()
+        for name in ("gradient_penalty", "r1", "r2"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}, but must be at least 0.")
+        if self.has_penalty and self.discriminator_norm == "batch":
+            raise UserError(
+                "gradient_penalty, r1 and r2 need a discriminator that scores every image by"
+                " itself: set discriminator_norm to none or spectral."
+            )
+        bounded = self.gradient_penalty or self.discriminator_norm == "spectral"
+        if losses.ADVERSARIAL[self.loss].needs_bounded_slope and not bounded:
+            raise UserError(
+                f"the {self.loss} loss has no bound unless the critic's slope has one: set"
+                " gradient_penalty to 10 with discriminator_norm none, or discriminator_norm to"
+                " spectral."
+            )
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether the discriminator's gradient is penalised."""
+        return bool(self.gradient_penalty or self.r1 or self.r2)
+
+    def discriminator(self) -> nn.Module:
+        """Return S: images [N, H, W, C] in [-1, 1] -> scores [N, 1], or s of (4), [N, 1 + K]."""
+        raise NotImplementedError
+
+    def score(
+        self,
+        params: Params,
+        images: Float[Array, "n h w c"],
+        labels: Int[Array, " n"] | None = None,
+    ) -> Float[Array, " n"]:
+        """Score images in [0, 1], (1), as images of the classes `labels`, (4)."""
+        return select_score(self.apply(params, "discriminator", 2 * images - 1), labels)
+
+    def adversarial_losses(
+        self,
+        params: Params,
+        real: Scored,
+        fake: Scored,
+        u: Float[Array, " b"],
+        key: PRNGKeyArray,
+        labels: Int[Array, " b"] | None = None,
+    ) -> AdversarialLosses:
+        """Compute (2), (3) and terms to watch.
+
+        u are the shares of the real images in those of the gradient penalty, `labels` the classes
+        of both batches, and `key` is for dropout in the penalties.
+        """
+        loss, r, f = losses.ADVERSARIAL[self.loss], real.scores, fake.scores
+        adversarial = jnp.mean(loss.discriminator(r, f))
+        penalty = jnp.mean(self.penalty(params, real.images, fake.images, u, key, labels))
+        output = jax.nn.sigmoid if loss.scores_are_logits else lambda s: s
+        terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
+        if loss.indifferent is not None:
+            even = jnp.float32(loss.indifferent)
+            terms["D_loss_share"] = adversarial / loss.discriminator(even, even)
+        if self.has_penalty:
+            terms["penalty"] = penalty
+        return AdversarialLosses(adversarial + penalty, jnp.mean(loss.generator(r, f)), terms)
+
+    def penalty(
+        self,
+        params: Params,
+        real: Float[Array, "b h w c"],
+        fake: Float[Array, "b h w c"],
+        u: Float[Array, " b"],
+        key: PRNGKeyArray,
+        labels: Int[Array, " b"] | None = None,
+    ) -> Float[Array, " b"]:
+        """Compute the penalties of (2) for real and generated images in [-1, 1]."""
+
+        def score(images: jax.Array) -> jax.Array:
+            training = params.in_training(key)
+            return select_score(self.apply(training, "discriminator", images), labels)
+
+        total = jnp.zeros(real.shape[0], jnp.float32)
+        if self.gradient_penalty:
+            total += losses.one_centred_penalty(score, real, fake, self.gradient_penalty, u)
+        if self.r1:
+            total += losses.zero_centred_penalty(score, real, self.r1)
+        if self.r2:
+            total += losses.zero_centred_penalty(score, fake, self.r2)
+        return total
+
+    def diagnose(self, params: Params, images: Array, key: PRNGKeyArray) -> Terms:
+        """Measure `diversity`: samples' mean distance to the nearest other one, relative to data's.
+
+        1 is that of as many real images, drawn at random, of which copies of one another count
+        once. Where the samples crowd in a few modes, each has a near neighbour. The same key gives
+        samples of the same latents in every epoch.
+        """
+        num = min(_WATCHED, images.shape[0])
+        if num < 2:
+            return {}
+        key_samples, key_images = jax.random.split(key)
+        drawn = jax.random.permutation(key_images, images.shape[0])[:num]
+        of_data = nearest_distance(check_images(images[drawn]), skip_copies=True)
+        of_samples = nearest_distance(self.sample(params, key_samples, num))
+        return {"diversity": of_samples / jnp.maximum(of_data, 1e-6)}
+
+    def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
+        found = []
+        if terms.get("D_loss_share", 1.0) < 0.05:
+            advice = (
+                "the discriminator tells nearly all samples from real images"
+                f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
+                " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
+                " a smaller learning rate of the discriminator"
+                " (learning_rate_factors discriminator 0.5), may help."
+            )
+            found.append(TrainingWarning("discriminator wins", advice))
+        if terms.get("diversity", 1.0) < 0.3:
+            advice = (
+                f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
+                " data. The loss relativistic with model.r1 and model.r2, or spectral"
+                " normalisation (model.discriminator_norm spectral), may help."
+            )
+            found.append(TrainingWarning("samples collapse", advice, is_collapse=True))
+        return found
+
+
+def select_score(
+    outputs: Float[Array, "n k"], labels: Int[Array, " n"] | None
+) -> Float[Array, " n"]:
+    """Return the scores (4) of a discriminator's outputs [N, 1 + K] for classes `labels`.
+
+    Without labels, each image gets the score of the class that it fits best.
+    """
+    common, of_classes = outputs[:, 0], outputs[:, 1:]
+    if not of_classes.shape[1]:
+        return common
+    if labels is None:
+        return common + jnp.max(of_classes, axis=1)
+    return common + jnp.take_along_axis(of_classes, labels[:, None], axis=1)[:, 0]
+
+
+def nearest_distance(
+    images: Float[Array, "n h w c"], skip_copies: bool = False
+) -> Float[Array, ""]:
+    """Return the mean distance of images to their nearest other one.
+
+    With `skip_copies`, images that are equal up to rounding are no others of one another.
+    """
+    flat = flatten(images)
+    squares = jnp.sum(flat**2, axis=1)
+    sums = squares[:, None] + squares
+    distances = jnp.maximum(0.0, sums - 2 * flat @ flat.T)
+    same = jnp.eye(len(flat), dtype=bool)
+    if skip_copies:
+        same = same | (distances <= 1e-5 * sums)
+    nearest = jnp.min(jnp.where(same, jnp.inf, distances), axis=1)
+    found = jnp.isfinite(nearest)  # false where all images are copies of one
+    total = jnp.sum(jnp.where(found, jnp.sqrt(jnp.where(found, nearest, 0.0)), 0.0))
+    return total / jnp.maximum(1, jnp.sum(found))
