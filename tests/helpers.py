@@ -14,17 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def small(name: str, **fields) -> Model:
-    """A registered model with networks of a few weights; fields that it lacks are left out."""
+    """The smallest form of a registered model; fields that it lacks are left out."""
     cls = MODELS[name]
-    tiny = {
-        "channels": (4, 8),
-        "hidden": (16,),
-        "discriminator_hidden": (16,),
-        "width": 4,
-        "discriminator_width": 4,
-        "feature_layer": 1,
-        "latent_dim": 3,
-        "bins": 2,
-    } | fields
     known = {field.name for field in dataclasses.fields(cls)}
-    return cls(**{name: value for name, value in tiny.items() if name in known})
+    kept = {field: value for field, value in fields.items() if field in known}
+    return dataclasses.replace(cls.smallest(), **kept)

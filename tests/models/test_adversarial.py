@@ -1,4 +1,4 @@
-"""The adversarial game: who learns from what, turns, standing statistics, what is watched."""
+"""Adversarial models: who learns from what, update schedules, statistics, warnings."""
 
 import dataclasses
 
@@ -11,7 +11,8 @@ import pytest
 import genjax
 from genjax import losses
 from genjax.model import MODELS, Batch
-from genjax.models.adversarial import AdversarialModel, _nearest
+from genjax.models.adversarial import AdversarialModel
+from genjax.models.with_discriminator import nearest_distance
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.training.configuration import Optimizer, Training
@@ -38,8 +39,9 @@ def lively(model, key):
 def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
     params = lively(model, key)
-    z, u = model.draw_noise(BATCH, key)
-    values, (terms, _) = model.losses(params, BATCH, (z, u))
+    noise = model.draw_noise(BATCH, key)
+    z, u, _ = noise
+    values, (terms, _) = model.losses(params, BATCH, noise)
     x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", z)
     r, f = model.score(params, BATCH.images), model.score(params, (x_fake + 1) / 2)
 
@@ -175,7 +177,7 @@ def test_scores_do_not_depend_on_the_company(name, key):
 
 def test_a_model_without_a_discriminator_says_which_have_one(key):
     params = small("vae", image_shape=SHAPE).init(key)
-    with pytest.raises(TypeError, match=r"'vae' has no score.*dcgan, gan"):
+    with pytest.raises(TypeError, match=r"'vae' cannot score images.*dcgan, gan"):
         genjax.score(params, BATCH.images)
 
 
@@ -210,9 +212,9 @@ def test_diversity_sees_few_modes(key):
         np.asarray(images).reshape(20, 1, -1) - np.asarray(images).reshape(1, 20, -1), axis=-1
     )
     expected = np.where(np.eye(20, dtype=bool), np.inf, distances).min(axis=1).mean()
-    np.testing.assert_allclose(_nearest(images), expected, rtol=1e-4)
+    np.testing.assert_allclose(nearest_distance(images), expected, rtol=1e-4)
     collapsed = jnp.tile(images[:4], (5, 1, 1, 1)) + 0.01 * images
-    assert _nearest(collapsed) < 0.05 * expected
+    assert nearest_distance(collapsed) < 0.05 * expected
 
 
 @pytest.mark.parametrize(
@@ -226,11 +228,12 @@ def test_diversity_sees_few_modes(key):
 )
 def test_warnings_in_words(terms, names):
     found = genjax.DCGAN().warnings({"D(x)": 0.999, "D(G(z))": 0.001} | terms)
-    assert list(found) == names
-    assert all("may help" in text for text in found.values())
+    assert [warning.name for warning in found] == names
+    assert all("may help" in warning.advice for warning in found)
+    assert [w.name for w in found if w.is_collapse] == [n for n in names if "collapse" in n]
 
 
-def test_a_game_that_goes_wrong_warns_once_and_is_recorded(tmp_path, key):
+def test_a_failing_training_warns_once_and_is_recorded(tmp_path, key):
     """A generator that does not learn loses at once."""
     training = Training(
         8, 8, Optimizer(learning_rate=5e-3), learning_rate_factors=(("generator", 0.0),)
@@ -255,7 +258,7 @@ def test_a_game_that_goes_wrong_warns_once_and_is_recorded(tmp_path, key):
         ({"depth": 4}, "one pixel high or wide after 3 layers"),
     ],
 )
-def test_impossible_games_are_refused(fields, message, key):
+def test_impossible_fields_are_refused(fields, message, key):
     model = small("dcgan", image_shape=(8, 8, 1), **({"discriminator_norm": "none"} | fields))
     with pytest.raises(genjax.UserError, match=message):
         model.init(key)

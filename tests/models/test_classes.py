@@ -37,7 +37,7 @@ def of_shades():
 
 def test_every_class_is_as_likely_and_the_others_entries_stay(key):  # (7)
     model = small("gan", image_shape=SHAPE, latent_dim=7, num_classes=5)
-    z = model.noise(key, 4000)
+    z = model.sample_latents(None, key, 4000)
     counts = np.bincount(model.class_of(z), minlength=5)
     assert np.all(np.abs(counts / 4000 - 0.2) < 0.03)
     y = np.arange(4000) % 5
@@ -56,9 +56,10 @@ def test_every_class_is_as_likely_and_the_others_entries_stay(key):  # (7)
 def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     model = small(name, image_shape=SHAPE, num_classes=2, **PENALISED, generator_norm="none")
     params = lively(model, key)
-    z, u = model.draw_noise(BATCH, key)
+    noise = model.draw_noise(BATCH, key)
+    z, u, _ = noise
     np.testing.assert_array_equal(jnp.argmax(z[:, :2], axis=1), BATCH.labels)
-    values, _ = model.losses(params, BATCH, (z, u))
+    values, _ = model.losses(params, BATCH, noise)
     one_hot = np.eye(2)[BATCH.labels]
     x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", np.hstack([z, one_hot]))
 

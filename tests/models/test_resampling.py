@@ -173,7 +173,7 @@ def test_mistakes_are_answered_kindly(trained, key):
         with pytest.raises(UserError, match=message):
             call()
     gan = small("gan", image_shape=(8, 8, 1)).init(key)
-    with pytest.raises(TypeError, match="has no encode"):
+    with pytest.raises(TypeError, match="cannot encode"):
         genjax.resampling_weights(gan, images)
 
 

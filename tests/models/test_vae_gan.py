@@ -124,14 +124,14 @@ def test_a_step_moves_the_scores_the_right_way(key):
     assert f_g + f_p_g > f + f_p
 
 
-def test_without_its_game_it_is_the_vae(key):
+def test_without_its_adversarial_loss_it_is_the_vae(key):
     """Pixels, gamma 1 and adversarial 0: encoder and decoder have the VAE's gradients."""
     model = small("vae_gan", **FIELDS, similarity="pixels", adversarial=0.0)
     vae = small("vae", image_shape=SHAPE)
     params = lively(model, key)
     weights = {name: params.weights[name] for name in ("encoder", "decoder")}
     own, values, _, _ = compute_gradients(params, BATCH, key)
-    key_vae, _, _ = jax.random.split(key, 3)
+    key_vae = jax.random.split(key, 3)[0]
     expected, vae_values, _, _ = compute_gradients(genjax.Params(weights, {}, vae), BATCH, key_vae)
     np.testing.assert_allclose(values["encoder"], vae_values["vae"], rtol=1e-5)
     for network in ("encoder", "decoder"):
@@ -143,10 +143,11 @@ def test_without_its_game_it_is_the_vae(key):
 def test_features_are_taken_before_normalisation_and_statistics_kept(norm, key):  # (4)
     model = small("vae_gan", image_shape=(16, 16, 1), discriminator_norm=norm, feature_layer=2)
     params = model.init(key)
-    scores, features, stats = model.seen(params, jnp.zeros((5, 16, 16, 1)))
-    assert scores.shape == (5,)
+    training = params.in_training(key)
+    scored, features = model.discriminate(training, jnp.zeros((5, 16, 16, 1)))
+    assert scored.scores.shape == (5,)
     assert features.shape == (5, 4, 4, 8)
-    assert jax.tree.structure(stats) == jax.tree.structure(params.stats["discriminator"])
+    assert jax.tree.structure(training.stats) == jax.tree.structure(params.stats)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_features_are_taken_before_normalisation_and_statistics_kept(norm, key):
         ({"gamma": -1.0}, "gamma"),
         ({"adversarial": -1.0}, "adversarial"),
         ({"importance_samples": 5}, "on no bound"),
-        ({"feature_layer": 7}, "discriminator has 2"),
+        ({"feature_layer": 7}, "discriminator has 2 layers"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(fields, says, key):
@@ -186,4 +187,4 @@ def test_the_second_layers_features_by_hand(norm, key):  # (4): before normalisa
         return y + weights[name].get("bias", 0.0)
 
     expected = layer("Conv_1", nn.leaky_relu(layer("Conv_0", x), 0.2))
-    np.testing.assert_allclose(model.seen(params, x)[1], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(model.discriminate(params.in_training(key), x)[1], expected, rtol=1e-3, atol=1e-4)
