@@ -187,4 +187,6 @@ def test_the_second_layers_features_by_hand(norm, key):  # (4): before normalisa
         return y + weights[name].get("bias", 0.0)
 
     expected = layer("Conv_1", nn.leaky_relu(layer("Conv_0", x), 0.2))
-    np.testing.assert_allclose(model.discriminate(params.in_training(key), x)[1], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        model.discriminate(params.in_training(key), x)[1], expected, rtol=1e-3, atol=1e-4
+    )
