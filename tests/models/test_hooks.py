@@ -221,7 +221,7 @@ def test_a_field_of_any_type_that_is_no_json_is_refused(registries, key):
 
     assert Odd(**MLP, transform=(1, "a")).init(key)
     for value in (jnp.tanh, {1: 2}, {"a"}, 1j):
-        with pytest.raises(genjax.UserError, match="transform is .*cannot be written to a file"):
+        with pytest.raises(genjax.UserError, match=r"transform is .*cannot be written to a file"):
             Odd(**MLP, transform=value).init(key)
 
 
