@@ -59,7 +59,7 @@ class Explorer:
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
         self.order = list(range(self.latent_dim))
         if dataset is not None and self.encodes:
-            self._measure(dataset.images[:_MEASURED] / 255.0)
+            self._measure(dataset.draw_subset(min(_MEASURED, len(dataset))).images / 255.0)
 
     def _measure(self, images: jax.Array) -> None:
         z = np.asarray(latents.encode(self.params, images))

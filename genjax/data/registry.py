@@ -17,6 +17,10 @@ from genjax.errors import UserError
 SPLITS = ("train", "test")
 LOADERS: dict[str, Callable[..., Dataset | Stream]] = {}
 NAMES = LOADERS.keys()
+HOW_TO_ADD = (
+    "To add one: genjax.data.register_dataset(name, loader); or where TensorFlow is installed, tfds"
+    " build NAME --file_format=array_record, in the folder that TFDS_DATA_DIR names."
+)
 Folder = str | os.PathLike[str] | None
 
 
@@ -50,17 +54,9 @@ def _identify(loader: Callable[..., Any]) -> tuple[Any, ...]:
     return kind.__module__, kind.__qualname__
 
 
-def check_known(name: str, data_dir: Folder = None) -> None:
-    """Raise `UserError` where no data set of this name is registered or prepared by TFDS."""
-    folder = find_data_folder(data_dir)
-    if name in LOADERS or find_prepared(name, folder):
-        return
-    raise UserError(
-        f"no data set is named {name[:200]!r}; there are: {', '.join(NAMES)}, and those that TFDS"
-        f" has prepared in {folder}. To prepare one there, with TensorFlow installed: tfds build"
-        " NAME --file_format=array_record. For images of your own: genjax.data.from_folder(path,"
-        " image_size), from_npz(path) or register_dataset(name, loader)."
-    )
+def is_prepared(name: str, data_dir: Folder = None) -> bool:
+    """Tell whether TFDS has prepared a data set of this name."""
+    return find_prepared(name, find_data_folder(data_dir)) is not None
 
 
 @overload
@@ -100,7 +96,11 @@ def load(
     if split not in SPLITS:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(SPLITS)}.")
     if name not in LOADERS:
-        check_known(name, data_dir)
+        if not is_prepared(name, data_dir):
+            raise UserError(
+                f"no data set is named {name[:200]!r}; there are: {', '.join(NAMES)}. {HOW_TO_ADD}"
+                " For images of your own: genjax.data.from_folder(path, image_size)."
+            )
         return load_prepared(name, split, data_dir, stream)
     loader, options = LOADERS[name], {"data_dir": data_dir, "stream": stream}
     takes = inspect.signature(loader).parameters

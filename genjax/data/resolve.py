@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from genjax.data.arrays import from_npz, has_splits
 from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
 from genjax.data.published.prepared import list_splits, load_prepared
-from genjax.data.registry import LOADERS, check_known, load
+from genjax.data.registry import HOW_TO_ADD, LOADERS, NAMES, is_prepared, load
 from genjax.data.stream import Stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
 
+Images = TypeVar("Images", Dataset, Stream)
 _FEWEST = 20  # images that can be split
 
 
@@ -49,12 +50,11 @@ def resolve(
             return from_npz(path, "train"), from_npz(path, "test")
         whole = from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
         return split_every_tenth(whole)
-    try:
-        check_known(name)
-    except UserError as error:
+    if not is_prepared(name):
         raise UserError(
-            f"{name[:200]!r} is neither a folder of images nor an .npz file: {error}"
-        ) from None
+            f"{name[:200]!r} is neither a folder of images nor one of {', '.join(NAMES)}, nor an"
+            f" .npz file, nor a data set that TFDS has prepared. {HOW_TO_ADD}"
+        )
     return _load_prepared(name, image_size, stream)
 
 
@@ -106,7 +106,7 @@ def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
     return train_set, test_set
 
 
-def select_trained(train_set: Dataset | Stream, record: Mapping[str, Any]) -> Dataset | Stream:
+def select_trained(train_set: Images, record: Mapping[str, Any]) -> Images:
     """Return the part of a training set that a run was trained on.
 
     Args:
@@ -119,7 +119,7 @@ def select_trained(train_set: Dataset | Stream, record: Mapping[str, Any]) -> Da
     num, checksum = record.get("num_images"), record.get("checksum")
     if not isinstance(num, int) or record.get("streamed", False) != isinstance(train_set, Stream):
         return train_set  # the checksums of a stream and of its images in memory differ
-    parts = [] if num > len(train_set) else [train_set.take(num), train_set.draw_subset(num)]
+    parts: list[Images] = [] if num > len(train_set) else [train_set.take(num), train_set.draw_subset(num)]
     for part in parts:
         if part.checksum == checksum:
             return part

@@ -1,10 +1,8 @@
 """What a recipe is, and the table of the named ones."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from genjax import data
@@ -14,7 +12,6 @@ from genjax.model import Model
 from genjax.training.configuration import Training
 
 DENSITY_IMAGES = 10_000  # training images, the first, whose codes a density is fitted to
-_LEAST_IMAGES = 20  # of a folder
 
 
 @dataclass(frozen=True)
@@ -74,46 +71,19 @@ class Recipe:
             raise _wrong(self, "num_components", f"a density is fitted to {most:,} images")
 
     def load(self) -> tuple[Dataset | Stream, Dataset]:
-        """Load the training and the test set; of a folder, every tenth image is a test image."""
-        train_set, test_set = self._load_all()
-        return train_set.take(self.num_train or len(train_set)), test_set
+        """Load the training set, or the part of it that is drawn, and the test set."""
+        train_set, test_set = data.resolve(self.dataset, self.image_size, self.stream or None)
+        return train_set.draw_subset(self.num_train or len(train_set)), test_set
 
     def load_resident(self) -> tuple[Dataset, Dataset]:
         """Load both sets to measure and to draw with: of a stream, its first images."""
         train_set, test_set = self.load()
-        return get_resident(train_set), test_set
-
-    def _load_all(self) -> tuple[Dataset | Stream, Dataset]:
-        if self.dataset in data.NAMES:
-            train_set = data.load(self.dataset, "train", stream=self.stream or None)
-            return train_set, data.load(self.dataset, "test", stream=False)
-        if self.stream:
-            raise UserError(f"--stream: a folder of images such as {self.dataset} is not streamed.")
-        if not Path(self.dataset).is_dir():
-            raise UserError(
-                f"--dataset {self.dataset}: neither a folder of images nor one of"
-                f" {', '.join(data.NAMES)}."
-            )
-        whole = data.from_folder(self.dataset, self.image_size)
-        if len(whole) < _LEAST_IMAGES:
-            raise UserError(
-                f"--dataset {self.dataset}: {len(whole)} images are too few; give {_LEAST_IMAGES}."
-            )
-        is_test = np.arange(len(whole)) % 10 == 9
-        return (
-            whole.subset(np.flatnonzero(~is_test), "nine tenths"),
-            whole.subset(np.flatnonzero(is_test), "every tenth"),
-        )
+        return data.as_dataset(train_set), test_set
 
 
 def _wrong(recipe: Recipe, name: str, must: str) -> UserError:
     option = name.replace("_", "-")
     return UserError(f"--{option} is {getattr(recipe, name)}, but {must}.")
-
-
-def get_resident(images: Dataset | Stream) -> Dataset:
-    """Return a data set on the device: of a stream, its first images."""
-    return images.to_dataset() if isinstance(images, Stream) else images
 
 
 RECIPES: dict[str, Recipe] = {}

@@ -11,15 +11,19 @@ import numpy as np
 
 import genjax
 from genjax import metrics, plots
-from genjax.data import Dataset, Stream
+from genjax.data import Dataset, Stream, as_dataset
 from genjax.distributed import hosts
 from genjax.model import CanScore, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.recipes import resampled
 from genjax.recipes.environment import describe_environment
 from genjax.recipes.measurement import Measurement, RunKeys, average_results, make_keys
+<<<<<<< HEAD
 from genjax.recipes.recipe import Recipe, get_resident
 from genjax.recipes.records import find_name
+=======
+from genjax.recipes.recipe import Recipe
+>>>>>>> 37d3136 (Recipes, found runs, explore and app draw their parts of a data set, and a run's data are found by their checksum)
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, replace_file, write_json
 from genjax.training import seeds
@@ -52,7 +56,7 @@ def run_recipe(
     began, out = time.monotonic(), Path(out)
     recipe.check()
     train_set, test_set = sets or recipe.load()
-    images = get_resident(train_set)
+    images = as_dataset(train_set)
     recipe.check_density(len(images))
     measurement = Measurement(recipe, images, test_set)
     keys = make_keys(recipe)

@@ -61,13 +61,12 @@ def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]
     """
     config = read_json((place if place.is_dir() else place.parent) / "config.json")
     name = folder or config.get("dataset", {}).get("name")
-    if name not in data.NAMES and not folder:
+    if not folder and str(name).endswith(("/", ".npz")):
         raise UserError(
-            f"the run was trained on {name!r}, a folder of images: say where it is, with"
+            f"the run was trained on {name!r}, images of your own: say where they are, with"
             " dataset=PATH."
         )
     model = genjax.model.from_json(config.get("model", {}))
     train_set, test_set = Recipe(name, model, image_size=model.image_shape[0]).load_resident()
     model.for_images(test_set.image_shape)
-    seen = config.get("dataset", {}).get("num_images", len(train_set))
-    return train_set.take(min(seen, len(train_set))), test_set
+    return data.select_trained(train_set, config.get("dataset", {})), test_set

@@ -107,7 +107,7 @@ def test_unknown_names_say_what_there_is(tmp_path, monkeypatch):
             data.resolve(name)
         assert len(str(error.value)) < 1000
     with pytest.raises(
-        UserError, match=r"(?s)neither a folder.*mnist.*tfds.*register"
+        UserError, match=r"(?s)neither a folder.*mnist.*register.*tfds"
     ):
         data.resolve("kmnist")
     with pytest.raises(UserError, match="is not a path"):
