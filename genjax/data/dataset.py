@@ -114,7 +114,7 @@ class Dataset(DatasetBase):
 
         >>> images = np.zeros((4, 8, 8, 1), np.uint8)
         >>> genjax.data.from_arrays(images, np.arange(4)).draw_subset(2).labels
-        Array([2, 3], dtype=int32)
+        Array([0, 2], dtype=int32)
         """
         num = self.check_count(num)
         if num == len(self):
@@ -138,7 +138,7 @@ def draw_positions(count: int, num: int, seed: int = 0) -> Int[np.ndarray, " num
     """Draw `num` of `count` positions without replacement, the same for the same seed; sorted.
 
     >>> draw_positions(10, 3)
-    array([2, 4, 9])
+    array([2, 4, 6])
     """
     return np.sort(np.random.default_rng(seed).permutation(count)[:num])
 
