@@ -64,7 +64,7 @@ def from_folder(
         if picture.is_dark:
             dark[paths[i]] = picture
     if bad:
-        _report(folder, len(paths), bad, strict)
+        _report(folder, len(paths) + len(unreadable), bad, strict)
     _warn_of_darkness(folder, len(good), dark)
     images = images[: len(good)]
     if channels is None and (images == images[..., :1]).all():
@@ -117,10 +117,9 @@ def _report(folder: Path, count: int, bad: dict[Path, Exception], strict: bool) 
         f"{printable(path.relative_to(folder))} ({error})" for path, error in [*bad.items()][:5]
     ]
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-    total = max(count, len(bad))
-    message = f"{len(bad)} of {total} files in {printable(folder)} cannot be read"
+    message = f"{len(bad)} of {count} files in {printable(folder)} cannot be read"
     message += f": {', '.join(first)}{more}."
-    if strict or len(bad) >= total:
+    if strict or len(bad) == count:
         raise UserError(f"{message} Remove them, or mend them.")
     warn_user(f"{message} They are left out.")
 

@@ -54,9 +54,7 @@ def test_labels_that_are_refused(labels, names, message):
 
 @pytest.mark.parametrize("largest", [1, 9])
 def test_images_of_small_numbers_are_warned_of(largest):
-    with pytest.warns(
-        UserWarning, match=f"the images is {largest} of 255"
-    ) as seen:
+    with pytest.warns(UserWarning, match=f"the images is {largest} of 255") as seen:
         data.from_arrays(np.full((2, 8, 8, 1), largest, np.uint8))
     assert seen[0].filename == __file__
 

@@ -1,6 +1,9 @@
 """Folders of the user's own images."""
 
+import json
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,3 +184,128 @@ def test_senseless_folders(tmp_path):
     for channels in (0, 2, 4):
         with pytest.raises(UserError, match="channels is"):
             data.from_folder(tmp_path, 8, channels=channels)
+
+
+# --- faults that were found -----------------------------------------------------------------------
+
+
+def link(path, target):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+def test_class_folders_may_be_links(tmp_path):
+    save(tmp_path / "elsewhere/a.png", GREY)
+    save(tmp_path / "photos/dog/b.png", GREY.T)
+    link(tmp_path / "photos/cat", tmp_path / "elsewhere")
+    dataset = data.from_folder(tmp_path / "photos", 8)
+    assert dataset.label_names == ("cat", "dog")
+    np.testing.assert_array_equal(dataset.images[0, ..., 0], GREY)
+
+
+def test_no_folder_is_read_twice(tmp_path):
+    save(tmp_path / "photos/cat/a.png", GREY)
+    save(tmp_path / "photos/dog/b.png", GREY.T)
+    save(tmp_path / "other.png", GREY)
+    for name, target in (("self", "self"), ("up", ".."), ("top", "../.."), ("dog", "../dog")):
+        link(tmp_path / "photos/cat" / name, target)
+    link(tmp_path / "photos/aside", tmp_path / "photos/dog")
+    dataset = data.from_folder(tmp_path / "photos", 8)
+    assert len(dataset) == 2
+    assert dataset.label_names == ("cat", "dog")
+
+
+def test_links_that_lead_nowhere_are_reported(tmp_path):
+    save(tmp_path / "a.png", GREY)
+    link(tmp_path / "lost.png", "nowhere.png")
+    link(tmp_path / "round.png", "round.png")
+    with pytest.warns(UserWarning, match=r"2 of 3 files.*lost\.png.*round\.png.*left out"):
+        assert len(data.from_folder(tmp_path, 8)) == 1
+    with pytest.raises(UserError, match="2 of 3 files"):
+        data.from_folder(tmp_path, 8, strict=True)
+
+
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
+    save(tmp_path / "cat/a.png", GREY)
+    save(tmp_path / "dog/b.png", GREY)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "dog":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(UserWarning, match=r"1 of 2 files.*dog \(.*Permission denied.*left out"):
+        assert data.from_folder(tmp_path, 8).label_names == ("cat",)
+    with pytest.raises(UserError, match="Permission denied"):
+        data.from_folder(tmp_path, 8, strict=True)
+
+
+def test_class_folders_of_numbers_are_in_the_order_of_the_numbers(tmp_path):
+    for number in range(12):
+        save(tmp_path / f"{number}/a.png", np.full((8, 8), 20 * number, np.uint8))
+    dataset = data.from_folder(tmp_path, 8)
+    assert dataset.label_names == tuple(map(str, range(12)))
+    np.testing.assert_array_equal(dataset.images[:, 0, 0, 0], 20 * dataset.labels)
+
+
+def test_folders_of_splits_are_warned_of(tmp_path):
+    save(tmp_path / "train/cat/a.png", GREY)
+    save(tmp_path / "val/cat/a.png", GREY)
+    with pytest.warns(UserWarning, match=r"folders train, val in .* look like splits"):
+        data.from_folder(tmp_path, 8)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest", "possible"),
+    [(np.uint8, 1, 255), (np.uint8, 9, 255), (np.uint16, 1, 65535), (np.uint16, 4095, 65535)],
+)
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_pictures_of_small_numbers_are_warned_of(tmp_path, dtype, largest, possible, suffix):
+    pixels = np.zeros((8, 8), dtype)
+    pixels[2:4] = largest
+    save(tmp_path / f"mask.{suffix}", pixels)
+    save(tmp_path / "plain.png", GREY)
+    with pytest.warns(
+        UserWarning, match=rf"1 of 2 images.*mask.{suffix} \({largest} of {possible}\)"
+    ) as caught:
+        data.from_folder(tmp_path, 8)
+    assert caught[0].filename == __file__
+
+
+def test_whole_numbers_of_unknown_range_are_refused(tmp_path):
+    Image.fromarray(np.arange(64, dtype=np.int32).reshape(8, 8) * 4).save(tmp_path / "a.tif")
+    with pytest.raises(UserError, match="32-bit numbers of unknown range"):
+        data.from_folder(tmp_path, 8)
+    Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(UserError, match="floating-point numbers of unknown range"):
+        data.from_folder(tmp_path, 8)
+
+
+def test_images_that_do_not_fit_into_memory_are_refused(tmp_path):
+    save(tmp_path / "a.png", GREY)
+    for size in (10**5, 10**9, (1, 10**12)):
+        with pytest.raises(UserError, match=r"would take .* GiB, but this machine has"):
+            data.from_folder(tmp_path, size)
+
+
+def test_paths_of_every_kind(tmp_path, monkeypatch):
+    save(tmp_path / "home/photos/a.png", GREY)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for path in ("~/photos", tmp_path / "home/photos", "home/photos", Path("~/photos")):
+        assert len(data.from_folder(path, 8)) == 1
+    for path in ("", "x" * 300, "a\0b", "~nosuchuser/photos", 3, None):
+        with pytest.raises(UserError):
+            data.from_folder(path, 8)
+
+
+def test_names_that_are_no_text(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.makedirs(folder)
+    with open(folder + b"/\xff.png", "wb") as file:
+        Image.fromarray(GREY).save(file, "PNG")
+    dataset = data.from_folder(tmp_path, 8)
+    assert dataset.label_names == ("caf�",)
+    json.dumps(dataset.record()).encode()

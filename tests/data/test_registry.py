@@ -106,9 +106,7 @@ def test_unknown_names_say_what_there_is(tmp_path, monkeypatch):
         with pytest.raises(UserError) as error:
             data.resolve(name)
         assert len(str(error.value)) < 1000
-    with pytest.raises(
-        UserError, match=r"(?s)neither a folder.*mnist.*register.*tfds"
-    ):
+    with pytest.raises(UserError, match=r"(?s)neither a folder.*mnist.*register.*tfds"):
         data.resolve("kmnist")
     with pytest.raises(UserError, match="is not a path"):
         data.resolve("")
