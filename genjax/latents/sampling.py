@@ -98,6 +98,14 @@ def _sample(
     return in_chunks(partial(model.decode, params), z)
 
 
+def check_input(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
+    """Return images as float32 in [0, 1] of the model's shape, at least one, or raise `UserError`."""
+    checked = check_images(images, params.model.image_shape)
+    if not len(checked):
+        raise UserError("there are no images: give at least one.")
+    return checked
+
+
 def encode(params: Params, images: ArrayLike) -> Float[Array, "n d"]:
     """Encode images [N, H, W, C] into latents; those of a VAE are the means of q(z|x).
 
@@ -107,7 +115,7 @@ def encode(params: Params, images: ArrayLike) -> Float[Array, "n d"]:
     (3, 2)
     """
     require(params.model, CanEncode)
-    return _encode(params, check_images(images, params.model.image_shape))
+    return _encode(params, check_input(params, images))
 
 
 @jax.jit
@@ -152,7 +160,7 @@ def reconstruct(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
     (3, 8, 8, 1)
     """
     require(params.model, CanReconstruct)
-    return _reconstruct(params, check_images(images, params.model.image_shape))
+    return _reconstruct(params, check_input(params, images))
 
 
 @jax.jit
@@ -164,7 +172,7 @@ def _reconstruct(params: Params, images: jax.Array) -> jax.Array:
 def classify(params: Params, images: ArrayLike) -> Float[Array, "n classes"]:
     """Compute the probabilities of the classes of images [N, H, W, C]."""
     require(params.model, CanClassify)
-    return _classify(params, check_images(images, params.model.image_shape))
+    return _classify(params, check_input(params, images))
 
 
 @jax.jit
@@ -183,7 +191,7 @@ def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) ->
     """
     require(params.model, CanScore)
     labels = None if labels is None else _check_classes(params, labels)
-    return _score(params, check_images(images, params.model.image_shape), labels)
+    return _score(params, check_input(params, images), labels)
 
 
 @jax.jit

@@ -81,10 +81,8 @@ def test_prepared_cifar_are_the_originals(tmp_path):
         assert "JPEG" not in dataset.source
 
 
-@needs_array_record
-def test_tfrecord_is_read_too(tiny_copy):
-    path, truth = tiny_copy
-    version = path / "mnist/3.0.1"
+def as_tfrecord(version):
+    """Rewrites a prepared version as TFRecord; gives the file of its training set."""
     for shard in version.glob("*array_record*"):
         with open(str(shard).replace("array_record", "tfrecord"), "wb") as file:
             for record in records.read_array_records(shard):
@@ -94,8 +92,58 @@ def test_tfrecord_is_read_too(tiny_copy):
         shard.unlink()
     info = version / "dataset_info.json"
     info.write_text(info.read_text().replace("array_record", "tfrecord"))
+    return next(version.glob("*train*"))
+
+
+@needs_array_record
+def test_tfrecord_is_read_too(tiny_copy):
+    path, truth = tiny_copy
+    as_tfrecord(path / "mnist/3.0.1")
     dataset = data.load("mnist", "train", path)
     assert as_rows(dataset.images, dataset.labels) == as_rows(*truth["train"])
+
+
+@needs_array_record
+def test_every_flipped_byte_of_a_tfrecord_is_found(tiny_copy):
+    shard = as_tfrecord(tiny_copy[0] / "mnist/3.0.1")
+    whole = shard.read_bytes()
+    for position in [*range(0, 40), *np.random.default_rng(0).integers(0, len(whole), 60)]:
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << (position % 8)
+        shard.write_bytes(damaged)
+        with pytest.raises(UserError, match="cannot be read"):
+            records.decode_split(shard.parent, "train")
+    for end in (0, 5, 12, 100, len(whole) - 1):
+        shard.write_bytes(whole[:end])
+        with pytest.raises(UserError, match="cannot be read"):
+            records.decode_split(shard.parent, "train")
+
+
+def test_the_checksum_of_tfrecord():
+    """Values of RFC 3720, B.4, masked as TFRecord does."""
+    vectors = {bytes(32): 0x8A9136AA, b"\xff" * 32: 0x62A8AB43, bytes(range(32)): 0x46DD794E}
+    masked = [((c >> 15 | c << 17) + 0xA282EAD8) % 2**32 for c in vectors.values()]
+    assert compute_masked_crc32c([*vectors]).tolist() == masked
+    many = [bytes([i % 256]) * (i % 7) for i in range(5000)]  # more than are checked at once
+    parts = [compute_masked_crc32c(many[i : i + 999]) for i in range(0, 5000, 999)]
+    np.testing.assert_array_equal(compute_masked_crc32c(many), np.concatenate(parts))
+
+
+@needs_array_record
+def test_damaged_data_are_to_be_copied_again(tiny_copy, monkeypatch):
+    def fail(shard):
+        raise ImportError("No module named 'array_record'")
+
+    monkeypatch.setattr(records, "read_array_records", fail)
+    with pytest.raises(UserError, match="a package is missing: No module named") as error:
+        data.load("mnist", "train", tiny_copy[0])
+    assert "elete" not in str(error.value)
+    monkeypatch.undo()
+    shard = next((tiny_copy[0] / "mnist/3.0.1").glob("*train*"))
+    shard.write_bytes(b"")
+    with pytest.raises(UserError, match="Copy them again from where they came") as error:
+        data.load("mnist", "train", tiny_copy[0])
+    assert "elete" not in str(error.value)
 
 
 @needs_array_record

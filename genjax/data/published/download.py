@@ -65,7 +65,7 @@ def _find_on_disk(name: str, info: Any, data_dir: Path) -> Path | None:
         if folder != manual.parent or not _belongs_to_another(found):
             raise UserError(
                 f"{path} is not the original file of {name}: its sha256 is {found}, but must be"
-                f" {info.checksum}. Delete it, or replace it by the original."
+                f" {info.checksum}. Replace it by the original, or move it away."
             )
     return None
 
