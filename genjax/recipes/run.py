@@ -18,12 +18,8 @@ from genjax.plots.run_figures import draw_run
 from genjax.recipes import resampled
 from genjax.recipes.environment import describe_environment
 from genjax.recipes.measurement import Measurement, RunKeys, average_results, make_keys
-<<<<<<< HEAD
-from genjax.recipes.recipe import Recipe, get_resident
-from genjax.recipes.records import find_name
-=======
 from genjax.recipes.recipe import Recipe
->>>>>>> 37d3136 (Recipes, found runs, explore and app draw their parts of a data set, and a run's data are found by their checksum)
+from genjax.recipes.records import find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, replace_file, write_json
 from genjax.training import seeds
