@@ -119,7 +119,9 @@ def select_trained(train_set: Images, record: Mapping[str, Any]) -> Images:
     num, checksum = record.get("num_images"), record.get("checksum")
     if not isinstance(num, int) or record.get("streamed", False) != isinstance(train_set, Stream):
         return train_set  # the checksums of a stream and of its images in memory differ
-    parts: list[Images] = [] if num > len(train_set) else [train_set.take(num), train_set.draw_subset(num)]
+    parts: list[Images] = (
+        [] if num > len(train_set) else [train_set.take(num), train_set.draw_subset(num)]
+    )
     for part in parts:
         if part.checksum == checksum:
             return part
