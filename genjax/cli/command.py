@@ -93,6 +93,7 @@ def phrase(message: str, options: Any = None) -> str:
         lambda match: names.get(match["name"], match[0]),
         message,
     )
+    message = re.sub(r"\bImport ([\w.]+), which", r"Give --import \1, which", message)
     if os.environ.get(CALLED_AS):
         message = re.sub(rf"\bgenjax ({_MAKE_TARGETS}) ([\w-]+)", r"make \1-\2", message)
     return message

@@ -13,9 +13,10 @@ import tyro
 
 from genjax import metrics
 from genjax.cli.command import check_count, parse, run
+from genjax.cli.user_code import find_recipe, names_recipe
 from genjax.errors import UserError
 from genjax.plots.comparison import report
-from genjax.recipes import RECIPES, Recipe, budget, contenders
+from genjax.recipes import Recipe, budget, contenders
 from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache
@@ -43,24 +44,27 @@ class Options:
 def main(arguments: list[str]) -> int:
     enable_compilation_cache()
     options = parse(Options, arguments, "genjax compare")
-    recipes = find_recipes(options.names)
 
     def work() -> None:
+        recipes = find_recipes(options.names)
         page = compare_recipes(recipes, options) if recipes else compare_runs(options)
         print(f"open in a browser: {page}")
 
-    stopped = "stopped. The same command continues." if recipes else "stopped."
-    return run(work, options, stopped)
+    return run(work, options, "stopped. The same command continues.")
 
 
 def find_recipes(names: tuple[str, ...]) -> dict[str, Recipe]:
     """Return the recipes that are to be trained; none where the names are those of runs."""
     if len(names) == 1 and names[0] in SETTINGS:
         return match_models(SETTINGS[names[0]])
-    runs = [Path("runs", name, "config.json").exists() for name in names]
-    if set(names) <= RECIPES.keys() and not all(runs):
-        return {name: replace(RECIPES[name], **contenders.MEASURED) for name in names}
-    return {}
+    if any(_is_run(name) or not names_recipe(name) for name in names):
+        return {}
+    found = dict(map(find_recipe, names))
+    return {name: replace(recipe, **contenders.MEASURED) for name, recipe in found.items()}
+
+
+def _is_run(name: str) -> bool:
+    return any((place / "config.json").exists() for place in (Path(name), Path("runs", name)))
 
 
 def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:

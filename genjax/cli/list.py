@@ -1,5 +1,6 @@
 """`genjax list [WHAT]`: what there is, with a line each, without importing jax."""
 
+import importlib.metadata
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -23,6 +24,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     what = parse(Options, arguments, "genjax list").what
+    if importlib.metadata.entry_points(group="genjax.models"):
+        importlib.import_module("genjax.model").find_models()
     parts = []
     if what in ("all", "recipes"):
         parts.append(catalogue.format_recipes(more=_find_other_recipes()))

@@ -31,7 +31,8 @@ Train, measure and explore variational autoencoders and generative adversarial n
 {commands}
 
 Start with:  genjax train vae-mnist
-`genjax COMMAND --help` explains the options of a command."""
+`genjax COMMAND --help` explains the options of a command.
+--import MODULE, for every command, first imports a module or a file of yours (again for more)."""
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +50,30 @@ def main(arguments: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, n=3) or COMMANDS
         print(f"there is no command {name!r}. Did you mean: {', '.join(near)}?", file=sys.stderr)
         return 2
+    modules, rest = _take_imports(rest)
+    if modules:
+        command = importlib.import_module("genjax.cli.command")
+        import_code = importlib.import_module("genjax.cli.user_code").import_code
+        if code := command.run(lambda: [import_code(module) for module in modules]):
+            return code
     return importlib.import_module(f"genjax.cli.{name.replace('-', '_')}").main(rest)
+
+
+def _take_imports(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the modules that --import names, and the other arguments.
+
+    >>> _take_imports(["vae", "--import", "mine", "--seed", "1", "--import=other.py"])
+    (['mine', 'other.py'], ['vae', '--seed', '1'])
+    """
+    modules, rest, left = [], [], iter(arguments)
+    for argument in left:
+        if argument == "--import":
+            modules.append(next(left, ""))
+        elif argument.startswith("--import="):
+            modules.append(argument.removeprefix("--import="))
+        else:
+            rest.append(argument)
+    return modules, rest
 
 
 def console() -> None:

@@ -1,7 +1,6 @@
 """`genjax train RECIPE [options]`: train a recipe, draw its samples and measure it."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +11,15 @@ from genjax.cli import catalogue
 from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import WIDTH, print_metrics
 from genjax.cli.recipe_options import apply_options, make_options
+from genjax.cli.user_code import find_recipe
 from genjax.distributed import hosts
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.records import summarize_record
 
 _USAGE = """\
 usage: genjax train RECIPE [options]
+
+RECIPE is one of those below, my_file.py:recipe, or a file of yours that has one recipe.
 
 Train a recipe, draw its samples and measure it. An interrupted run continues where it stopped, and
 a finished one is left as it is.
@@ -54,14 +56,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         print(_USAGE.format(recipes=catalogue.format_recipes()))
         return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
-    name, *rest = arguments
-    if name not in RECIPES:
-        print(f"error: {catalogue.describe_unknown(name, RECIPES)}", file=sys.stderr)
+    named, *rest = arguments
+    found: list[tuple[str, Recipe]] = []
+    if run(lambda: found.append(find_recipe(named))):
         return 2
-    recipe = RECIPES[name]
-    reference = summarize_record(name)
+    name, recipe = found[0]
+    reference = summarize_record(name) if recipe == RECIPES.get(name) else ""
     about = f"{recipe.description}." + (f"\n\nReference result: {reference}." if reference else "")
-    options: Any = parse(make_options(recipe, Options(), about), rest, f"genjax train {name}")
+    options: Any = parse(make_options(recipe, Options(), about), rest, f"genjax train {named}")
     return train(name, apply_options(recipe, options), options)
 
 

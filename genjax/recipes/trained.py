@@ -60,13 +60,13 @@ def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]
             cannot be found, or the images have another shape than the model's.
     """
     config = read_json((place if place.is_dir() else place.parent) / "config.json")
+    model = genjax.model.from_json(config.get("model", {}))
     name = folder or config.get("dataset", {}).get("name")
     if not folder and str(name).endswith(("/", ".npz")):
         raise UserError(
             f"the run was trained on {name!r}, images of your own: say where they are, with"
             " dataset=PATH."
         )
-    model = genjax.model.from_json(config.get("model", {}))
     train_set, test_set = Recipe(name, model, image_size=model.image_shape[0]).load_resident()
     model.for_images(test_set.image_shape)
     return data.select_trained(train_set, config.get("dataset", {})), test_set
