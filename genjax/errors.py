@@ -120,7 +120,7 @@ def check_labels(labels: ArrayLike, num_classes: int, name: str = "labels") -> N
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashable, whatever the registry
 class OneOf:
     """The type of a field that holds a name in a registry: `Annotated[str, OneOf(REGISTRY)]`."""
 

@@ -25,9 +25,12 @@ from genjax.latents import (
     traverse,
     tsne,
 )
+from genjax.losses import Adversarial, register_loss
 from genjax.metrics import evaluate
-from genjax.model import Batch, Model, Params, init, register
+from genjax.model import Batch, LatentModel, Model, Params, init, register
 from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
+from genjax.models.likelihoods import Likelihood, register_likelihood
+from genjax.nn.networks import register_activation
 from genjax.runs.checkpoints import CheckpointError
 from genjax.runs.checkpoints import load_params as load
 from genjax.runs.checkpoints import save_params as save
@@ -40,11 +43,14 @@ __all__ = [
     "R3GAN",
     "VAE",
     "VAEGAN",
+    "Adversarial",
     "Autoencoder",
     "Batch",
     "CheckpointError",
     "DebiasingVAE",
     "LatentDensity",
+    "LatentModel",
+    "Likelihood",
     "Model",
     "Optimizer",
     "Params",
@@ -73,6 +79,9 @@ __all__ = [
     "plots",
     "reconstruct",
     "register",
+    "register_activation",
+    "register_likelihood",
+    "register_loss",
     "resampling_weights",
     "sample",
     "save",

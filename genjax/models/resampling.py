@@ -47,7 +47,7 @@ def histogram_densities(
     bin_of = jnp.clip((share * bins).astype(jnp.int32), 0, bins - 1)
     place = (labels[:, None], jnp.arange(z.shape[1]), bin_of)
     counts = jnp.zeros((num_classes, z.shape[1], bins), jnp.float32).at[place].add(1.0)
-    return bins * counts[place] / jnp.bincount(labels, length=num_classes)[labels][:, None]
+    return bins * counts[place] / _count_classes(labels, num_classes)[labels][:, None]
 
 
 @partial(jax.jit, static_argnames=("num_classes", "form", "bins"))
@@ -77,7 +77,12 @@ def probabilities(
     log_w = jnp.where(debiased, log_w, 0.0)
     w = jnp.exp(log_w - jax.ops.segment_max(log_w, labels, num_classes)[labels])
     of_class = jax.ops.segment_sum(w, labels, num_classes)[labels]
-    return jnp.bincount(labels, length=num_classes)[labels] / len(z) * w / of_class  # (3)
+    return _count_classes(labels, num_classes)[labels] / len(z) * w / of_class  # (3)
+
+
+def _count_classes(labels: jax.Array, num_classes: int) -> jax.Array:
+    """Return n_c as float32 [num_classes]."""
+    return jnp.bincount(labels, length=num_classes).astype(jnp.float32)
 
 
 def systematic_order(
