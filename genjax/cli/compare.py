@@ -11,12 +11,12 @@ from typing import Annotated
 
 import tyro
 
-from genjax import metrics
 from genjax.cli.command import check_count, parse, run
 from genjax.cli.user_code import find_recipe, names_recipe
 from genjax.errors import UserError
 from genjax.plots.comparison import report
 from genjax.recipes import Recipe, budget, contenders
+from genjax.recipes.classifiers import get_classifier
 from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache
@@ -94,7 +94,7 @@ def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
         for name in recipes
     ]
     first = next(iter(recipes.values()))
-    classifier = metrics.get_classifier(*replace(first, num_train=0).load_resident())
+    classifier = get_classifier(*replace(first, num_train=0).load_resident())
     return report.write_report(out, compared, *first.load_resident(), classifier)
 
 

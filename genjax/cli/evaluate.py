@@ -8,11 +8,11 @@ import jax
 import tyro
 
 import genjax
-from genjax import metrics
 from genjax.cli.command import check_count, parse, run
 from genjax.cli.metrics_table import print_metrics
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
+from genjax.recipes.classifiers import get_classifier
 from genjax.runs.files import enable_compilation_cache, write_json
 
 
@@ -70,5 +70,5 @@ def evaluate(options: Options) -> dict[str, Any]:
         num_images=options.num_images or None,
         num_generated=options.num_generated,
         train_set=train_set,
-        classifier=metrics.get_classifier(train_set, test_set) if has_classes else None,
+        classifier=get_classifier(train_set, test_set) if has_classes else None,
     )

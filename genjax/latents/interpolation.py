@@ -22,7 +22,9 @@ from genjax.model import Params
 Latents = Float[Array | np.ndarray, "n d"]
 
 
-def slerp(start: Latents, end: Latents, share: Float[Array, ""] | float) -> Float[Array, "n d"]:
+def slerp(
+    start: Latents, end: Latents, share: Float[Array, ""] | Float[Array, "n 1"] | float
+) -> Float[Array, "n d"]:
     """Interpolate latents spherically, (1); linearly where the angle vanishes.
 
     Args:
@@ -44,7 +46,9 @@ def slerp(start: Latents, end: Latents, share: Float[Array, ""] | float) -> Floa
     return left * start + right * end
 
 
-def lerp(start: Latents, end: Latents, share: Float[Array, ""] | float) -> Float[Array, "n d"]:
+def lerp(
+    start: Latents, end: Latents, share: Float[Array, ""] | Float[Array, "n 1"] | float
+) -> Float[Array, "n d"]:
     """Interpolate latents linearly, (2).
 
     >>> lerp(jnp.zeros((1, 2)), jnp.ones((1, 2)), 0.25)

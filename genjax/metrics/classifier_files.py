@@ -1,13 +1,13 @@
-"""Files of trained classifiers: those that genjax ships, and those in a user's cache.
+"""Files of trained classifiers: those that genjax ships, and those in the user's cache.
 
-A file holds the weights as float16, the classifier's specification, the accuracy with the checksum
-of the test set that it was measured on, and the digest of the weights, which is checked on reading.
-A shipped one also holds what it knows its training set by:
+A file holds the weights as float16, the model, the accuracy with the checksum of the test set that
+it was measured on, and the digest of the weights, which is checked when the file is read. A shipped
+file also holds a fingerprint of its training set:
 
 (1) the number of images of every class, and the mean image of every class
 
-Files prepared by TFDS and the original ones have another order, and a copy of CIFAR-10 stored as
-JPEG has slightly other pixels, so a checksum would tell apart what is one data set; (1) does not.
+The checksum of a data set depends on the order of its images, and a copy of CIFAR-10 stored as JPEG
+has slightly different pixels. The fingerprint (1) is the same for all copies of one data set.
 """
 
 import dataclasses
@@ -25,19 +25,24 @@ from genjax.errors import UserError
 from genjax.model import Params
 from genjax.models.image_classifier import ImageClassifier
 from genjax.runs.checkpoints import fill_tree, name_arrays
-from genjax.runs.files import replace_file
+from genjax.runs.files import cache_folder, replace_file
 
 WEIGHTS = Path(__file__).parent / "weights"
-_NAMES = {"stacked_mnist, R": "stacked_mnist"}  # of a file, where not the data set's
-_CLOSE = 2.0  # grey levels of 255: by which every pixel of a mean image may differ
+_FILE_NAMES = {"stacked_mnist, R": "stacked_mnist"}  # of data sets whose file is called otherwise
+_LARGEST_DIFFERENCE = 2.0  # of a pixel of a mean image, in grey levels of 255
+_VERSION = 1  # of how `genjax.recipes.classifiers` trains; part of the name of a cached file
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
-    """What a file holds: `params`, and the `accuracy` on the test set of that checksum.
+class StoredClassifier:
+    """The content of a file.
 
-    `num_images` [classes] and `mean_images` [classes, H, W, C], in grey levels, are (1) of the
-    training set; None where the file does not say.
+    Attributes:
+        params: weights and stats, rounded to float16.
+        accuracy: share of the test set that is classified correctly.
+        test_checksum: of that test set.
+        num_images: [classes], of the training set (1); None where the file does not say.
+        mean_images: [classes, H, W, C] in grey levels, of the training set (1); or None.
     """
 
     params: Params
@@ -46,42 +51,66 @@ class Stored:
     num_images: np.ndarray | None = None
     mean_images: np.ndarray | None = None
 
-    def is_for(self, train_set: Dataset) -> bool:
-        """Whether it was trained on these images, in whatever order and file format."""
+    def matches(self, train_set: Dataset) -> bool:
+        """Tell whether `train_set` has the fingerprint (1)."""
         if self.num_images is None or self.mean_images is None:
             return False
         if self.mean_images.shape != (len(train_set.label_names), *train_set.image_shape):
             return False
-        if not np.array_equal(self.num_images, _num_images(train_set)):
+        if not np.array_equal(self.num_images, _count_images(train_set)):
             return False
-        return bool(np.max(np.abs(_mean_images(train_set) - self.mean_images)) < _CLOSE)
+        differences = np.abs(_average_images(train_set) - self.mean_images)
+        return bool(np.max(differences) < _LARGEST_DIFFERENCE)
 
 
-def shipped(train_set: Dataset) -> Stored | None:
-    """The classifier of this data set that comes with genjax, or None.
+def find_stored(train_set: Dataset) -> StoredClassifier | None:
+    """Return the classifier of this data set that is shipped, else the cached one, else None.
 
-    Raises `UserError` where its file is damaged.
+    Raises:
+        UserError: where the shipped file is damaged. A damaged cached file counts as missing.
     """
-    path = WEIGHTS / f"{_NAMES.get(train_set.name, train_set.name)}.npz"
+    if shipped := load_shipped(train_set):
+        return shipped
+    try:
+        return read_classifier(cached_path(train_set))
+    except Exception:  # every kind of damage raises an error of its own
+        return None
+
+
+def load_shipped(train_set: Dataset) -> StoredClassifier | None:
+    """Return the classifier of this data set that comes with genjax, or None.
+
+    Raises:
+        UserError: where its file is damaged.
+    """
+    path = WEIGHTS / f"{_FILE_NAMES.get(train_set.name, train_set.name)}.npz"
     if path.parent != WEIGHTS or not path.is_file():
         return None
     try:
-        stored = read(path)
-    except Exception as error:  # each kind of damage raises an error of its own
+        stored = read_classifier(path)
+    except Exception as error:  # every kind of damage raises an error of its own
         raise UserError(
             f"{path}, the classifier that genjax ships, is damaged: {error}. Install genjax anew,"
             " or take the file from its repository."
         ) from None
-    return stored if stored.is_for(train_set) else None
+    return stored if stored.matches(train_set) else None
 
 
-def rounded(params: Params) -> Params:
-    """As a file will hold them: every number the nearest that float16 has."""
+def cached_path(train_set: Dataset) -> Path:
+    """Return where the classifier that is trained on this data set is kept."""
+    model = ImageClassifier(train_set.image_shape, num_classes=len(train_set.label_names))
+    content = repr((train_set.checksum, model, _VERSION))
+    name = f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npz"
+    return cache_folder() / "classifiers" / name
+
+
+def round_to_float16(params: Params) -> Params:
+    """Round every number to the nearest that a file can hold."""
     return jax.tree.map(lambda leaf: leaf.astype(np.float16).astype(np.float32), params)
 
 
-def digest(params: Params) -> str:
-    """The beginning of the sha256 over weights and stats."""
+def compute_digest(params: Params) -> str:
+    """Return the beginning of the sha256 over weights and stats."""
     sha256 = hashlib.sha256()
     arrays = name_arrays(params.weights) | name_arrays({"stats": params.stats})
     for name, array in sorted(arrays.items()):
@@ -90,16 +119,16 @@ def digest(params: Params) -> str:
     return sha256.hexdigest()[:12]
 
 
-def write(path: Path, stored: Stored) -> None:
-    """Raises `OSError` where there is no room or no right to write."""
-    params = stored.params
+def write_classifier(path: Path, stored: StoredClassifier) -> None:
+    """Write a file. Raises `OSError` where there is no room or no right to write."""
     about = {
-        "model": dataclasses.asdict(params.model),
-        "digest": digest(params),
+        "model": dataclasses.asdict(stored.params.model),
+        "digest": compute_digest(stored.params),
         "test": stored.test_checksum,
         "accuracy": stored.accuracy,
     }
-    arrays = {name: array.astype(np.float16) for name, array in name_arrays(params).items()}
+    named = name_arrays(stored.params)
+    arrays = {name: array.astype(np.float16) for name, array in named.items()}
     if stored.num_images is not None and stored.mean_images is not None:
         arrays |= {"num_images": stored.num_images, "mean_images": stored.mean_images}
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -107,31 +136,31 @@ def write(path: Path, stored: Stored) -> None:
     replace_file(path, lambda file: np.savez(file, allow_pickle=False, about=text, **arrays))
 
 
-def read(path: Path) -> Stored:
-    """What `write` wrote. A missing or damaged file raises whatever its kind of damage raises."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays: dict[str, Any] = {name: file[name] for name in file.files}
+def read_classifier(path: Path) -> StoredClassifier:
+    """Read a file. A missing or damaged one raises whatever its kind of damage raises."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
     about = json.loads(arrays.pop("about").tobytes())
-    known_by = [arrays.pop(name, None) for name in ("num_images", "mean_images")]
+    fingerprint = [arrays.pop(name, None) for name in ("num_images", "mean_images")]
     shapes = jax.eval_shape(ImageClassifier(**about["model"]).init, jax.random.key(0))
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     params = fill_tree(shapes, arrays, path)
-    if digest(params) != about["digest"]:
-        raise ValueError(f"its digest is {digest(params)}, but must be {about['digest']}")
-    return Stored(params, about["accuracy"], about["test"], *known_by)
+    if (digest := compute_digest(params)) != about["digest"]:
+        raise ValueError(f"its digest is {digest}, but must be {about['digest']}")
+    return StoredClassifier(params, about["accuracy"], about["test"], *fingerprint)
 
 
-def of_training_set(stored: Stored, train_set: Dataset) -> Stored:
-    """`stored` as it can be shipped: with what it knows its training set by, (1)."""
-    means = _mean_images(train_set).astype(np.float16)
-    return dataclasses.replace(stored, num_images=_num_images(train_set), mean_images=means)
+def add_fingerprint(stored: StoredClassifier, train_set: Dataset) -> StoredClassifier:
+    """Add the fingerprint (1), with which the classifier can be shipped."""
+    means = _average_images(train_set).astype(np.float16)
+    return dataclasses.replace(stored, num_images=_count_images(train_set), mean_images=means)
 
 
-def _num_images(dataset: Dataset) -> np.ndarray:  # (1)
+def _count_images(dataset: Dataset) -> np.ndarray:  # (1)
     return np.bincount(np.asarray(dataset.labels), minlength=len(dataset.label_names))
 
 
-def _mean_images(dataset: Dataset) -> np.ndarray:  # (1)
+def _average_images(dataset: Dataset) -> np.ndarray:  # (1)
     images, labels = np.asarray(dataset.images), np.asarray(dataset.labels)
     classes = range(len(dataset.label_names))
     return np.stack([images[labels == label].mean(axis=0) for label in classes])

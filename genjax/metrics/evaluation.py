@@ -16,7 +16,7 @@ from genjax.errors import UserError
 from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.groups import group_accuracies
-from genjax.metrics.images import check_shape, chunks
+from genjax.metrics.images import check_shape, padded_chunks
 from genjax.metrics.sharpness import relative, sharpness
 from genjax.model import (
     CanClassify,
@@ -75,7 +75,7 @@ def _measure_all(
     """`_measure` of the first `count` images: name -> [count, ...]."""
     parts = []
     with progress_bar(total=count, desc="measuring", show=show) as bar:
-        for number, (index, real) in enumerate(chunks(count, _IMAGES_AT_ONCE)):
+        for number, (index, real) in enumerate(padded_chunks(count, _IMAGES_AT_ONCE)):
             values = _measure(
                 params,
                 dataset.images[index],
@@ -93,7 +93,7 @@ def _feature_error(
 ) -> np.ndarray:
     """The mean squared error of the classifier's features of the first `count` reconstructions."""
     parts = []
-    for index, real in chunks(count, frechet.IMAGES_AT_ONCE):
+    for index, real in padded_chunks(count, frechet.IMAGES_AT_ONCE):
         images = dataset.images[index] / np.float32(255)
         error = classifier.features(latents.reconstruct(params, images)) - classifier.features(
             images
@@ -119,7 +119,7 @@ def _class_agreement(params: Params, classifier: Classifier, key: jax.Array) -> 
     labels = np.arange(frechet.IMAGES_AT_ONCE) % num_classes
     images = frechet.generate_samples(params, key, _SAMPLES_ASKED, labels=labels)
     asked = np.resize(labels, _SAMPLES_ASKED)
-    return float(np.mean(classifier.verdict(images / np.float32(255)).labels == asked))
+    return float(np.mean(classifier.classify(images / np.float32(255)).labels == asked))
 
 
 def _of_samples(

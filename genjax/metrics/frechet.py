@@ -26,7 +26,7 @@ import numpy as np
 from genjax import latents
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.metrics.images import check_shape, chunks
+from genjax.metrics.images import check_shape, padded_chunks
 from genjax.model import Params
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
@@ -82,7 +82,7 @@ def random_features(images: jax.Array) -> np.ndarray:
     """(3): uint8 [N, H, W, C] -> [N, D], a chunk at a time."""
     parts = [
         np.asarray(_random_features(images[index]))[:real]
-        for index, real in chunks(len(images), IMAGES_AT_ONCE)
+        for index, real in padded_chunks(len(images), IMAGES_AT_ONCE)
     ]
     return np.concatenate(parts)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax.metrics.classifiers import Verdict
+from genjax.metrics.classifiers import Predictions
 
 _LISTED = 20  # shares of more classes than these say nothing to a reader
 
@@ -34,17 +34,17 @@ def kl_to_uniform(shares: np.ndarray) -> float:
     return float(np.sum(present * np.log(present * len(shares))))
 
 
-def class_coverage(verdict: Verdict, num_classes: int) -> dict[str, Any]:
+def class_coverage(predictions: Predictions, num_classes: int) -> dict[str, Any]:
     """What a classifier of `num_classes` classes saw in samples, ready for JSON.
 
     `modes` (2) and `modes_kl` (3); `least_share`, the smallest of (1); `confidence`, the mean
     probability of the most probable class; for up to 20 classes `shares`, all of (1).
     """
-    share = shares(verdict.labels, num_classes)
+    share = shares(predictions.labels, num_classes)
     result = {
         "modes": modes(share),
         "modes_kl": kl_to_uniform(share),
         "least_share": float(share.min()),
-        "confidence": float(np.mean(verdict.confidence, dtype=np.float64)),
+        "confidence": float(np.mean(predictions.confidence, dtype=np.float64)),
     }
     return result | ({"shares": share.tolist()} if num_classes <= _LISTED else {})

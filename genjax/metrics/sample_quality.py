@@ -56,11 +56,11 @@ def measure_samples(
     some, real = samples[:MOST], frechet.draw_images(dataset, MOST)
     result = _of_pixels(some, real)
     if classifier:
-        verdict = classifier.verdict(samples / np.float32(255))
+        predictions = classifier.classify(samples / np.float32(255))
         if not classifier.stacked:
             features = classifier.features(real / np.float32(255))
-            result |= _of_features(verdict.features[:MOST], features)
-        result |= class_coverage(verdict, len(classifier.label_names))
+            result |= _of_features(predictions.features[:MOST], features)
+        result |= class_coverage(predictions, len(classifier.label_names))
     if train_set and len(train_set) >= 2:
         few = (flatten(images[:_MOST_FOR_MEMORISATION]) for images in (some, real))
         result |= _floats(memorisation(*few, flatten(train_set.images)))

@@ -13,6 +13,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
+from genjax.recipes.classifiers import get_classifier
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import read_json, write_json
 from genjax.training import seeds
@@ -66,9 +67,7 @@ def measure_runs(
     configs = {place: _finished_config(place) for place in places}
     _check_same_data(configs)
     train_set, test_set = trained.find_data(places[0], dataset)
-    classifier = (
-        metrics.get_classifier(train_set, test_set) if len(train_set.label_names) > 1 else None
-    )
+    classifier = get_classifier(train_set, test_set) if len(train_set.label_names) > 1 else None
     groups: dict[str, list[Path]] = {}
     for place, config in configs.items():
         groups.setdefault(str((config["model"], config["training"])), []).append(place)
@@ -118,8 +117,8 @@ def _measure_run(
     epochs = len(run_folder.read_metrics(place))
     how = {**MEASURED, "classifier": classifier.digest if classifier else None, "epochs": epochs}
     kept = place / _KEPT
-    if kept.exists() and read_json(kept).get("how") == how:
-        return read_json(kept)
+    if kept.exists() and _measured_how(result := read_json(kept)) == how:
+        return result
 
     def measure(weights: Path) -> dict[str, Any]:
         return genjax.evaluate(
@@ -140,3 +139,9 @@ def _measure_run(
     result |= {"training_seconds": seconds, "how": how}
     write_json(kept, result)
     return result
+
+
+def _measured_how(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a kept result was measured; version 0.1 called the classifier "judge"."""
+    how = dict(result.get("how", {}))
+    return how | ({"classifier": how.pop("judge")} if "judge" in how else {})

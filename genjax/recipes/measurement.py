@@ -14,6 +14,7 @@ import genjax
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.model import CanEncode, Params
+from genjax.recipes.classifiers import get_classifier
 from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
 from genjax.runs import run_folder
 from genjax.training import seeds
@@ -55,7 +56,7 @@ class Measurement:
         whole = self.train_set
         if self.recipe.num_train:
             whole, _ = replace(self.recipe, num_train=0).load_resident()
-        return metrics.get_classifier(whole, self.test_set)
+        return get_classifier(whole, self.test_set)
 
     def is_done(self, result: Mapping[str, Any]) -> bool:
         """Return whether `result` holds this measurement.
@@ -65,13 +66,13 @@ class Measurement:
         asked, record = self.recipe, result.get("record", {})
         num_test = len(self.test_set)
         num_images = record.get("dataset", {}).get("num_images", num_test)
-        digest = (record.get("classifier") or {}).get("digest")
+        classifier = record.get("classifier") or record.get("judge") or {}  # its name in 0.1
         return (
             record.get("num_samples", 0) == asked.num_samples
             and num_images == min(asked.num_images or num_test, num_test)
             and record.get("num_generated", 0) == asked.num_generated
             and record.get("num_components", 0) == asked.num_components
-            and digest == (self.classifier.digest if self.classifier else None)
+            and classifier.get("digest") == (self.classifier.digest if self.classifier else None)
         )
 
     def measure_seeds(self, params: Params, keys: Sequence[RunKeys]) -> list[Result | None]:

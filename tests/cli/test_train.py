@@ -75,7 +75,7 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")
 def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 1)
+    monkeypatch.setattr("genjax.recipes.classifiers._MOST_EPOCHS", 1)
     out = tmp_path / "run"
     small = ["--epochs", "2", "--model.hidden", "16", "--model.discriminator-hidden", "16"]
     small += ["--model.num-classes", "10", "--num-generated", "30"]
@@ -225,7 +225,9 @@ def test_importing_genjax_is_light():
 
 def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):
     """Of a model that has best weights too, whose figures stand beside the last's."""
-    monkeypatch.setattr("genjax.metrics.get_classifier", lambda train_set, test_set: None)
+    monkeypatch.setattr(
+        "genjax.recipes.measurement.get_classifier", lambda train_set, test_set: None
+    )
     tiny = replace(
         RECIPES["vae-gan-mnist"],
         dataset="sprites",

@@ -1,4 +1,4 @@
-"""Kernel distance, nearest neighbours and the figures of samples, against independent code."""
+"""Kernel distance, nearest neighbours and the metrics of samples, against independent code."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from genjax.errors import UserError
 from genjax.metrics import classifiers, coverage, kernel, measure_samples, sample_quality
+from genjax.models.image_classifier import ImageClassifier
 from tests.helpers import blobs
 
 
@@ -150,16 +151,16 @@ def test_pixels_need_no_scale():
     assert stored == unit
 
 
-# --- the figures of samples ---------------------------------------------------------------------
+# --- the metrics of samples ---------------------------------------------------------------------
 
 
 @pytest.fixture
-def get_classifier(key):
-    classes = classifiers.ImageClassifier((8, 8, 1), num_classes=2, channels=(4, 8), hidden=16)
+def classifier(key):
+    classes = ImageClassifier((8, 8, 1), num_classes=2, channels=(4, 8), hidden=16)
     return classifiers.Classifier(classes.init(key), 0.9, "abc", ("top", "bottom"))
 
 
-def test_worse_samples_have_worse_figures(classifier):
+def test_worse_samples_have_worse_metrics(classifier):
     data, train = blobs(400), blobs(400, seed=1)
     fresh = blobs(400, seed=2).images
     rng = np.random.default_rng(0)
@@ -188,7 +189,7 @@ def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(classifie
         measure_samples(data.images[:1], data)
     with pytest.raises(UserError, match=r"shape \(9, 8, 1\)"):
         measure_samples(blobs(5, (9, 8, 1)).images, data)
-    digits = classifiers.ImageClassifier((8, 8, 1), num_classes=10).init(key)
+    digits = ImageClassifier((8, 8, 1), num_classes=10).init(key)
     names = tuple(map(str, range(1000)))
     stacked = dataclasses.replace(classifier, params=digits, label_names=names, stacked=True)
     result = measure_samples(blobs(9, (8, 8, 3)).images, blobs(9, (8, 8, 3)), stacked)
@@ -198,7 +199,7 @@ def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(classifie
     }  # fmt: skip
 
 
-def test_the_judge_goes_over_the_samples_once(classifier, monkeypatch):
+def test_the_classifier_goes_over_the_samples_once(classifier, monkeypatch):
     monkeypatch.setattr(sample_quality, "MOST", 30)
     seen = []
     predict = classifiers.Classifier.predict

@@ -11,11 +11,10 @@ import scipy.linalg
 import scipy.special
 
 import genjax
-from genjax.data.made.stacked import select_first_digit, stack_digits
 from genjax.errors import UserError
-from genjax.metrics import classifier_files, classifiers, frechet, modes, smoothness
+from genjax.metrics import classifiers, frechet, modes, smoothness
 from genjax.metrics.sharpness import sharpness
-from genjax.model import MODELS, Batch, Model
+from genjax.model import Batch, Model
 from genjax.models import image_classifier
 from tests.helpers import blobs, small
 
@@ -120,28 +119,8 @@ def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
 # --- the classifier -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own_classifiers(tmp_path, monkeypatch):
-    monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 25)
-    return tmp_path / "classifiers"
-
-
-@pytest.fixture
-def trainings(monkeypatch):
-    """Grows by one at each training."""
-    calls = []
-
-    def counted(*args, fit=classifiers.fit, **options):
-        calls.append(args)
-        return fit(*args, **options)
-
-    monkeypatch.setattr(classifiers, "fit", counted)
-    return calls
-
-
 def test_the_loss_is_the_cross_entropy(key):  # (3)
-    model = classifiers.ImageClassifier((8, 8, 1), num_classes=2, largest_shift=0)
+    model = image_classifier.ImageClassifier((8, 8, 1), num_classes=2, largest_shift=0)
     params = model.init(key)
     data = blobs(9)
     batch = Batch(data.images / 255.0, data.labels)
@@ -153,7 +132,7 @@ def test_the_loss_is_the_cross_entropy(key):  # (3)
     np.testing.assert_allclose(terms["accuracy"], np.mean(logits.argmax(1) == data.labels))
     assert features.shape == (9, 128)
     with pytest.raises(UserError, match="num_classes is 1"):
-        classifiers.ImageClassifier((8, 8, 1), num_classes=1).init(key)
+        image_classifier.ImageClassifier((8, 8, 1), num_classes=1).init(key)
 
 
 def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
@@ -167,114 +146,47 @@ def test_images_are_moved_by_up_to_two_pixels(key):  # (3)
     }
 
 
-def test_a_judge_is_trained_once_and_a_damaged_file_again(own_classifiers, trainings):
-    train_set, test_set = blobs(300), blobs(100, seed=1)
-    classifier = classifiers.get_classifier(train_set, test_set, progress=False)
-    assert classifier.accuracy > 0.7
-    images = test_set.images / np.float32(255)
-    verdict = classifier.verdict(images)
-    assert classifier.accuracy == np.mean(verdict.labels == test_set.labels)
-    probabilities = classifier.probabilities(images)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(verdict.confidence, probabilities.max(axis=1))
-    np.testing.assert_array_equal(verdict.labels, probabilities.argmax(axis=1))
-    assert verdict.features.shape == (100, 128)
-    np.testing.assert_array_equal(classifier.features(images), verdict.features)
-
-    (file,) = own_classifiers.iterdir()
-    again = classifiers.get_classifier(train_set, test_set, progress=False)
-    assert len(trainings) == 1
-    assert (again.digest, again.accuracy) == (classifier.digest, classifier.accuracy)
-    np.testing.assert_array_equal(again.probabilities(images), probabilities)
-    other = classifiers.get_classifier(
-        train_set, blobs(60, seed=2), progress=False
-    )  # is measured on its own
-    assert (len(trainings), other.digest) == (1, classifier.digest)
-
-    whole = file.read_bytes()
-    for damage in (whole[:-500], whole[:3000] + b"\xff" * 8 + whole[3008:]):
-        file.write_bytes(damage)
-        assert classifiers.get_classifier(train_set, test_set, progress=False).accuracy > 0.7
-        assert classifier_files.read(file).accuracy == classifier.accuracy
-    assert len(trainings) == 3
-
-
-def test_a_judge_of_many_images_takes_them_in_chunks(key, monkeypatch):
-    params = classifiers.ImageClassifier((8, 8, 1), num_classes=2).init(key)
+def test_a_classifier_of_many_images_takes_them_in_chunks(key, monkeypatch):
+    params = image_classifier.ImageClassifier((8, 8, 1), num_classes=2).init(key)
     classifier = classifiers.Classifier(params, 0.0, "", ("top", "bottom"))
     images = blobs(7).images / np.float32(255)
-    whole = classifier.verdict(images)
+    whole = classifier.classify(images)
     monkeypatch.setattr(classifiers, "_IMAGES_AT_ONCE", 3)
     np.testing.assert_allclose(classifier.features(images), whole.features, atol=1e-5)
-    np.testing.assert_array_equal(classifier.verdict(images).labels, whole.labels)
+    np.testing.assert_array_equal(classifier.classify(images).labels, whole.labels)
     _, together = jax.jit(lambda classifier, images: classifier.predict(images))(classifier, images)
     np.testing.assert_allclose(together, whole.features, atol=1e-5)
 
 
-def test_stacked_digits_are_judged_channel_by_channel(key):  # (3)
-    params = classifiers.ImageClassifier((8, 8, 1), num_classes=10).init(key)
+def test_stacked_digits_are_classified_channel_by_channel(key):  # (3)
+    params = image_classifier.ImageClassifier((8, 8, 1), num_classes=10).init(key)
     one = classifiers.Classifier(params, 0.9, "", tuple("0123456789"))
     three = dataclasses.replace(one, label_names=tuple(map(str, range(1000))), stacked=True)
     images = np.random.default_rng(0).random((5, 8, 8, 3), np.float32)
-    channels = [one.verdict(images[..., c : c + 1]) for c in range(3)]
-    verdict = three.verdict(images)
+    channels = [one.classify(images[..., c : c + 1]) for c in range(3)]
+    predictions = three.classify(images)
     r, g, b = (channel.labels for channel in channels)
-    np.testing.assert_array_equal(verdict.labels, 100 * r + 10 * g + b)
+    np.testing.assert_array_equal(predictions.labels, 100 * r + 10 * g + b)
     product = np.prod([channel.confidence for channel in channels], axis=0)
-    np.testing.assert_allclose(verdict.confidence, product, rtol=1e-5)
+    np.testing.assert_allclose(predictions.confidence, product, rtol=1e-5)
     assert three.probabilities(images).shape == (5, 1000)
     joined = np.concatenate([channel.features for channel in channels], axis=1)
-    np.testing.assert_allclose(verdict.features, joined, atol=1e-5)
-
-
-def test_the_judge_of_stacked_digits_knows_one_digit(own_classifiers, monkeypatch):
-    def digits(split):
-        data = blobs(60, (28, 28, 1), seed=len(split))
-        names = tuple("0123456789")
-        return dataclasses.replace(data, split=split, labels=data.labels + 4, label_names=names)
-
-    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 2)
-    train, test = stack_digits(digits("train")), stack_digits(digits("test"))
-    classifier = classifiers.get_classifier(train, test, progress=False)
-    assert classifier.stacked
-    assert classifier.image_shape == (28, 28, 3)
-    assert len(classifier.label_names) == 1000
-    labels = classifier.verdict(test.images / np.float32(255)).labels
-    assert classifier.accuracy == np.mean(labels == np.asarray(test.labels))
-    one = select_first_digit(train)
-    np.testing.assert_array_equal(one.images[..., 0], train.images[..., 0])
-    assert set(np.unique(one.labels)) == {4, 5}
-
-
-def test_a_judge_needs_labels_of_two_classes(own_classifiers):
-    data = blobs(20)
-    for without in (
-        dataclasses.replace(data, labels=jnp.zeros(20, jnp.int32), label_names=()),
-        dataclasses.replace(data, labels=jnp.zeros(20, jnp.int32)),
-    ):
-        with pytest.raises(UserError, match="no labels of two or more classes"):
-            classifiers.get_classifier(without, without, progress=False)
-    with pytest.raises(UserError, match="other classes or another shape"):
-        classifiers.get_classifier(data, blobs(20, (9, 8, 1)), progress=False)
-    with pytest.raises(UserError, match="labels count from 0"):
-        classifiers.get_classifier(
-            dataclasses.replace(data, labels=data.labels + 1), data, progress=False
-        )
+    np.testing.assert_allclose(predictions.features, joined, atol=1e-5)
 
 
 # --- evaluation ---------------------------------------------------------------------------------
 
 
-def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
+def test_evaluation_of_samples_by_a_classifier(key, dataset, monkeypatch):
     monkeypatch.setattr(frechet, "IMAGES_AT_ONCE", 20)
     classifier = classifiers.Classifier(
-        classifiers.ImageClassifier((8, 8, 1), num_classes=2).init(key),
+        image_classifier.ImageClassifier((8, 8, 1), num_classes=2).init(key),
         0.75,
         "abc",
         ("top", "bottom"),
     )
     params = spots(dataset.images)  # it has no parts but `sample`, as a GAN
-    monkeypatch.setitem(MODELS, "spots", Spots)
+    monkeypatch.setattr(Spots, "_registered_name", "spots", raising=False)
     unseen = blobs(60, seed=1)
     options = {
         "classifier": classifier,
@@ -302,9 +214,9 @@ def test_evaluation_of_samples_by_a_judge(key, dataset, monkeypatch):
     assert result["nearer_to_train"] == pytest.approx(1, abs=1e-6)
 
     samples = frechet.generate_samples(params, jax.random.fold_in(key, 2**31 - 1), 50)
-    verdict = classifier.verdict(samples / np.float32(255))
-    np.testing.assert_allclose(result["shares"], np.bincount(verdict.labels, minlength=2) / 50)
-    np.testing.assert_allclose(result["confidence"], verdict.confidence.mean(), rtol=1e-6)
+    predictions = classifier.classify(samples / np.float32(255))
+    np.testing.assert_allclose(result["shares"], np.bincount(predictions.labels, minlength=2) / 50)
+    np.testing.assert_allclose(result["confidence"], predictions.confidence.mean(), rtol=1e-6)
     features = [classifier.features(x / np.float32(255)) for x in (samples, unseen.images)]
     expected = frechet.frechet_distance(*map_gaussians(features))
     np.testing.assert_allclose(result["frechet_classifier"], expected, rtol=1e-3, atol=1e-6)
@@ -321,7 +233,7 @@ def map_gaussians(features):
     return [part for each in features for part in (each.mean(0), np.cov(each, rowvar=False))]
 
 
-def test_evaluation_of_a_vae_adds_its_samples_figures(key, dataset):
+def test_evaluation_of_a_vae_adds_the_metrics_of_its_samples(key, dataset):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
     options = {"num_samples": 2, "num_images": 5, "progress": False}
     before = genjax.evaluate(params, dataset, key, **options)
@@ -335,7 +247,9 @@ def test_evaluation_of_a_vae_adds_its_samples_figures(key, dataset):
 
 def test_reconstructions_and_samples_are_compared_in_sharpness_and_features(key):
     data = blobs(24)
-    classes = classifiers.ImageClassifier(data.image_shape, num_classes=2, channels=(4,), hidden=8)
+    classes = image_classifier.ImageClassifier(
+        data.image_shape, num_classes=2, channels=(4,), hidden=8
+    )
     classifier = classifiers.Classifier(classes.init(key), 0.9, "", data.label_names)
     params = genjax.VAE(data.image_shape, 3, "mlp", hidden=(8,)).init(key)
     result = genjax.evaluate(

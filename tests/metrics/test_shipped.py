@@ -12,10 +12,11 @@ from genjax.data import Dataset
 from genjax.data.dataset import compute_checksum
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
-from genjax.metrics import classifiers
+from genjax.metrics.classifiers import load_classifier
 from genjax.model import Batch
 from genjax.models import image_classifier
 from genjax.models.image_classifier import ImageClassifier
+from genjax.recipes import classifiers
 from tests.helpers import blobs
 
 SHAPE = (28, 28, 1)
@@ -30,7 +31,7 @@ SHIPPED = {  # image shape, least accuracy
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_file_is_whole_small_and_good_enough(name):
     path = files.WEIGHTS / f"{name}.npz"
-    stored = files.read(path)
+    stored = files.read_classifier(path)
     image_shape, least = SHIPPED[name]
     assert stored.params.model.image_shape == image_shape
     assert stored.accuracy >= least
@@ -45,9 +46,9 @@ def test_every_shipped_file_is_whole_small_and_good_enough(name):
 @pytest.fixture
 def own_folders(tmp_path, monkeypatch):
     """An empty cache and an empty folder of shipped files, and none but short trainings."""
-    monkeypatch.setattr(classifiers, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(files, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr("genjax.metrics.classifier_budget._MOST_EPOCHS", 1)
+    monkeypatch.setattr(classifiers, "_MOST_EPOCHS", 1)
     return tmp_path
 
 
@@ -58,20 +59,20 @@ def changed(data: Dataset, **changes) -> Dataset:
     )
 
 
-def ship(train_set, test_set, key, **fields) -> files.Stored:
+def ship(train_set, test_set, key, **fields) -> files.StoredClassifier:
     small = {"num_classes": 2, "channels": (4,), "hidden": 8} | fields
     params = ImageClassifier(train_set.image_shape, **small).init(key)
-    stored = files.of_training_set(classifiers.measured(params, test_set), train_set)
-    files.write(files.WEIGHTS / f"{train_set.name}.npz", stored)
+    stored = files.add_fingerprint(classifiers.measure_stored(params, test_set), train_set)
+    files.write_classifier(files.WEIGHTS / f"{train_set.name}.npz", stored)
     return stored
 
 
-def test_a_shipped_judge_serves_its_data_set_in_any_order(own_folders, key, monkeypatch):
+def test_a_shipped_classifier_serves_its_data_set_in_any_order(own_folders, key, monkeypatch):
     train, test = blobs(40), blobs(30, seed=1)
     stored = ship(train, test, key)
     monkeypatch.setattr(classifiers, "fit", None)  # nothing is trained
-    classifier = classifiers.get_classifier(train, test)
-    assert classifier.digest == files.digest(stored.params)
+    classifier = load_classifier(train, test)
+    assert classifier.digest == files.compute_digest(stored.params)
     assert classifier.accuracy == stored.accuracy
     nearly = jnp.clip(train.images, 1, 254)  # as if stored as JPEG
     again = classifiers.get_classifier(
@@ -79,14 +80,14 @@ def test_a_shipped_judge_serves_its_data_set_in_any_order(own_folders, key, monk
     )
     assert again.digest == classifier.digest
     other_test = classifiers.get_classifier(train, blobs(31, seed=2))
-    labels = classifier.verdict(blobs(31, seed=2).images / np.float32(255)).labels
+    labels = classifier.classify(blobs(31, seed=2).images / np.float32(255)).labels
     assert other_test.accuracy == np.mean(labels == blobs(31, seed=2).labels)
     assert not (own_folders / "cache").exists()
 
 
-def test_other_images_under_the_same_name_have_a_judge_of_their_own(own_folders, key):
+def test_other_images_under_the_same_name_have_a_classifier_of_their_own(own_folders, key):
     train, test = blobs(40), blobs(30, seed=1)
-    shipped = files.digest(ship(train, test, key).params)
+    shipped = files.compute_digest(ship(train, test, key).params)
     for other in (
         changed(train, images=train.images.at[:, 0, 0].add(100)),  # a planted mark
         changed(train, images=train.images[:, :, ::-1]),
@@ -95,7 +96,7 @@ def test_other_images_under_the_same_name_have_a_judge_of_their_own(own_folders,
         dataclasses.replace(train, name="others"),
         dataclasses.replace(train, name=f"../weights/{train.name}"),
     ):
-        assert files.shipped(other) is None
+        assert files.load_shipped(other) is None
     classifier = classifiers.get_classifier(
         dataclasses.replace(train, name="others"), test, progress=False
     )
@@ -119,13 +120,15 @@ def test_what_is_written_is_what_was_measured(own_folders, key):
     """In float16, with the averages of batch normalisation."""
     train, test = blobs(40), blobs(30, seed=1)
     stored = ship(train, test, key, deep=True)
-    read = files.read(files.WEIGHTS / f"{train.name}.npz")
+    read = files.read_classifier(files.WEIGHTS / f"{train.name}.npz")
     assert read.params.model == stored.params.model
     assert "batch_stats" in read.params.stats["classifier"]
     for ours, theirs in zip(*map(jax.tree.leaves, (stored.params, read.params)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     moved = jax.tree.map(lambda mean: mean + 1, stored.params.stats)
-    assert files.digest(stored.params.replace(stats=moved)) != files.digest(stored.params)
+    assert files.compute_digest(stored.params.replace(stats=moved)) != files.compute_digest(
+        stored.params
+    )
 
 
 def test_the_deep_classifier_learns_its_averages(key):
@@ -151,15 +154,15 @@ def test_half_of_the_images_are_mirrored(key):
 
 
 def test_only_digits_are_never_mirrored():
-    mirrored = {name: recipe.model.mirrored for name, recipe in command.RECIPES.items()}
+    mirrored = {name: recipe.model.mirrored for name, recipe in classifiers.CLASSIFIERS.items()}
     assert mirrored == {"mnist": False, "stacked": False, "fashion": True, "cifar10": True}
 
 
 def test_the_command_writes_a_file_that_can_be_shipped(own_folders, monkeypatch, capsys):
     sets = {"train": blobs(40), "test": blobs(30, seed=1)}
-    monkeypatch.setattr(command.data, "load", lambda name, split, stream: sets[split])
-    small = command.Recipe("fashion_mnist", ImageClassifier(channels=(4,), hidden=8))
-    monkeypatch.setitem(command.RECIPES, "fashion", small)
+    monkeypatch.setattr(classifiers.data, "load", lambda name, split, stream: sets[split])
+    small = classifiers.ClassifierRecipe("fashion_mnist", ImageClassifier(channels=(4,), hidden=8))
+    monkeypatch.setitem(classifiers.CLASSIFIERS, "fashion", small)
     out = own_folders / "weights" / "blobs.npz"
     assert command.main(["fashion", "--out", str(out), "--seed", "1"]) == 0
     printed = capsys.readouterr().out

@@ -132,9 +132,9 @@ def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
         def __init__(self, turned):
             self.turned = turned
 
-        def verdict(self, images):
+        def classify(self, images):
             labels = (np.mean(images, axis=(1, 2, 3)) > 0.5) != self.turned
-            return dataclasses.make_dataclass("Verdict", ["labels"])(labels.astype(int))
+            return dataclasses.make_dataclass("Predictions", ["labels"])(labels.astype(int))
 
     assert _class_agreement(of_shades, Classifier(False), key) > 0.9
     assert _class_agreement(of_shades, Classifier(True), key) < 0.1
