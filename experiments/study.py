@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genjax.cli.command import parse, run
 from genjax.recipes.recipe import Recipe
-from genjax.recipes.series import format_table, run_series
+from genjax.recipes.series import format_table, make_rows, run_series
 from genjax.runs.files import replace_file
 
 
@@ -41,7 +41,7 @@ class Study:
     def run(self, options: Options) -> None:
         """Train what is not yet trained, print the table, and draw into the folder of the runs."""
         results = run_series(self.recipes, options.out, options.seeds)
-        text = format_table(results, self.columns)
+        text = format_table(make_rows(results, self.columns))
         replace_file(options.out / "table.md", lambda file: file.write(text.encode()))
         self.draw(options.out, self.recipes)
         print(

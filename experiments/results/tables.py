@@ -12,6 +12,7 @@ from experiments.results.record import FOLDER
 from genjax.metrics.catalogue import METRICS
 from genjax.recipes import RECIPES
 from genjax.recipes.records import read_record
+from genjax.recipes.series import format_table
 from genjax.runs.files import read_json
 
 README = FOLDER.parent.parent / "README.md"
@@ -279,9 +280,7 @@ def format_rows(
             line[cell] = f"**{line[cell]}**"
     if transposed:
         table = [list(line) for line in zip(*table, strict=True)]
-    first, *others = table
-    lines = [first, ["---"] * len(first), *others]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return format_table(table)
 
 
 def _find_best(results: Sequence[Metrics], column: Column) -> int | None:

@@ -58,7 +58,7 @@ def probabilities(
     *,
     num_classes: int,
     form: Form,
-    alpha: float,
+    alpha: float | jax.Array,
     bins: int,
 ) -> jax.Array:
     """Compute (3) from latents [N, D] and labels int [N] below `num_classes`: p [N] of sum 1.

@@ -1,6 +1,7 @@
-"""The page of `make debias`: the tables, latents before and after, images by density, alpha."""
+"""The page of a debiasing study: tables, latents before and after, images by density, alpha."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +13,74 @@ from genjax.data import Dataset
 from genjax.data.made.biased import BIASED, GROUP
 from genjax.model import Params
 from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
-from genjax.plots.page import Section, make_page
-from genjax.recipes.recipe import Recipe
-from genjax.recipes.resampled import weighting_options
-from genjax.recipes.series import run_path
-from genjax.runs.files import replace_file
+from genjax.plots.page import Section, make_page, write_page
 
 _CLASS = 0  # whose histograms are shown
 _LATENTS = 6  # whose histograms are shown
 _SHOWN = 49  # images by density
 
-Tables = Mapping[str, str]  # data set -> Markdown
 Results = Sequence[Mapping[str, Any]]
 
 
-def write(
-    out: Path,
-    pairs: Mapping[str, Mapping[str, Recipe]],
-    tables: Tables,
-    by_alpha: Mapping[float, Results],
-) -> None:
-    """index.html in the folder of the runs, from those of seed 0, and its pictures beside it."""
-    sections = [_sweep(out / "alpha.png", by_alpha)]
-    for dataset, experiments in pairs.items():
-        _, debiased = experiments
-        params = genjax.load(run_path(out, debiased))
-        train_set, _ = experiments[debiased].load_resident()
-        images = train_set.images / np.float32(255)
-        p = genjax.resampling_weights(params, images, train_set.labels, **weighting_options(params))
-        sections += [
-            _histograms(out / f"{dataset}-latents.png", params, train_set, p, tables[dataset]),
-            _by_density(out / f"{dataset}-density.png", train_set, p),
-        ]
+@dataclass(frozen=True)
+class DebiasedRun:
+    """A debiased run on one data set.
+
+    Attributes:
+        folder: of the run.
+        params: its weights.
+        train_set: its training images.
+        probabilities: with which each of them is drawn, [N].
+        options: of `genjax.resampling_weights`, that lead to the probabilities.
+        table: the metrics of the study on this data set, rows of cells below a row of headings.
+    """
+
+    folder: Path
+    params: Params
+    train_set: Dataset
+    probabilities: np.ndarray
+    options: Mapping[str, Any]
+    table: Sequence[Sequence[str]]
+
+    @property
+    def code(self) -> str:
+        """Return the lines that compute the probabilities."""
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return (
+            f'params = genjax.load("{self.folder}")\n'
+            f'train = genjax.data.load("{self.train_set.name}")\n'
+            f"p = genjax.resampling_weights(params, train.images, train.labels{options})\n"
+        )
+
+
+def write_debias_page(
+    out: Path, runs: Sequence[DebiasedRun], by_alpha: Mapping[float, Results]
+) -> Path:
+    """Write index.html with its pictures into the folder of the runs; return its path.
+
+    Args:
+        out: the folder.
+        runs: one of every data set.
+        by_alpha: alpha -> the results of all seeds of the first data set; infinity: uniform.
+    """
+    sections = []
+    for run in runs:
+        name = run.train_set.name
+        sections.append(_draw_histograms(out / f"{name}-latents.png", run))
+        sections.append(_draw_by_density(out / f"{name}-density.png", run))
+    sections.append(_draw_sweep(out / "alpha.png", by_alpha))
     facts = {
         "tables": "accuracies and shares, the mean ± standard deviation of all seeds",
         "seeds of the sweep over alpha": str(len(next(iter(by_alpha.values())))),
-        "uniform": "the same network, every image once an epoch",
-        "debiased": "images drawn by the density of their latents; groups are never seen",
+        "uniform": "the same network; every image is seen once in an epoch",
+        "debiased": "images are drawn by the density of their latents; groups are never seen",
     }
-    code = (
-        "import genjax, jax\n"
-        'params = genjax.load("runs/debias/debiased-mnist_rotated-0")\n'
-        'train = genjax.data.load("mnist_rotated")\n'
-        "images = train.images / 255.0\n"
-        'p = genjax.resampling_weights(params, images, train.labels, form="product", alpha=2.0)'
-    )
-    html = make_page("Debiasing through the latent distribution", facts, code, sections)
-    replace_file(out / "index.html", lambda file: file.write(html.encode()))
+    title = "Debiasing through the latent distribution"
+    return write_page(out / "index.html", make_page(title, facts, "import genjax", sections))
 
 
-def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
-    """Accuracies, and what is seen of the rare group, over alpha."""
+def _draw_sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
+    """Draw accuracies, and the share of the rare group in what the model sees, over alpha."""
     lines = {
         "accuracy: common group": "accuracy_group_0",
         "accuracy: rare group": "accuracy_group_1",
@@ -81,21 +99,21 @@ def _sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
     axis.legend()
     save_figure(path, figure_of(axis))
     text = (
-        "Rotated MNIST. The smaller alpha, the more of the rare group the model sees; where it is"
-        " too small, a few odd images crowd out all others, and both groups suffer."
+        "Alpha smooths the density that an image's probability is the inverse of: infinity is"
+        " uniform sampling, and the smaller alpha, the more of the rare group the model sees. Where"
+        " alpha is too small, a few odd images crowd out all others, and both groups suffer."
     )
     return Section("alpha", "The sweep over alpha", path, text, "DebiasingVAE(alpha=...)")
 
 
-def _histograms(
-    path: Path, params: Params, train_set: Dataset, p: np.ndarray, table: str
-) -> Section:
-    """Of one class the latents that resampling by `p` changes most, before and after."""
+def _draw_histograms(path: Path, run: DebiasedRun) -> Section:
+    """Draw, before and after, the latents of one class that the resampling changes most."""
+    train_set, p = run.train_set, run.probabilities
     mine = np.flatnonzero(np.asarray(train_set.labels) == _CLASS)
-    z = np.asarray(genjax.encode(params, train_set.images[mine] / np.float32(255)))
+    z = np.asarray(genjax.encode(run.params, train_set.images[mine]))
     rare = train_set.attributes[GROUP][mine] > 0
     drawn = p[mine] / p[mine].sum()
-    shown = np.argsort(-_changes(z, drawn), kind="stable")[:_LATENTS]
+    shown = np.argsort(-_measure_changes(z, drawn), kind="stable")[:_LATENTS]
     panels = new_panels(2 * len(shown), len(shown), 2.2, 2.2, sharey=True, sharex="col")
     axes: Any = np.reshape(np.array(panels, object), (2, len(shown)))
     for row, name, weights in zip(
@@ -113,19 +131,18 @@ def _histograms(
     save_figure(path, figure_of(axes[0, 0]))
     about = BIASED[train_set.name]
     text = (
-        f"Latents of class {train_set.label_names[_CLASS]}, as they are distributed in the data"
-        f" (before), and as the images are drawn (after): of all {z.shape[1]} those that change"
-        f" most. Groups: {', '.join(about.groups)}; in"
-        f" training {', '.join(map(str, about.train))}%, in testing"
-        f" {', '.join(map(str, about.test))}%."
+        f"Latents of class {train_set.label_names[_CLASS]} in the data (before), and as the images"
+        f" are drawn (after): of all {z.shape[1]}, those that change most. Groups:"
+        f" {', '.join(about.groups)}; shares in training {', '.join(map(str, about.train))}%, in"
+        f" testing {', '.join(map(str, about.test))}%."
     )
     title = f"{train_set.name}: latents before and after"
-    code = "z = genjax.encode(params, images)"
-    return Section(f"{train_set.name}-latents", title, path, text, code, _cells(table))
+    code = f"{run.code}z = genjax.encode(params, train.images)"
+    return Section(f"{train_set.name}-latents", title, path, text, code, run.table)
 
 
-def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """How much the histogram of each latent of z [N, D] changes where image n weighs drawn[n]."""
+def _measure_changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Measure how much each latent's histogram of z [N, D] changes where image n weighs drawn[n]."""
     before, after = (
         np.stack([np.histogram(latent, 10, weights=weights)[0] for latent in z.T])
         for weights in (np.full(len(z), 1 / len(z)), drawn)
@@ -133,21 +150,16 @@ def _changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return np.abs(after - before).sum(axis=1)
 
 
-def _by_density(path: Path, train_set: Dataset, p: np.ndarray) -> Section:
-    images = np.asarray(train_set.images) / np.float32(255)
-    plots.save_by_density(path, images, p, _SHOWN)
+def _draw_by_density(path: Path, run: DebiasedRun) -> Section:
+    """Draw the commonest and the rarest images by the density of their latents."""
+    train_set, p = run.train_set, run.probabilities
+    plots.save_by_density(path, train_set.images, p, _SHOWN)
     rare = train_set.attributes[GROUP][np.argsort(-p)[:_SHOWN]] > 0
     text = (
-        f"The {_SHOWN} training images whose classes have many like them, and the {_SHOWN} that are"
-        f" the least like others of their class. Of the latter {rare.mean():.0%} belong to a rare"
-        f" group, of all {np.mean(train_set.attributes[GROUP] > 0):.0%}."
+        f"The {_SHOWN} training images that are most like others of their class, and the {_SHOWN}"
+        f" that are least. Of the latter {rare.mean():.0%} belong to a rare group, of all images"
+        f" {np.mean(train_set.attributes[GROUP] > 0):.0%}."
     )
-    code = "genjax.plots.save_by_density(path, images, p)"
+    code = f'{run.code}genjax.plots.save_by_density("density.png", train.images, p)'
     title = f"{train_set.name}: the commonest and the rarest images"
     return Section(f"{train_set.name}-density", title, path, text, code)
-
-
-def _cells(table: str) -> list[list[str]]:
-    """Markdown's rows, but for the line below the header."""
-    rows = [line.strip("| ").split(" | ") for line in table.strip().splitlines()]
-    return [rows[0], *rows[2:]]

@@ -103,8 +103,8 @@ class Measurement:
     def _measure_density(self, params: Params, key: jax.Array) -> Result:
         """Return the metrics of samples of a mixture fitted to the codes, named `fitted_...`."""
         key_fit, key_samples = jax.random.split(key)
-        images = self.train_set.draw_subset(min(DENSITY_IMAGES, len(self.train_set))).images
-        density = genjax.fit_density(params, images, key_fit, self.recipe.num_components)
+        drawn = self.train_set.draw_subset(min(DENSITY_IMAGES, len(self.train_set)))
+        density = genjax.fit_density(params, drawn.images, key_fit, self.recipe.num_components)
         num = self.recipe.num_generated
         samples = metrics.generate_samples(params, key_samples, num, density=density)
         found = metrics.measure_samples(samples, self.test_set, self.classifier, self.train_set)

@@ -11,7 +11,7 @@ from genjax.errors import UserError
 from genjax.model import Model
 from genjax.training.configuration import Training
 
-DENSITY_IMAGES = 10_000  # training images, the first, whose codes a density is fitted to
+DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Recipe:
 
     dataset: str
     """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, mnist_rotated, mnist_coloured,
-    fashion_rare, or the path of a folder of images."""
+    fashion_rare; the path of a folder of images or of an .npz file; or the name of a data set of
+    images that TFDS has prepared."""
     model: Model
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0
@@ -31,7 +32,7 @@ class Recipe:
     image_size: int = 64
     """Height and width to which the images of a folder are resized."""
     num_train: int = 0
-    """Number of training images, the first ones; 0 for all."""
+    """Number of training images, drawn at random, the same for every seed; 0 for all."""
     stream: bool = False
     """Leave the training set on disk, and decode it during training. Data sets that are too large
     for the device are streamed anyway."""
@@ -71,12 +72,12 @@ class Recipe:
             raise _wrong(self, "num_components", f"a density is fitted to {most:,} images")
 
     def load(self) -> tuple[Dataset | Stream, Dataset]:
-        """Load the training set, or the part of it that is drawn, and the test set."""
+        """Load the training images that the recipe asks for, and the test set."""
         train_set, test_set = data.resolve(self.dataset, self.image_size, self.stream or None)
-        return train_set.draw_subset(self.num_train or len(train_set)), test_set
+        return (train_set.draw_subset(self.num_train) if self.num_train else train_set), test_set
 
     def load_resident(self) -> tuple[Dataset, Dataset]:
-        """Load both sets to measure and to draw with: of a stream, its first images."""
+        """Load both sets to measure and to draw with: of a stream, as much as fits on the device."""
         train_set, test_set = self.load()
         return data.as_dataset(train_set), test_set
 

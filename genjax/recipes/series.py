@@ -51,24 +51,35 @@ def _time_left(results: Results, runs: Sequence[tuple[str, int]]) -> str:
     return f", about {sum(known) / 60:.0f} min left" if len(known) == len(runs) else ""
 
 
-def format_table(
+def make_rows(
     results: Mapping[str, Sequence[Mapping[str, Any]]], columns: Mapping[str, str]
-) -> str:
-    """Format the mean and the standard deviation of every recipe's metrics as Markdown.
+) -> list[list[str]]:
+    """Return the mean and the standard deviation of every recipe's metrics, below a row of headings.
 
     Args:
         results: of every recipe, the content of its runs' `result.json`.
         columns: the metrics that are shown, and their headings.
 
-    >>> print(format_table({"vae": [{"nll": 86.0}, {"nll": 88.0}]}, {"nll": "NLL, nats"}), end="")
-    | model | NLL, nats |
-    | --- | --- |
-    | vae | 87 ± 1.4 |
+    >>> make_rows({"vae": [{"nll": 86.0}, {"nll": 88.0}]}, {"nll": "NLL, nats"})
+    [['model', 'NLL, nats'], ['vae', '87 ± 1.4']]
     """
-    lines = [["model", *columns.values()], ["---"] * (1 + len(columns))]
+    rows = [["model", *columns.values()]]
     for name, runs in results.items():
         values = ([run[metric] for run in runs if metric in run] for metric in columns)
-        lines.append([name, *map(_format_mean, values)])
+        rows.append([name, *map(_format_mean, values)])
+    return rows
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Format rows as a Markdown table; the first holds the headings.
+
+    >>> print(format_table([["model", "NLL"], ["vae", "87"]]), end="")
+    | model | NLL |
+    | --- | --- |
+    | vae | 87 |
+    """
+    first, *others = rows
+    lines = [first, ["---"] * len(first), *others]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -7,7 +7,7 @@ from genjax import data
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import Params
-from genjax.recipes.recipe import RECIPES, Recipe
+from genjax.recipes.recipe import RECIPES
 from genjax.runs import run_folder
 from genjax.runs.files import read_json
 from genjax.training import seeds
@@ -48,25 +48,34 @@ def load_best(place: Path) -> Params:
     return seeds.unstack_seeds(genjax.load(find_weights(place)))[0]
 
 
-def find_data(place: Path, folder: str | None = None) -> tuple[Dataset, Dataset]:
-    """Load the training and the test set of a run.
+def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset]:
+    """Load the training images that a run saw, and its test set.
 
     Args:
         place: the run's folder, or a file of weights in it.
-        folder: the folder of images that it was trained on, if it was.
+        dataset: the name or the path of its data, where it is no longer what the run's record says.
 
     Raises:
-        UserError: where it was trained on a folder of images and `folder` is not given, its data
-            cannot be found, or the images have another shape than the model's.
+        UserError: where the data cannot be found, are not those that the run was trained on, or
+            have another shape than the model's images.
     """
     config = read_json((place if place.is_dir() else place.parent) / "config.json")
-    model = genjax.model.from_json(config.get("model", {}))
-    name = folder or config.get("dataset", {}).get("name")
-    if not folder and str(name).endswith(("/", ".npz")):
+    model, record = genjax.model.from_json(config.get("model", {})), config.get("dataset", {})
+    name = dataset or record.get("name")
+    if not isinstance(name, str):
         raise UserError(
-            f"the run was trained on {name!r}, images of your own: say where they are, with"
-            " dataset=PATH."
+            f"{place} does not say what data it was trained on: give dataset=NAME or dataset=PATH."
         )
-    train_set, test_set = Recipe(name, model, image_size=model.image_shape[0]).load_resident()
+    try:
+        train_set, test_set = data.resolve(
+            name, model.image_shape[0], record.get("streamed") or None
+        )
+    except UserError as error:
+        if dataset:
+            raise
+        raise UserError(
+            f"the run was trained on {name!r}, which cannot be found: say where it is, with"
+            f" dataset=PATH. ({error})"
+        ) from None
     model.for_images(test_set.image_shape)
-    return data.select_trained(train_set, config.get("dataset", {})), test_set
+    return data.select_trained(data.as_dataset(train_set), record), test_set

@@ -27,6 +27,7 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
     )
     monkeypatch.setitem(RECIPES, name, tiny)
     monkeypatch.setattr(debias, "NAMES", {"mnist_rotated": name})
+    monkeypatch.setattr("genjax.recipes.run.draw_run", lambda *arguments: None)
     monkeypatch.setattr(debias, "_ALPHAS", (5.0,))
     out = tmp_path / "runs"
     assert debias.main(["--out", str(out), "--seeds", "2", "--sweep-seeds", "1"]) == 0
@@ -53,7 +54,7 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
     assert names == ["| uniform-mnist_rotated", "| debiased-mnist_rotated"]
     html = (out / "index.html").read_text()
     assert re.findall(r'<section id="([\w-]+)"', html) == [
-        "alpha", "mnist_rotated-latents", "mnist_rotated-density",
+        "mnist_rotated-latents", "mnist_rotated-density", "alpha",
     ]  # fmt: skip
     assert html.count("data:image/png") == 3
     assert "<td>debiased-mnist_rotated</td>" in html
@@ -63,11 +64,11 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
 def test_every_biased_data_set_has_an_experiment_that_can_be_trained():
     assert NAMES.keys() == BIASED.keys()
     for dataset in NAMES:
-        uniform, debiased = debias.pair(dataset).values()
+        uniform, debiased = debias.make_pair(dataset).values()
         assert replace(uniform.model, resampling=debiased.model.resampling) == debiased.model
         for recipe in (uniform, debiased):
             recipe.check()
             recipe.model.for_images((28, 28, 1)).check()
-    alphas = list(debias.sweep("mnist_rotated"))
+    alphas = list(debias.make_sweep("mnist_rotated"))
     assert alphas == sorted(alphas)
     assert alphas[-1] == float("inf")
