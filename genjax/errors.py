@@ -27,6 +27,22 @@ class MissingCapability(UserError, TypeError):
     """A model has no method for what was asked of it."""
 
 
+class FileError(UserError, OSError):
+    """A file or folder cannot be read or written: no room, no right, or no such place."""
+
+
+class CheckpointError(UserError):
+    """A run has no whole checkpoint, or a file of weights is damaged."""
+
+
+class TrainingDiverged(UserError):
+    """A loss or a weight is no longer a finite number."""
+
+
+class HostLost(UserError):
+    """Another host of the run has ended or never come, so that this one cannot go on."""
+
+
 def check_images(
     images: Any, image_shape: tuple[int, ...] = (), name: str = "images"
 ) -> Float[Array, "n h w c"]:

@@ -10,16 +10,19 @@ import jax.numpy as jnp
 import genjax
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
 from genjax.nn.conv import native_convolutions
+from genjax.distributed.seeds import select_seed
 from genjax.training.configuration import Training
-from genjax.training.step import batch_of, epoch, epochs, init_state, update
+from genjax.training.epoch import gather_batch, run_epoch, run_seeds_epoch
+from genjax.training.state import init_state
+from genjax.training.step import update
 
 
 def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
     """Make the program; with several seeds it trains all at once, and samples the first."""
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
-    start, of_runs = partial(init_state, case.model, training=training), epoch
+    start, of_runs = partial(init_state, case.model, training=training), run_epoch
     if seeds > 1:
-        start, of_runs, key = jax.vmap(start), epochs, jax.random.split(key, seeds)
+        start, of_runs, key = jax.vmap(start), run_seeds_epoch, jax.random.split(key, seeds)
     state = start(key)
     arrays = (dataset.images, dataset.labels)
     compiled = of_runs.lower(state, *arrays, training=training, steps=steps).compile()
@@ -31,7 +34,7 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1)
         return float(jnp.mean(terms["loss" if "loss" in terms else "discriminator_loss"]))
 
     def sample() -> None:
-        params = state.params if seeds == 1 else genjax.training.seeds.select_seed(state.params, 0)
+        params = state.params if seeds == 1 else select_seed(state.params, 0)
         draw(params, jax.random.key(1), NUM_SAMPLES).block_until_ready()
 
     return Program(train, sample)
@@ -43,12 +46,14 @@ def count_operations(case: Case) -> float:
     The compiler counts them, with native convolutions; passes that players share count once.
     """
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
-    optimizers = {player: training.optimizer_of(player, 1) for player in case.model.players}
+    optimizers = {
+        player: training.build_optimizer(case.model, player, 1) for player in case.model.players
+    }
     images = jnp.zeros((case.batch, *case.model.image_shape), jnp.uint8)
     labels = jnp.zeros(case.batch, jnp.int32)
 
     def step(state: Any) -> Any:
-        batch = batch_of(images, labels, jnp.arange(case.batch))
+        batch = gather_batch(images, labels, jnp.arange(case.batch))
         return update(state, batch, jax.random.key(1), optimizers)
 
     state = init_state(case.model, jax.random.key(0), training)

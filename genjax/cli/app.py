@@ -13,6 +13,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import CanEncode
 from genjax.recipes import trained
+from genjax.runs.weights import load_best
 
 _CHANGES = 50  # of a slider, to measure
 
@@ -47,9 +48,9 @@ def main(arguments: list[str]) -> int:
 def open_app(options: Options) -> None:
     """Load what is to be shown, and serve it until Ctrl-C."""
     place = trained.find_run(options.run or options.name)
-    params = trained.load_best(place)
+    params = load_best(place)
     other = trained.find_run(options.beside) if options.beside else None
-    beside = trained.load_best(other) if other else None
+    beside = load_best(other) if other else None
     from genjax import app  # which needs gradio
 
     dataset = _load_images(place, options.dataset) if isinstance(params.model, CanEncode) else None

@@ -14,6 +14,7 @@ from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifiers import get_classifier
 from genjax.runs.files import enable_compilation_cache, write_json
+from genjax.runs.weights import load_best
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def evaluate(options: Options) -> dict[str, Any]:
         check_count(options, name, least=0)
     check_count(options, "seed", least=0, most=2**32 - 1)
     place = trained.find_run(options.run)
-    params = trained.load_best(place)
+    params = load_best(place)
     train_set, test_set = trained.find_data(place, options.dataset)
     has_classes = options.num_generated and len(train_set.label_names) > 1
     return genjax.evaluate(

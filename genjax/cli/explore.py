@@ -13,6 +13,7 @@ from genjax.plots.exploration.page import write_exploration
 from genjax.recipes import trained
 from genjax.runs import run_folder
 from genjax.runs.files import enable_compilation_cache
+from genjax.runs.weights import find_weights, load_best
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def explore(place: Path, dataset: str | None = None) -> Path:
     """
     enable_compilation_cache()
     folder = place if place.is_dir() else place.parent
-    params = trained.load_best(place)
+    params = load_best(place)
     train_set, test_set = trained.find_data(place, dataset)
     metrics = run_folder.read_metrics(folder)
     explored = Explored(params, train_set, test_set, jax.random.key(0), metrics)
-    return write_exploration(folder, explored, trained.find_weights(place), dataset)
+    return write_exploration(folder, explored, find_weights(place), dataset)

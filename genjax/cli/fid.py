@@ -19,6 +19,7 @@ from genjax.errors import UserError
 from genjax.metrics import generate_samples
 from genjax.recipes import trained
 from genjax.runs.progress import progress
+from genjax.runs.weights import load_best
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def measure(options: Options) -> float:
     """The FID of the run's best weights."""
     check_count(options, "num_samples", least=2)
     place = trained.find_run(options.run)
-    weights, params = inception_weights(), trained.load_best(place)
+    weights, params = inception_weights(), load_best(place)
     real = np.asarray(trained.find_data(place, options.dataset)[options.split == "test"].images)
     with progress(total=options.num_samples, desc="sampling") as bar:
         samples = generate_samples(params, jax.random.key(0), options.num_samples, bar.update)

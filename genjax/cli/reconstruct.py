@@ -12,6 +12,7 @@ from genjax.cli.command import check_count, parse, run
 from genjax.cli.images import check_suffix, write_images
 from genjax.model import CanReconstruct, require
 from genjax.recipes import trained
+from genjax.runs.weights import load_best
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def reconstruct(options: Options) -> None:
     check_suffix(options.out)
     check_count(options, "num", least=1)
     place = trained.find_run(options.run)
-    params = trained.load_best(place)
+    params = load_best(place)
     require(params.model, CanReconstruct)
     _, test_set = trained.find_data(place, options.dataset)
     images = np.asarray(test_set.images[: options.num]) / np.float32(255)

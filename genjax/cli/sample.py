@@ -12,6 +12,7 @@ import genjax
 from genjax.cli.command import check_count, parse, run
 from genjax.cli.images import check_suffix, write_images
 from genjax.recipes import trained
+from genjax.runs.weights import load_best
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def draw(options: Options) -> None:
     check_suffix(options.out)
     check_count(options, "num", least=1)
     check_count(options, "seed", least=0, most=2**32 - 1)
-    params = trained.load_best(trained.find_run(options.run))
+    params = load_best(trained.find_run(options.run))
     labels = np.resize(options.labels, options.num) if options.labels else None
     key = jax.random.key(options.seed)
     images = genjax.sample(params, key, options.num, options.temperature, labels=labels)

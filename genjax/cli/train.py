@@ -13,6 +13,7 @@ from genjax.cli.metrics_table import WIDTH, print_metrics
 from genjax.cli.recipe_options import apply_options, make_options
 from genjax.cli.user_code import find_recipe
 from genjax.distributed import hosts
+from genjax.errors import HostLost
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.records import summarize_record
 
@@ -79,7 +80,7 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
             report(result, out)
 
     def leave(code: int, error: BaseException) -> int:
-        alone = isinstance(error, Exception) and not isinstance(error, hosts.HostLost)
+        alone = isinstance(error, Exception) and not isinstance(error, HostLost)
         return code if alone else hosts.leave(code)
 
     less = ", without --overwrite," if options.overwrite else ""

@@ -13,12 +13,27 @@ broadcast over the batch. So `add_bias` adds in float32, and `genjax.nn.normaliz
 float32 (docs/notes/precision.md).
 """
 
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 ComputeDtype = Literal["float32", "bfloat16"]
+
+
+def single_precision() -> AbstractContextManager[Any]:
+    """Return a context in which jax computes in float32, whatever JAX_ENABLE_X64 says.
+
+    >>> with single_precision():
+    ...     jnp.zeros(2, float).dtype
+    dtype('float32')
+    """
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(False)
+    from jax.experimental import disable_x64  # type: ignore[attr-defined]  # before jax 0.8
+
+    return disable_x64()
 
 
 def cast(tree: Any, dtype: ComputeDtype) -> Any:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset
+from genjax.distributed.seeds import unstack_seeds
 from genjax.latents import decode, encode, interpolate, manifold, reconstruct, sample
 from genjax.model import (
     CanDecode,
@@ -21,8 +22,7 @@ from genjax.plots.charts import save_curves, save_latent_scatter
 from genjax.plots.grids import alternate_rows, save_gif, save_grid
 from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
 from genjax.runs import run_folder
-from genjax.runs.checkpoints import load_params
-from genjax.training.seeds import unstack_seeds
+from genjax.runs.weights import load_best
 
 _NUM = 64  # images in a grid
 _NUM_PER_SEED = 16  # samples of each of many seeds
@@ -44,7 +44,7 @@ def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
     params, real = seeds[0], test_set.images[:_NUM]
     draw_samples(figures, seeds, key)
     if (run / run_folder.BEST).exists():
-        best = unstack_seeds(load_params(run / run_folder.BEST))[0]
+        best = load_best(run / run_folder.BEST)
         save_grid(figures / "samples-best.png", sample(best, key, _NUM))
     save_grid(figures / "real.png", real)
     if metrics := run_folder.read_metrics(run):

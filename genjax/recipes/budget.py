@@ -13,7 +13,9 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.recipes.recipe import Recipe
 from genjax.runs.files import read_json, write_json
-from genjax.training.step import batches_a_step, epoch, init_state
+from genjax.training.epoch import run_epoch
+from genjax.training.state import init_state
+from genjax.training.step import count_batches
 
 _TRIAL_SECONDS = 1.0
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -37,13 +39,13 @@ def measure_speed(recipe: Recipe, train_set: Dataset) -> float:
     model = recipe.model.for_images(train_set.image_shape)
     training = recipe.training
     state = init_state(model, jax.random.key(0), training)
-    images_a_step = batches_a_step(model) * training.batch_size
+    images_a_step = count_batches(model) * training.batch_size
     steps, seconds = 5, 0.0
     while seconds < _TRIAL_SECONDS:
         steps *= 4
         for _ in range(2):  # the first of which compiles
             began = time.perf_counter()
-            state, terms = epoch(
+            state, terms = run_epoch(
                 state, train_set.images, train_set.labels, training=training, steps=steps
             )
             jax.block_until_ready(terms)

@@ -10,13 +10,14 @@ import numpy as np
 import genjax
 from genjax import metrics
 from genjax.data import Dataset
+from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
 from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
 from genjax.recipes.classifiers import get_classifier
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import read_json, write_json
-from genjax.training import seeds
+from genjax.runs.weights import find_best_epoch, load_best
 
 _KEPT = "compared.json"  # in the folder of a run that was not trained to be compared
 MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
@@ -31,7 +32,7 @@ def make_contender(
     """
     return Contender(
         name,
-        trained.load_best(folders[0]),
+        load_best(folders[0]),
         tuple(folders),
         tuple(map(_add_last_to_best, results)),
         explain_undertraining(run_folder.read_metrics(folders[0])),
@@ -85,14 +86,14 @@ def measure_runs(
 def _finished_config(place: Path) -> dict[str, Any]:
     if not place.is_dir():
         raise UserError(f"{place} is a file of weights: give the folders of runs.")
-    config = read_json(place / "config.json")
+    end, newest = run_folder.find_end(place), checkpoints.find_newest(place)
     done = [line["epoch"] for line in run_folder.read_metrics(place)][-1:]
-    if done != [config["training"]["epochs"]] or not checkpoints.find_newest(place):
+    if done != [end] or newest is None:
         raise UserError(
-            f"{place} is not finished: epoch {sum(done)} of {config['training']['epochs']}. Train"
-            " it to its end, with the command that began it."
+            f"{place} is not finished: epoch {sum(done)} of {end}. Train it to its end, with the"
+            " command that began it."
         )
-    return config
+    return run_folder.read_config(place)
 
 
 def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
@@ -122,7 +123,7 @@ def _measure_run(
 
     def measure(weights: Path) -> dict[str, Any]:
         return genjax.evaluate(
-            seeds.unstack_seeds(genjax.load(weights))[0],
+            unstack_seeds(genjax.load(weights))[0],
             test_set,
             jax.random.key(0),
             classifier=classifier,
@@ -133,8 +134,8 @@ def _measure_run(
     print(f"measuring {place}")
     result = measure(place)
     if (place / run_folder.BEST).exists():
-        epoch = np.ravel(run_folder.find_best_epoch(place)).tolist()[0]
-        result["best"] = measure(place / run_folder.BEST) | {"epoch": epoch}
+        best = measure(place / run_folder.BEST)
+        result["best"] = best | {"epoch": int(np.ravel(find_best_epoch(place))[0])}
     seconds = sum(line["seconds"] for line in run_folder.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}
     write_json(kept, result)

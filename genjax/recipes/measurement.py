@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import genjax
 from genjax import metrics
 from genjax.data import Dataset
+from genjax.distributed.seeds import unstack_seeds
 from genjax.model import CanEncode, Params
 from genjax.recipes.classifiers import get_classifier
 from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
 from genjax.runs import run_folder
-from genjax.training import seeds
+from genjax.runs.weights import find_best_epoch
 
 Result = dict[str, Any]
 
@@ -77,7 +78,7 @@ class Measurement:
 
     def measure_seeds(self, params: Params, keys: Sequence[RunKeys]) -> list[Result | None]:
         """Return the metrics of every seed; None for one that has diverged."""
-        each = zip(seeds.unstack_seeds(params), keys, strict=True)
+        each = zip(unstack_seeds(params), keys, strict=True)
         return [self.measure(one, own) for one, own in each]
 
     def measure(self, params: Params, keys: RunKeys) -> Result | None:
@@ -118,9 +119,9 @@ class Measurement:
         `last` are the metrics of the last weights, which are not measured again where they are the
         best.
         """
-        found = run_folder.find_best_epoch(out).tolist()
+        found = find_best_epoch(out).tolist()
         epochs = found if isinstance(found, list) else [found]
-        best = seeds.unstack_seeds(genjax.load(out / run_folder.BEST))
+        best = unstack_seeds(genjax.load(out / run_folder.BEST))
         results = [
             of_last if epoch == self.recipe.training.epochs else self.measure(one, own)
             for of_last, epoch, one, own in zip(last, epochs, best, keys, strict=True)

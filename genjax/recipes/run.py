@@ -13,6 +13,7 @@ import genjax
 from genjax import metrics, plots
 from genjax.data import Dataset, Stream, as_dataset
 from genjax.distributed import hosts
+from genjax.distributed.seeds import unstack_seeds
 from genjax.model import CanScore, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.recipes import resampled
@@ -22,7 +23,7 @@ from genjax.recipes.recipe import Recipe
 from genjax.recipes.records import find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, replace_file, write_json
-from genjax.training import seeds
+from genjax.runs.opening import Specification, open_run
 
 _FRAMES = 20  # about so many pictures show the progress of training
 _SHOWN = 64  # images in a picture
@@ -87,9 +88,12 @@ def _find_finished(
         return None
     recipe = measurement.recipe
     model = recipe.model.for_images(train_set.image_shape)
-    run_folder.open_run(out, model, recipe.training, train_set.record(), _run_key(keys))
+    run = Specification.create(model, recipe.training, train_set.record(), _run_key(keys))
+    open_run(out, run)
 
     def read() -> dict[str, Any] | None:
+        if not (out / "result.json").exists():  # the run goes on for more epochs
+            return None
         result = read_json(out / "result.json")
         return result if measurement.is_done(result) else None
 
@@ -120,7 +124,7 @@ def _record_epoch(
     out: Path, epochs: int, images: Dataset, key: jax.Array, epoch: int, params: Params
 ) -> None:
     """Save what the first seed's model draws after `epoch`, and how it will resample the data."""
-    first = seeds.unstack_seeds(params)[0]
+    first = unstack_seeds(params)[0]
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
         frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
         path = out / "progress" / f"{epoch:06d}.npy"
@@ -136,7 +140,7 @@ def _finish(
     draw_run(out, params, measurement.test_set, keys[0].draw)
     last = measurement.measure_seeds(params, keys)
     result = average_results(last)
-    first = seeds.unstack_seeds(params)[0]
+    first = unstack_seeds(params)[0]
     result |= resampled.measure_group_shares(out, first, measurement.train_set, keys[0].draw)
     lines = run_folder.read_metrics(out)
     if len(keys) > 1:

@@ -1,14 +1,19 @@
-"""How genjax writes files: whole or not at all; and where it keeps what it can make again."""
+"""How genjax names, reads and writes files: every path, every JSON file, and the cache folder."""
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import jax
+import numpy as np
 
-from genjax.errors import UserError
+from genjax.errors import FileError, UserError
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)")  # the name of a file that is being written, and by whom
 
 
 def resolve_path(path: str | os.PathLike[str]) -> Path:
@@ -37,49 +42,128 @@ _NOWHERE = Path(os.devnull) / "genjax"  # nothing can be read or written there
 
 
 def cache_folder() -> Path:
-    """`$GENJAX_CACHE_DIR`, or `genjax` in the user's cache folder."""
+    """Return `$GENJAX_CACHE_DIR`, or `genjax` in the user's cache folder.
+
+    Without a home folder, return a path at which nothing can be read or written.
+    """
     if chosen := os.environ.get("GENJAX_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genjax"
+        return resolve_path(chosen)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genjax"
+    except RuntimeError:
+        return _NOWHERE
 
 
 def enable_compilation_cache() -> None:
     """Keep compiled programs between processes, unless the user has set a place for them."""
-    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+    folder = cache_folder()
+    if folder != _NOWHERE and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def software() -> dict[str, str]:
-    """What computed a result, for its record."""
+    """Return the versions of the software that computes, for the record of a result."""
     return {"jax": jax.__version__, "backend": jax.default_backend()}
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Puts what `write` writes in the place of `path`: whole or not at all, whenever we die."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn the system's error of writing `path` into a `FileError` of one sentence."""
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        is_of_network = error.errno is None or isinstance(error, ConnectionError | TimeoutError)
+        if is_of_network or isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace the content of `path` with what `write` writes: whole or not at all.
+
+    A link stays one, and its target is replaced; a device or pipe is written to as it is.
+
+    Raises:
+        FileError: where it cannot be written.
+    """
+    with explain_write_errors(path):
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                write(file)
+            return
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what processes that were killed left of `replace_file` in `folder`."""
+    for path in folder.glob(".*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and path.is_file() and not _is_alive(int(match[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return process != os.getpid()
+
+
+def to_jsonable(value: Any, name: str = "value") -> Any:
+    """Return `value` as JSON can hold it: numpy's numbers as Python's, arrays and tuples as lists.
+
+    A number that is not finite becomes null.
+
+    Raises:
+        UserError: where a part, named after `name`, is none of these.
+
+    >>> to_jsonable({"loss": np.float32(0.5), "best": float("nan")})
+    {'loss': 0.5, 'best': None}
+    """
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        value = np.asarray(value).tolist()
+    if isinstance(value, Mapping):
+        return {str(key): to_jsonable(item, f"{name}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_jsonable(item, name) for item in value]
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    raise UserError(
+        f"{name} is {value!r}, which cannot be written to a JSON file: give numbers, texts, or"
+        " tuples of them."
+    )
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    replace_file(path, lambda file: file.write((json.dumps(value, indent=2) + "\n").encode()))
+    """Replace `path` with a JSON object. Raises `FileError` where it cannot be written."""
+    content = json.dumps(to_jsonable(value, path.name), indent=2, allow_nan=False) + "\n"
+    replace_file(path, lambda file: file.write(content.encode()))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises `UserError` where the file is missing or not JSON."""
+    """Read a JSON object. Raises `UserError` where the file is missing or holds none."""
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
             raise ValueError("it holds no JSON object")
         return value
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {path.parent} is not a run's folder.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None

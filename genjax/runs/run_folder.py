@@ -1,195 +1,150 @@
-"""A run's folder: what lies in it, and how it gets there without ever being half written.
+"""A run's folder: its files, and how they are read and written.
 
-config.json     the specification: model, training, data set, key, and the software that ran it
+config.json     model, training, data set and key; the software that ran it; how the run ended early
 metrics.jsonl   one object an epoch; of many seeds, means, with "spread" and "seeds" beside them
-checkpoints/    see `checkpoint`
+checkpoints/    see `genjax.runs.checkpoints`
 best.npz        the weights whose samples were nearest to the data, where that was measured
-result.json     the final figures; written last, so that its presence means "finished"
+result.json     the results of the last measurement; written last, so that it means "finished"
 figures/        the pictures
-explore/        the page of `make explore-...`
+explore/        the page of `explore`
 progress/       samples of the same latents after chosen epochs
 resampling/     of a debiasing VAE, the probabilities of all training images in every epoch
 """
 
 import contextlib
-import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from genjax.distributed import hosts
 from genjax.errors import UserError
-from genjax.model import Model, from_json, to_json
-from genjax.runs.files import read_json, replace_file, software, write_json
+from genjax.model import Model, from_json
+from genjax.runs.files import (
+    explain_write_errors,
+    read_json,
+    replace_file,
+    to_jsonable,
+    write_json,
+)
 
-BEST = "best.npz"
-_SPECIFICATION = ("model", "training", "dataset", "key")
-
-
-def open_run(
-    out: str | Path,
-    model: Model,
-    training: Any,
-    dataset: Mapping[str, Any],
-    key: jax.Array,
-    overwrite: bool = False,
-) -> Path:
-    """The folder of a run of this specification, with `config.json` in it.
-
-    Of many hosts all call this. Raises `UserError` if the folder holds a run of another
-    specification, or other files, or if a host has another specification than host 0.
-    """
-    folder = Path(out).absolute()
-    config = {
-        "model": to_json(model),
-        "training": dataclasses.asdict(training),
-        "dataset": dict(dataset),
-        "key": jax.random.key_data(key).tolist(),
-        "software": software(),
-    }
-    defaults = {
-        "model": to_json(type(model)()),
-        "training": dataclasses.asdict(type(training)()),
-    }
-    same = config | {"dataset": {**dataset, "source": ""}}  # hosts may have it from elsewhere
-    hosts.check_same(json.dumps(same).encode(), "the model, training, data, key and software")
-    hosts.run_on_first(lambda: _prepare(folder, config, defaults, overwrite))
-    return folder
+CONFIG, METRICS, RESULT, BEST = "config.json", "metrics.jsonl", "result.json", "best.npz"
+_FOLDERS = ("checkpoints", "explore", "figures", "progress", "resampling")
+_PARTS = ("model", "training", "dataset", "key")
 
 
-def _prepare(
-    folder: Path,
-    config: Mapping[str, Any],
-    defaults: Mapping[str, Mapping[str, Any]],
-    overwrite: bool,
-) -> None:
-    if _is_run(folder) and not overwrite:
-        return _check_same(folder, config, defaults)
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read `config.json`. Raises `UserError` where it is missing, damaged, or of something else."""
+    config = read_json(folder / CONFIG)
+    for part in ("model", "training", "dataset"):
+        if not isinstance(config.get(part), dict):
+            raise UserError(
+                f"{folder / CONFIG} is no configuration of a run: its {part!r} is no JSON object."
+            )
+    return config
+
+
+def read_model(folder: Path) -> Model:
+    """Return the model of the run in `folder`. Raises `UserError` where there is none."""
+    specification = read_config(folder)["model"]
     try:
-        clear_run(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", config)
+        return from_json(specification)
+    except (UserError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / CONFIG}: {error}") from None
+
+
+def find_end(folder: Path) -> int:
+    """Return the number of the epoch that ends the run: the last of the budget, or an early one.
+
+    Raises:
+        UserError: where `config.json` does not say.
+    """
+    config = read_config(folder)
+    ended, epochs = config.get("ended_early"), config["training"].get("epochs")
+    found = ended.get("epoch") if isinstance(ended, dict) else epochs
+    if not isinstance(found, int):
+        raise UserError(f"{folder / CONFIG} does not say how many epochs the run has.")
+    return found
+
+
+def note_early_end(folder: Path, epoch: int, reason: str) -> None:
+    """Note in `config.json` that the run has ended after `epoch`, and why."""
+    config = read_config(folder) | {"ended_early": {"epoch": epoch, "reason": reason}}
+    write_json(folder / CONFIG, config)
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a run lies there, by its configuration or, if that is damaged, its files."""
+    with contextlib.suppress(UserError):
+        if read_json(folder / CONFIG).keys() >= set(_PARTS):
+            return True
+    return (folder / METRICS).exists() and (folder / "checkpoints").is_dir()
+
+
+def check_ours(folder: Path) -> None:
+    """Raise `UserError` where `folder` holds something, and that is no run."""
+    try:
+        strange = folder.exists() and (
+            not folder.is_dir() or any(not file.name.startswith(".") for file in folder.iterdir())
+        )
     except OSError as error:
-        raise UserError(f"the run's folder {folder} cannot be written: {error}") from None
+        raise UserError(f"{folder} cannot be read: {error.strerror}.") from None
+    if strange and not is_run(folder):
+        raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
 
 
 def clear_run(folder: Path) -> None:
-    """Removes what a run left in `folder`. Raises `UserError` if that is not a run's folder."""
-    if not folder.exists():
-        return
-    strange = not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())
-    if strange and not _is_run(folder):
-        raise UserError(f"{folder} holds files that are no run of genjax: choose another folder.")
-    for name in ("result.json", "metrics.jsonl", BEST):
+    """Remove what a run left in `folder`, but for its configuration."""
+    for name in (RESULT, METRICS, BEST):
         (folder / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "explore", "figures", "progress", "resampling"):
+    for name in _FOLDERS:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
 
 
-def _is_run(folder: Path) -> bool:
-    """Whether a run lies there: its configuration, or, if that is damaged, what it left."""
-    with contextlib.suppress(UserError):
-        if read_json(folder / "config.json").keys() >= set(_SPECIFICATION):
-            return True
-    return (folder / "metrics.jsonl").exists() and (folder / "checkpoints").is_dir()
-
-
-@contextlib.contextmanager
-def lock_run(folder: Path) -> Iterator[None]:
-    """Keeps other runs from training in `folder`: they get a `UserError`. All hosts call this."""
-    with contextlib.ExitStack() as stack:
-        hosts.run_on_first(lambda: _lock(folder, stack))
-        yield
-
-
-def _lock(folder: Path, stack: contextlib.ExitStack) -> None:
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return
-    file = stack.enter_context((folder / ".lock").open("w"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise UserError(
-            f"another process is training in {folder}: wait for it, or choose another folder."
-        ) from None
-
-
-def _check_same(
-    folder: Path, config: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]]
-) -> None:
-    held = read_json(folder / "config.json")
-    ours = json.loads(json.dumps(config))
-    for part, values in defaults.items():  # of fields that did not exist when the run began
-        held[part] = _completed(held.get(part), values)
-    different = [
-        f"  {part}.{name}: {left.get(name)!r} there, {right.get(name)!r} here"
-        for part in _SPECIFICATION
-        for left, right in [(_fields(held.get(part)), _fields(ours[part]))]
-        for name in sorted(left.keys() | right.keys())
-        if left.get(name) != right.get(name) and (part, name) != ("dataset", "source")
-    ]
-    if different:
-        raise UserError(
-            f"{folder} holds a run of another configuration:\n" + "\n".join(different) + "\n"
-            "Choose another folder (--out), or throw that run away (--overwrite)."
-        )
-
-
-def _completed(held: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    held = _fields(held)
-    return json.loads(json.dumps(defaults)) | {
-        name: _completed(value, defaults[name]) if isinstance(defaults.get(name), dict) else value
-        for name, value in held.items()
-    }
-
-
-def _fields(part: Any) -> dict[str, Any]:
-    return part if isinstance(part, dict) else {"value": part}
-
-
-def read_model(folder: Path) -> Model:
-    """The model of the run in `folder`. Raises `UserError` if there is none."""
-    return from_json(read_json(folder / "config.json").get("model", {}))
-
-
 def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    """Add a line to `metrics.jsonl`. Raises `FileError` where it cannot be written."""
+    path = folder / METRICS
+    with explain_write_errors(path), path.open("a") as file:
+        file.write(_to_line(line))
+
+
+def _to_line(line: Mapping[str, Any]) -> str:
+    return json.dumps(to_jsonable(line, METRICS), allow_nan=False) + "\n"
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`, but for those that are damaged or were cut off."""
-    path = folder / "metrics.jsonl"
+    """Return the lines of `metrics.jsonl`, without those that are damaged or were cut off."""
+    path = folder / METRICS
     lines = []
     for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             line = json.loads(text)
-            if isinstance(line, dict) and isinstance(line.get("epoch"), int):
+            if isinstance(line, dict) and type(line.get("epoch")) is int:
                 lines.append(line)
     return lines
 
 
-def truncate_metrics(folder: Path, epochs: int) -> None:
-    """Drops the lines after so many epochs: those that a resumed run will write again."""
-    kept = [line for line in read_metrics(folder) if line["epoch"] <= epochs]
-    content = "".join(json.dumps(line) + "\n" for line in kept).encode()
-    path = folder / "metrics.jsonl"
+def truncate_metrics(folder: Path, epochs: int) -> list[int]:
+    """Drop the lines after so many epochs, which a resumed run will write again.
+
+    Returns the epochs before that whose lines are damaged or missing.
+    """
+    lines = {line["epoch"]: line for line in read_metrics(folder) if 1 <= line["epoch"] <= epochs}
+    content = "".join(_to_line(lines[epoch]) for epoch in sorted(lines)).encode()
+    path = folder / METRICS
     if not path.exists() or path.read_bytes() != content:
         replace_file(path, lambda file: file.write(content))
+    return [epoch for epoch in range(1, epochs + 1) if epoch not in lines]
 
 
 def find_best_epoch(folder: Path) -> Any:
-    """The epoch of the weights nearest to the data, of many runs that of each, an array [S].
+    """Return the epoch whose samples were nearest to the data; for many seeds, an array [S].
 
-    Raises `ValueError` if none was measured.
+    Raises:
+        ValueError: where the metrics hold no distance.
     """
     measured = [line for line in read_metrics(folder) if "distance" in line]
     distances = np.array([line.get("seeds", line)["distance"] for line in measured], np.float64)
@@ -198,7 +153,7 @@ def find_best_epoch(folder: Path) -> Any:
 
 
 def read_lasting_warnings(folder: Path) -> dict[str, int]:
-    """The warnings of the last epoch, and in how many epochs in a row each has been true."""
+    """Return the warnings of the last epoch with the number of epochs in a row of each."""
     lasting: dict[str, int] = {}
     for line in read_metrics(folder):
         lasting = count_lasting(lasting, line.get("warnings", []))
@@ -206,5 +161,9 @@ def read_lasting_warnings(folder: Path) -> dict[str, int]:
 
 
 def count_lasting(lasting: Mapping[str, int], found: Iterable[str]) -> dict[str, int]:
-    """How many epochs in a row each warning has been true, with those `found` in one more."""
+    """Return the number of epochs in a row of each warning that was `found` in this epoch too.
+
+    >>> count_lasting({"samples collapse": 2, "saturated": 1}, ["samples collapse"])
+    {'samples collapse': 3}
+    """
     return {name: lasting.get(name, 0) + 1 for name in found}

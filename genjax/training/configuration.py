@@ -1,81 +1,40 @@
-"""How to train: the budget, and the way of descending."""
+"""`Training`: the budget of a run, and its optimizer."""
 
 import math
-from collections.abc import Callable, Collection
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from genjax.errors import UserError, check_fields, to_tuples
+from genjax.errors import UserError, check_fields
+from genjax.model import Model
+from genjax.training.optimizers import (
+    Optimizer,
+    scale_networks,
+    use_python_numbers,
+    with_learning_rate,
+)
 
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How a player descends.
-
-    Attributes:
-        name: of the optax optimizer; "adamw" is "adam" with decoupled `weight_decay`.
-        learning_rate: its largest value; of many runs at once also one for each.
-        schedule: constant, or falling as half a cosine to zero at the run's end.
-        warmup_steps: over which the learning rate rises from zero; at most a fifth of the run.
-        b1, b2: decay of the first and second moments.
-        weight_decay: of "adamw".
-        clip_norm: largest norm of a player's gradient; 0 leaves it alone.
-    """
-
-    name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float | tuple[float, ...] = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: int = field(default=0, metadata={"least": 0})
-    b1: float = 0.9
-    b2: float = 0.999
-    weight_decay: float = 1e-4
-    clip_norm: float = 0.0
-
-    def transform(self, steps: int) -> optax.GradientTransformation:
-        """The optax transformation for a run of so many steps."""
-        rate: Any = self.learning_rate
-        if self.schedule == "cosine":
-            rate = optax.cosine_decay_schedule(rate, max(1, steps))
-        if self.warmup_steps:
-            rate = _warmed_up(rate, max(1, min(self.warmup_steps, steps // 5)))
-        descend = {
-            "adam": lambda: optax.adam(rate, self.b1, self.b2),
-            "adamw": lambda: optax.adamw(rate, self.b1, self.b2, weight_decay=self.weight_decay),
-            "sgd": lambda: optax.sgd(rate, momentum=self.b1),
-        }[self.name]()
-        return (
-            optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
-            if self.clip_norm
-            else descend
-        )
-
-
-def _warmed_up(rate: Callable | float, warmup_steps: int) -> Callable:
-    def warmed_up(step: jax.Array) -> jax.Array:
-        return jnp.minimum(1.0, (step + 1) / warmup_steps) * (
-            rate(step) if callable(rate) else rate
-        )
-
-    return warmed_up
+_MOST_EPOCHS = 2**31 - 1  # they are counted in int32
 
 
 @dataclass(frozen=True)
 class Training:
-    """The budget and the way of descending.
+    """The budget of a run, and its optimizer.
 
     Attributes:
         epochs: passes over the data.
-        batch_size: images a step; what is left over after the last whole batch waits for the next
-            epoch's new order. Data sets smaller than this are one batch.
-        optimizer: of every player.
-        learning_rate_factors: of players whose learning rate is another one, such as
-            ("discriminator", 4.0) for four times the optimizer's.
-        ema_decay: keep a moving average of the weights with this decay, and sample and measure
-            with it; 0 keeps none.
+        batch_size: images a batch. The last incomplete batch of an epoch is dropped; a data set
+            smaller than this is one batch.
+        optimizer: that of every player.
+        learning_rate_factors: multipliers of the learning rate of some players or networks, such
+            as ("discriminator", 4.0). With 0, weights and statistics stay exactly as they are.
+        ema_decay: decay of a moving average of the weights, which is sampled and measured with; 0
+            keeps none.
     """
 
     epochs: int = 10
@@ -85,47 +44,74 @@ class Training:
     ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        factors = to_tuples(self.learning_rate_factors)
-        object.__setattr__(self, "learning_rate_factors", factors)
+        use_python_numbers(self)
 
-    def optimizer_of(self, player: str, steps: int) -> optax.GradientTransformation:
-        """The optax transformation for the player's `steps` updates."""
-        factor = dict(self.learning_rate_factors).get(player, 1.0)
-        rate: Any = self.optimizer.learning_rate
-        return replace(self.optimizer, learning_rate=factor * rate).transform(steps)
+    def build_optimizer(
+        self, model: Model, player: str, updates: int
+    ) -> optax.GradientTransformation:
+        """Return the optax transformation for so many updates of the player."""
+        factors = dict(self.learning_rate_factors)
+        factor = factors.get(player, 1.0)
+        built = self.optimizer.scale(factor or 1.0).transform(updates)
+        networks = {name: factors.get(name, 1.0) for name in model.players[player]}
+        if player in networks:
+            networks[player] = 1.0  # the factor is the player's
+        if not factor:
+            networks = dict.fromkeys(networks, 0.0)
+        return built if set(networks.values()) <= {1.0} else scale_networks(built, networks)
 
-    def of_run(self, learning_rate: Any) -> "Training":
-        """That of one of many runs: with `learning_rate`, where each has one of its own."""
-        if not isinstance(self.optimizer.learning_rate, tuple):
-            return self
-        return replace(self, optimizer=replace(self.optimizer, learning_rate=learning_rate))
+    def find_frozen(self, model: Model) -> set[str]:
+        """Return the networks whose learning rate is 0."""
+        frozen = {name for name, factor in self.learning_rate_factors if factor == 0}
+        of_players = {name for p in frozen & model.players.keys() for name in model.players[p]}
+        return (frozen - model.players.keys()) | of_players
 
-    def check(self, players: Collection[str]) -> None:
-        """Raises `UserError` on a value that a model of these players cannot be trained with."""
-        optimizer, rates = self.optimizer, self.optimizer.learning_rate
+    def with_rate(self, learning_rate: Any) -> "Training":
+        """Return the training of one of many seeds, with its own `learning_rate` if it has one."""
+        return replace(self, optimizer=with_learning_rate(self.optimizer, learning_rate))
+
+    def stack_rates(self, shape: tuple[int, ...]) -> jax.Array:
+        """Return the learning rate of every seed, [S]."""
+        return jnp.broadcast_to(jnp.asarray(self.optimizer.learning_rate), shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {"optimizer": self.optimizer.to_json()}
+
+    def check(self, players: Mapping[str, tuple[str, ...]]) -> None:
+        """Raise `UserError` on a value that a model of these players cannot be trained with."""
         check_fields(self, "training")
-        check_fields(optimizer, "optimizer")
-        for name, value, low, high in [
-            ("ema_decay", self.ema_decay, 0, 1),
-            *(
-                ("optimizer.learning_rate", rate, 0, math.inf)
-                for rate in (rates if isinstance(rates, tuple) else (rates,))
-            ),
-            ("optimizer.b1", optimizer.b1, 0, 1),
-            ("optimizer.b2", optimizer.b2, 0, 1),
-            ("optimizer.weight_decay", optimizer.weight_decay, 0, math.inf),
-            ("optimizer.clip_norm", optimizer.clip_norm, 0, math.inf),
-        ]:
-            if not low <= value < high:
-                raise UserError(f"{name} is {value}, but must be at least {low}, below {high}.")
+        if self.epochs > _MOST_EPOCHS:
+            raise UserError(f"epochs is {self.epochs}, but must be at most {_MOST_EPOCHS}.")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"ema_decay is {self.ema_decay}, but must be at least 0, below 1.")
+        if not isinstance(self.optimizer, Optimizer):
+            raise UserError(
+                f"the optimizer is {self.optimizer!r}, but must be a genjax.Optimizer, or an optax"
+                " transformation with a name: genjax.CustomOptimizer('lion', optax.lion(1e-4))."
+            )
+        self.optimizer.check()
+        networks = [name for own in players.values() for name in own]
+        names = list(dict.fromkeys([*players, *networks]))
         for pair in self.learning_rate_factors:
-            if not (isinstance(pair, tuple) and len(pair) == 2 and _is_factor(*pair, players)):
+            if not (isinstance(pair, tuple) and len(pair) == 2 and _is_factor(*pair, names)):
                 raise UserError(
-                    f"learning_rate_factors holds {pair!r}, but must give players of the model"
-                    f" ({', '.join(players)}) a number of at least 0 each, as in"
-                    f" (({next(iter(players))!r}, 2.0),)."
+                    f"learning_rate_factors holds {pair!r}, but must give players or networks of"
+                    f" the model ({', '.join(names)}) a number of at least 0 each, as in"
+                    f" (({names[0]!r}, 2.0),)."
                 )
 
+    def warn_of_short_run(self, updates: int) -> None:
+        """Warn where a run of so many updates is too short for its warm-up."""
+        taken = self.optimizer.count_warmup_steps(updates)
+        if taken < self.optimizer.warmup_steps:
+            warnings.warn(
+                f"warmup_steps is {self.optimizer.warmup_steps}, but the run has only {updates}"
+                f" updates: the learning rate rises over {taken} of them, a fifth.",
+                stacklevel=3,
+            )
 
-def _is_factor(player: object, factor: object, players: Collection[str]) -> bool:
-    return player in players and isinstance(factor, int | float) and 0 <= factor < math.inf
+
+def _is_factor(name: object, factor: object, names: list[str]) -> bool:
+    return name in names and isinstance(factor, int | float) and 0 <= factor < math.inf

@@ -1,13 +1,7 @@
-"""`fit`: a training run, from the first epoch or the newest checkpoint to the last.
-
-An epoch is one compiled call of `genjax.training.step`, or over a stream several (`genjax.training.streaming`); between
-two epochs the host measures, draws, writes metrics and checkpoints, and warns of what goes wrong.
-"""
+"""`fit`: a training run, from its first epoch or its newest checkpoint to its last."""
 
 import contextlib
-import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,247 +10,206 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.data import Dataset, Stream
+from genjax.data import Dataset, Stream, from_arrays
 from genjax.distributed import devices, hosts
 from genjax.errors import UserError
-from genjax.model import Model, Params, Terms, TrainingWarning
-from genjax.runs import checkpoints, run_folder
+from genjax.model import Model, Params
+from genjax.nn.precision import single_precision
+from genjax.runs import opening, weights
+from genjax.runs.checkpoints import expected_arrays
 from genjax.runs.files import enable_compilation_cache
-from genjax.runs.progress import TrainingProgress
-from genjax.training import seeds, streaming
+from genjax.training import streaming
+from genjax.training.callbacks import Callback, EpochFunction
 from genjax.training.configuration import Training
-from genjax.training.state import TrainState
-from genjax.training.step import batches_a_step, epoch, epochs, init_state
-
-_DISTANCES = 20  # measured in a run, about
-Distance = Callable[[Params, jax.Array], float]
-
-
-class TrainingDiverged(UserError):
-    """A loss or a weight is no longer a finite number."""
+from genjax.training.loop import Loop
+from genjax.training.recorder import Hooks
+from genjax.training.report import Distance
+from genjax.training.state import TrainState, init_state
+from genjax.training.step import count_batches, count_updates
+from genjax.training.validation import Validation
 
 
 def fit(
     model: Model,
-    dataset: Dataset | Stream,
-    key: jax.Array,
+    dataset: Dataset | Stream | np.ndarray,
+    key: jax.Array | int,
     training: Training | None = None,
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
+    start: Params | None = None,
+    validation: Dataset | Stream | np.ndarray | None = None,
+    callbacks: Sequence[Callback] = (),
     on_epoch: Callable[[int, Params], None] | None = None,
     distance: Distance | None = None,
     progress: bool = True,
 ) -> Params:
-    """Train `model` on `dataset`; the trained parameters (their moving average where one is kept).
+    """Train a model and return its parameters (their moving average where one is kept).
 
-    With more than one device, every batch is shared out over all that divide it evenly; the run is
-    that of one device up to rounding. So with many hosts (`genjax.distributed.hosts.join`), which all call this
-    with the same arguments: each gets the parameters; host 0 alone uses `out`, calls `on_epoch` and
-    `distance`, warns, and shows the bar.
+    Many devices: every batch is shared out over all that divide it evenly, and the run equals that
+    of one device up to rounding. Many hosts (`genjax.distributed.hosts.join`) all call this with the
+    same arguments: each gets the parameters, and host 0 alone uses `out`, calls back, measures,
+    warns, and shows the bar.
 
     A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`
-    of the same images; one key, and no model that visits the data in an order of its own.
+    of the same images. It takes one key, and no model that chooses the order of the data itself.
 
-    With many keys, many runs at once, each that of its key up to rounding: every array of the
-    parameters, here and in `on_epoch`, has a first axis [S], and `jax.tree.map(lambda leaf:
-    leaf[i], params)` are those of run i. The runs are shared out over the devices. A run that
-    diverges is warned of, and the others go on. The metrics hold means, their `spread` and, in
-    `seeds`, those of each run, and the `collapse_rate`: the share of runs that diverged or whose
-    samples collapse.
+    Many keys train many runs at once, each that of its key up to rounding: every array of the
+    parameters, here and in callbacks, has a first axis [S], and `genjax.unstack_seeds` splits them.
+    The runs are shared out over the devices. A run that diverges is warned of, and the others go
+    on. The metrics hold means, their `spread`, each run's in `seeds`, and the `collapse_rate`: the
+    share of runs that diverged or whose samples collapse.
+
+    Ctrl-C ends the epoch that is running, and saves it in `out`; the second one stops at once.
 
     Args:
-        key: the run's only source of randomness: the same key gives the same weights. Or many, [S],
-            such as `jax.random.split(key, S)`.
-        training: the budget and the optimizer; `Training()` by default. Of many runs, each may have
-            a learning rate of its own, in a tuple of S.
+        model: the model; its `image_shape` may be left out.
+        dataset: the images to train on; an array is taken as by `genjax.data.from_arrays`.
+        key: the run's only source of randomness: the same key gives the same weights. A whole
+            number n stands for jax.random.key(n). Many keys are [S], as from
+            `jax.random.split(key, S)`.
+        training: the budget and the optimizer; `Training()` by default. Many seeds may have a
+            learning rate each, in a tuple of S.
         out: the run's folder, made where it does not exist. It receives `config.json`,
             `metrics.jsonl` and `checkpoints/`. If it holds an unfinished run of the same
             configuration, that run goes on, to the bits it would have ended in; a finished one is
-            returned as it is.
-        overwrite: throw away what `out` holds and start anew.
+            returned as it is, or goes on where `training` has more epochs: then schedules are
+            those of the longer run, and `config.json` records where it was extended.
+        overwrite: discard the run in `out` and start anew.
+        start: parameters to start from, of a model with the same networks, for fine-tuning.
+            `config.json` records their digest.
+        validation: held-out images. Their mean losses, of up to 2,048 images that are drawn once,
+            go into every epoch's metrics as `validation_loss` and `validation_...`.
+        callbacks: called after every epoch, when its metrics are written; one may end the run by
+            raising `genjax.StopTraining`.
         on_epoch: called with the number of epochs done and the current parameters: before the
             first epoch with 0, then after each.
-        distance: of samples from the data, such as `genjax.metrics.make_distance(dataset)`. Measured
-            about 20 times in a run, it goes into the metrics, and the weights that were nearest are
-            kept in `out`/best.npz: a GAN's last weights need not be its best.
+        distance: measures how far samples are from the data, such as
+            `genjax.metrics.make_distance(dataset)`. It is measured about 20 times in a run and goes
+            into the metrics, and the nearest weights are kept in `out`/best.npz: a GAN's last
+            weights need not be its best.
         progress: show a bar.
 
     Raises:
         UserError: on a bad configuration, a data set that does not fit the model, or a folder that
-            holds something else; of many hosts, where one has ended, or, with `out`, has another
+            holds something else; with many hosts, where one has ended, or, with `out`, has another
             model, training, data or key than host 0.
         TrainingDiverged: if a loss or a weight is not a finite number, in all of many runs.
         CheckpointError: if `out` holds checkpoints and not one of them is whole.
+
+    >>> import genjax
+    >>> images = np.zeros((16, 8, 8, 1), np.uint8)
+    >>> model = genjax.VAE(latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.fit(model, images, 0, genjax.Training(epochs=1), progress=False)
+    >>> genjax.sample(params, jax.random.key(1), num=4).shape
+    (4, 8, 8, 1)
     """
     enable_compilation_cache()
     training = training or Training()
-    training.check(model.players)
-    key = _checked(key, training)
-    model = model.for_images(dataset.image_shape)
-    if isinstance(dataset, Stream):
-        streaming.check(model, dataset, key)
-    else:
-        model.check_labels(dataset.labels)
-    steps = max(1, len(dataset) // (batches_a_step(model) * training.batch_size))
-    start = partial(init_state, model, training=training.of_run(0.0))
-    state = jax.vmap(start)(key) if key.ndim else start(key)
-    folder = (
-        run_folder.open_run(out, model, training, dataset.record(), key, overwrite) if out else None
-    )
-    with hosts.watch(), run_folder.lock_run(folder) if folder else contextlib.nullcontext():
-        run_on = partial(_fit, on_epoch=on_epoch, distance=distance, progress=progress)
-        state = run_on(state, dataset, training, steps, folder)
-        return seeds.average_params(devices.gather(state.replace(opt_state={})))
+    with single_precision():
+        dataset, key = _as_dataset(dataset), _as_key(key)
+        model = _check(model, dataset, key, training)
+        steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
+        state = _init(model, key, training, start)
+        hooks = Hooks(
+            (*([EpochFunction(on_epoch)] if on_epoch else []), *callbacks),
+            distance,
+            None
+            if validation is None
+            else Validation(_as_dataset(validation), model, training.batch_size),
+            progress,
+        )
+        most = max(count_updates(model, player) for player in model.players)
+        training.warn_of_short_run(most * steps * training.epochs)
+        digest = weights.digest_params(start) if start is not None else None
+        claimed: Any = contextlib.nullcontext()
+        if out is not None:
+            run = opening.Specification.create(model, training, dataset.record(), key, digest)
+            claimed = opening.claim_run(out, run, overwrite)
+        with hosts.watch(), claimed as folder:
+            state = Loop(state, dataset, training, steps, folder, hooks).run()
+            return devices.gather(state.replace(opt_state={})).average_params()
 
 
-def _checked(key: jax.Array, training: Training) -> jax.Array:
-    """The key or keys, if `fit` can train with them; those of the old kind as those of the new."""
+def _as_dataset(dataset: Any) -> Dataset | Stream:
+    return dataset if isinstance(dataset, Dataset | Stream) else from_arrays(dataset)
+
+
+def _as_key(key: Any) -> jax.Array:
+    """Return the key or keys that `fit` was given: a whole number and an old key as a new one."""
+    is_number = isinstance(key, int | np.integer) and not isinstance(key, bool)
+    if is_number and 0 <= key < 2**32:
+        return jax.random.key(int(key))
+    if not isinstance(key, jax.Array | np.ndarray) or is_number:
+        raise UserError(
+            f"key is {key!r}, but must be a key such as jax.random.key(0), or a whole number of at"
+            " least 0, below 2^32."
+        )
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.wrap_key_data(key)
-    rates = training.optimizer.learning_rate
+        try:
+            key = jax.random.wrap_key_data(jnp.asarray(key))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"key is no key of jax: {error}") from None
     if key.ndim > 1 or key.size == 0:
         raise UserError(f"key has the shape {key.shape}, but must be one key, or many in a row.")
+    return key
+
+
+def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Training) -> Model:
+    """Return the model for these images. Raises `UserError` on what cannot be trained."""
+    training.check(model.players)
+    rates = training.optimizer.learning_rate
     if isinstance(rates, tuple) and key.shape != (len(rates),):
         raise UserError(
             f"optimizer.learning_rate holds {len(rates)} numbers, one for each of as many runs, but"
             f" key has the shape {key.shape}: give jax.random.split(key, {len(rates)})."
         )
-    return key
-
-
-def _compiled(
-    state: TrainState, dataset: Dataset | Stream, training: Training, steps: int
-) -> tuple[TrainState, tuple[jax.Array, ...], Any]:
-    """The state and the data on their devices, and an epoch of both, compiled.
-
-    A stream's data are no argument of its epoch.
-    """
-    many = state.key.ndim == 1
-    if many:
-        mesh = devices.make_mesh(len(state.key), "seeds")
-    else:
-        mesh = devices.make_mesh(min(training.batch_size, len(dataset)), "images of a batch")
-    state = devices.place(state, mesh, split=many)
+    model = model.for_images(dataset.image_shape)
     if isinstance(dataset, Stream):
-        return state, (), streaming.StreamedEpochs(dataset, state, training, steps, mesh)
-    data = devices.place((dataset.images, dataset.labels), mesh)
-    of_runs = epochs if many else epoch
-    compiled = of_runs.lower(state, *data, training=training, steps=steps, mesh=mesh).compile()
-    return state, data, compiled
+        streaming.check(model, dataset, key)
+    else:
+        model.check_labels(dataset.labels)
+    return model
 
 
-def _fit(
-    state: TrainState,
-    dataset: Dataset | Stream,
-    training: Training,
-    steps: int,
-    folder: Path | None,
-    on_epoch: Callable[[int, Params], None] | None,
-    distance: Distance | None,
-    progress: bool,
-) -> TrainState:
-    """The epochs that are still to be done, from the newest checkpoint on."""
-    is_first = hosts.is_first()
-    if folder:
-        state = checkpoints.restore(folder, state)
-        if is_first:
-            run_folder.truncate_metrics(folder, state.epochs_done)
-    done = state.epochs_done
-    if on_epoch and done == 0 and is_first:
-        on_epoch(0, _copied(seeds.average_params(state)))
-    if done == training.epochs:
-        return state
-
-    model = state.params.model
-    images_an_epoch = min(steps * batches_a_step(model) * training.batch_size, len(dataset))
-    images_an_epoch *= state.key.size
-    measured_every = max(1, training.epochs // _DISTANCES)
-    lasting = run_folder.read_lasting_warnings(folder) if folder and is_first else {}
-    saved_at = time.monotonic()
-    show = progress and is_first
-    with TrainingProgress(training.epochs, images_an_epoch, done, show=show) as bar:
-        bar.note("compiling")
-        state, data, run_epoch = _compiled(state, dataset, training, steps)
-        if isinstance(run_epoch, streaming.StreamedEpochs):
-            run_epoch.on_part = bar.part_done
-        bar.note("training")
-        while done < training.epochs:
-            began = time.perf_counter()
-            state, device_terms = run_epoch(state, *data)
-            on_host = _losses_first(devices.gather(device_terms))
-            terms = {name: np.asarray(value, np.float64) for name, value in on_host}
-            seconds = time.perf_counter() - began
-            done += 1
-            alive = seeds.find_finite(terms)
-            _check_alive(terms, alive, done, folder)
-            del terms["finite"]
-            last = done == training.epochs
-            if on_epoch or distance:
-                here = devices.gather(state.replace(opt_state={}))
-            if is_first:
-                by_seed = seeds.find_warnings(model, terms, alive)
-                found = seeds.name_seeds(by_seed)
-                lasting = run_folder.count_lasting(lasting, [w.name for w in found])
-                _warn_of_lasting(found, lasting, done)
-                params = seeds.average_params(here) if on_epoch or distance else state.params
-                if distance and (last or done % measured_every == 0):
-                    terms["distance"] = seeds.measure_distance(distance, params, here, alive)
-                line = {"epoch": done, **seeds.summarize_seeds(terms, alive)}
-                if alive.ndim:
-                    line["collapse_rate"] = seeds.compute_collapse_rate(by_seed)
-                bar.epoch_done(done, {name: line[name] for name in terms if line[name] is not None})
-                if on_epoch:
-                    on_epoch(done, _copied(params))
-                if folder:
-                    line |= {"images_per_second": images_an_epoch / seconds, "seconds": seconds}
-                    run_folder.append_metrics(
-                        folder, line | ({"warnings": [w.name for w in found]} if found else {})
-                    )
-                    if "distance" in terms:
-                        checkpoints.save_best(
-                            folder, params, run_folder.find_best_epoch(folder) == done
-                        )
-            if folder and (last or hosts.run_on_first(partial(_is_due, saved_at))):
-                checkpoints.save(folder, state)
-                saved_at = time.monotonic()
-    return state
+def _init(model: Model, key: jax.Array, training: Training, start: Params | None) -> TrainState:
+    """Return the state before the first epoch, of one key or of many."""
+    init = partial(init_state, model, training=training.with_rate(0.0))
+    if not key.ndim:
+        return init(key, start=_check_start(model, start, ()))
+    if start is None:
+        return jax.vmap(init)(key)
+    start = _check_start(model, start, key.shape)
+    return jax.vmap(lambda key, start: init(key, start=start))(key, start)
 
 
-def _is_due(saved_at: float) -> bool:
-    return time.monotonic() - saved_at > checkpoints.SECONDS_BETWEEN
+def _check_start(model: Model, start: Params | None, shape: tuple[int, ...]) -> Params | None:
+    """Return the parameters to start from, one for each of many seeds.
+
+    Raises:
+        UserError: where they are no parameters, or those of other networks.
+    """
+    if start is None:
+        return None
+    if not isinstance(start, Params):
+        raise UserError(f"start is {type(start).__name__}, but must be parameters, as from load.")
+    wanted = expected_arrays(jax.eval_shape(model.init, jax.random.key(0)))
+    given = expected_arrays(start)
+    for name in sorted(wanted.keys() | given.keys()):
+        ours, theirs = (one[name].shape if name in one else None for one in (wanted, given))
+        if theirs != ours and (ours is None or theirs != (*shape, *ours)):
+            raise UserError(
+                f"the parameters in start do not fit the model: {name} has the shape {theirs}, but"
+                f" the model's is {ours}."
+            )
+    start = jax.tree.map(_copy, start)
+    first, leaf = next(iter(wanted.items()))
+    if given[first].shape != leaf.shape:
+        return start
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*shape, *leaf.shape)), start)
 
 
-def _warn_of_lasting(
-    found: Sequence[TrainingWarning], lasting: Mapping[str, int], done: int
-) -> None:
-    for warning in found:
-        if lasting[warning.name] == warning.patience:
-            since = done + 1 - warning.patience
-            warnings.warn(f"since epoch {since} {warning.advice}", stacklevel=4)
-
-
-def _copied(params: Params) -> Params:
-    """Arrays of their own: those of the state are given away to the next epoch."""
-    return jax.tree.map(jnp.copy, params)
-
-
-def _losses_first(terms: Terms) -> list[tuple[str, jax.Array]]:
-    return sorted(terms.items(), key=lambda item: not item[0].endswith("loss"))
-
-
-def _check_alive(terms: seeds.Values, alive: np.ndarray, done: int, folder: Path | None) -> None:
-    """Raises `TrainingDiverged` where no run is alive; of many, the first says why."""
-    if alive.any():
-        return
-    first = {name: value.flat[0] for name, value in terms.items()}
-    bad = [name for name, value in first.items() if not np.isfinite(value)]
-    bad.sort(key=lambda name: name.endswith("loss"))  # a loss is only the sum of what went wrong
-    what = f"the term {bad[0]!r} is {first[bad[0]]}" if bad else "a weight is not finite"
-    every = f" of seed 0, and the others of {alive.size} have diverged too" if alive.ndim else ""
-    kept = hosts.run_on_first(lambda: checkpoints.find_newest(folder)) if folder else None
-    raise TrainingDiverged(
-        f"training stopped in epoch {done}: {what}{every}. "
-        + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")
-        + "A smaller optimizer.learning_rate, optimizer.clip_norm 1, or warm-up steps may help."
-    )
+def _copy(leaf: Any) -> jax.Array:
+    """Copy an array as single precision, because training donates the buffers of its state."""
+    is_float = jnp.issubdtype(leaf.dtype, jnp.floating)
+    return jnp.array(leaf, jnp.float32 if is_float else leaf.dtype, copy=True)

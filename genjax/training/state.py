@@ -3,13 +3,15 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from genjax.model import Params, Weights
-
-Purpose = Literal["settle", "diagnose", "distance"]  # of keys that no epoch uses
+from genjax.model import Model, Params, Weights
+from genjax.runs import weights
+from genjax.runs.keys import Purpose, derive_key
+from genjax.training.configuration import Training
 
 
 @partial(
@@ -21,12 +23,14 @@ Purpose = Literal["settle", "diagnose", "distance"]  # of keys that no epoch use
 class TrainState:
     """All that training carries from one epoch to the next, and all that a checkpoint holds.
 
-    Of many runs at once (`genjax.training.seeds`) every array has a first axis [S], and the methods are to
-    be mapped over it.
+    For many seeds every array has a first axis [S].
 
-    `opt_state` maps a player to its optimizer's state. `ema` is the moving average of the weights
-    of the model's `averaged` networks, or `{}` where none is kept. `key` is the run's key, never
-    consumed: every epoch folds its number `epoch` (int32, epochs done) into it.
+    Attributes:
+        params: the parameters.
+        opt_state: the state of every player's optimizer, by the player's name.
+        ema: moving average of the weights of `Model.ema_networks`; `{}` where none is kept.
+        key: the run's key. It is never consumed (`genjax.runs.keys`).
+        epoch: number of epochs done, int32.
     """
 
     params: Params
@@ -36,21 +40,43 @@ class TrainState:
     epoch: jax.Array
 
     def replace(self, **changes: Any) -> "TrainState":
+        """Return this state with some fields replaced."""
         return dataclasses.replace(self, **changes)
 
     @property
     def epochs_done(self) -> int:
-        """Of one run or of many, which go at the same pace."""
+        """The number of epochs done; many seeds go at the same pace."""
         return int(self.epoch.max())
 
-    def key_of(self, purpose: Purpose) -> jax.Array:
-        """A key that is the same in every epoch, and none of theirs."""
-        return jax.random.fold_in(self.key, 2**32 - 1 - get_args(Purpose).index(purpose))
+    def derive_key(self, purpose: Purpose) -> jax.Array:
+        """Return a key for a purpose, the same in every epoch; for many seeds one each."""
+        if self.key.ndim:
+            return jax.vmap(lambda key: derive_key(key, purpose))(self.key)
+        return derive_key(self.key, purpose)
 
     def average_params(self) -> Params:
-        """The parameters to sample and measure with: the moving average where one is kept.
+        """Return the parameters to sample and measure with (`genjax.runs.weights`)."""
+        return weights.average_params(self.params, self.ema, self.key)
 
-        `Model.settled` may have work to do, of a few thousand passes of a generator.
-        """
-        params = self.params.replace(weights=self.params.weights | self.ema)
-        return params.model.recompute_stats(params, self.key_of("settle"))
+
+def init_state(
+    model: Model, key: jax.Array, training: Training, start: Params | None = None
+) -> TrainState:
+    """Return the state before the first epoch, with weights drawn by `key` or those of `start`."""
+    params = model.init(jax.random.fold_in(key, 0))
+    if start is not None:
+        params = params.replace(weights=start.weights, stats=start.stats)
+    opt_state = {  # the number of steps, for the schedule, is no part of it
+        player: training.build_optimizer(model, player, 1).init(
+            select_weights(model, params.weights, player)
+        )
+        for player in model.players
+    }
+    averages = model.ema_networks if training.ema_decay else ()
+    ema = {name: jax.tree.map(jnp.copy, params.weights[name]) for name in averages}
+    return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
+
+
+def select_weights(model: Model, weights: Weights, player: str) -> Weights:
+    """Return the weights of a player's networks."""
+    return {name: weights[name] for name in model.players[player]}

@@ -1,4 +1,4 @@
-"""Epochs over a `Stream`: the steps of `genjax.training.step`, in chunks that are read ahead of the device.
+"""Epochs over a `Stream`: their steps in chunks of images that are read ahead of the device.
 
 The order of an epoch follows from the run's key and the epoch's number alone, and is the one in
 which the data would be visited if they lay on the device. So the run is the same, and one that is
@@ -25,18 +25,18 @@ from genjax.distributed import devices
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, registered_name
 from genjax.training.configuration import Training
+from genjax.training.epoch import Rows, choose_order, finish_epoch, run_steps, scale_batch
 from genjax.training.state import TrainState
-from genjax.training.step import Rows, as_batch, finish_epoch, order_of, run_steps
 
 _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
 _THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
-_WATCHED = 512  # images that `Model.diagnose` sees
+_DIAGNOSED = 512  # images that `Model.diagnose` sees
 
 
 def check(model: Model, stream: Stream, key: jax.Array) -> None:
-    """Raises `UserError` where the model, or as many runs, cannot be trained on a stream."""
-    remedy = f"Load {stream.name} with stream=False (leave out --stream)."
+    """Raise `UserError` where the model, or that many seeds, cannot be trained on a stream."""
+    remedy = f"Load {stream.name} with stream=False."
     if type(model).choose_order is not Model.choose_order:
         raise UserError(
             f"{registered_name(model)} visits the data in an order of its own, which needs all"
@@ -50,10 +50,14 @@ def check(model: Model, stream: Stream, key: jax.Array) -> None:
     model.check_labels(jnp.arange(max(1, len(stream.label_names))))
 
 
-def rows_of(process: int, processes: int, batch_size: int) -> slice:
-    """The rows of every batch that a process reads, where several share the work.
+def select_rows(process: int, processes: int, batch_size: int) -> slice:
+    """Return the rows of every batch that a process reads, where several share the work.
 
-    Raises `UserError` where they cannot share evenly.
+    Raises:
+        UserError: where they cannot share evenly.
+
+    >>> select_rows(1, 2, 8)
+    slice(4, 8, None)
     """
     if batch_size % processes:
         raise UserError(
@@ -64,10 +68,13 @@ def rows_of(process: int, processes: int, batch_size: int) -> slice:
     return slice(process * share, (process + 1) * share)
 
 
-def bounds(steps: int, most: int) -> list[tuple[int, int]]:
-    """`steps` steps in chunks of at most `most`: the first step of each and that after its last.
+def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
+    """Split steps into chunks of at most `most`: the first of each, and the one after its last.
 
-    All of one length where that costs no more than twice the chunks: each length is compiled.
+    All have one length where that costs less than twice the chunks: each length is compiled.
+
+    >>> split_steps(7, 3)
+    [(0, 3), (3, 6), (6, 7)]
     """
     least = -(-steps // most)
     count = next((n for n in range(least, 2 * least) if steps % n == 0), least)
@@ -76,8 +83,11 @@ def bounds(steps: int, most: int) -> list[tuple[int, int]]:
 
 
 class _Chunks:
-    """All chunks from an epoch on, by number, as grain reads them: images uint8
-    [K, batches a step, B, H, W, C] and labels int32 [K, batches a step, B], of B only `rows`."""
+    """All chunks from an epoch on, by number, as grain reads them.
+
+    A chunk is images uint8 [K, batches a step, B, H, W, C] and labels int32 [K, batches a step, B],
+    with only the `rows` of every batch.
+    """
 
     def __init__(
         self,
@@ -101,11 +111,13 @@ class _Chunks:
         return images.reshape(*index.shape, *images.shape[1:]), labels.reshape(index.shape)
 
 
-def _orders(
+def make_choose_order(
     stream: Stream, state: TrainState, training: Training, steps: int
 ) -> Callable[[int], np.ndarray]:
-    """`genjax.training.step.order_of` any epoch by its number; what it needs is kept apart from the state,
-    whose arrays are given away."""
+    """Return a function that chooses the order of any epoch, by its number.
+
+    It keeps a copy of the key, because the buffers of the state are donated.
+    """
     model = state.params.model
     own = devices.gather(state.key)
     data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
@@ -115,13 +127,13 @@ def _orders(
     def order(epoch: jax.Array) -> jax.Array:
         key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
         bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
-        return order_of(bare, images, None, training=training, steps=steps)[0]
+        return choose_order(bare, images, None, training=training, steps=steps)[0]
 
     return lru_cache(maxsize=2)(lambda epoch: np.asarray(order(np.int32(epoch))))
 
 
 @partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="state")
-def chunk(
+def run_chunk(
     state: TrainState,
     rows: Rows,
     first: jax.Array,
@@ -130,39 +142,45 @@ def chunk(
     steps: int,
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
-    """The steps of an epoch from number `first` on for which `rows` holds the images; terms [K]."""
+    """Run the steps of an epoch, from number `first` on, for which `rows` are there; terms [K]."""
     numbers = first + jnp.arange(rows[1].shape[0])
-    done = run_steps(state, numbers, rows, as_batch, training=training, steps=steps, mesh=mesh)
+    done = run_steps(state, numbers, rows, scale_batch, training=training, steps=steps, mesh=mesh)
     return devices.constrain(done, mesh)
 
 
 @partial(jax.jit, static_argnames="mesh", donate_argnames="state")
-def last(
+def finish_chunks(
     state: TrainState, parts: list[Terms], images: jax.Array, *, mesh: Mesh | None = None
 ) -> tuple[TrainState, Terms]:
-    """The end of an epoch that was done in chunks, of their terms; `images` are some of the data,
-    uint8 [N, H, W, C]."""
+    """Finish an epoch that was run in chunks, from their terms.
+
+    `images` are some of the data, uint8 [N, H, W, C].
+    """
     terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts)), *parts)
     return finish_epoch(state, terms, images, mesh)
 
 
 class StreamedEpochs:
-    """The epochs of a run from the state's on, compiled: called as `genjax.training.step.epoch` is, one
-    after the other; `on_part` is told which share of one is over."""
+    """The epochs of a run from the state's on, compiled: called one after the other.
+
+    `on_part` is called with the share of an epoch that is over.
+    """
 
     def __init__(
         self, stream: Stream, state: TrainState, training: Training, steps: int, mesh: Mesh | None
     ):
-        order = _orders(stream, state, training, steps)
+        order = make_choose_order(stream, state, training, steps)
         _, batches, batch_size = shape = order(state.epochs_done).shape
         bytes_a_step = batches * batch_size * math.prod(stream.image_shape)
         most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
-        self._parts, self._mesh, self._steps = bounds(steps, most), mesh, steps
+        self._parts, self._mesh, self._steps = split_steps(steps, most), mesh, steps
         self.on_part: Callable[[float], None] = lambda share: None
-        self._watched = devices.place(stream.to_dataset(min(_WATCHED, len(stream))).images, mesh)
+        self._diagnosed = devices.place(
+            stream.to_dataset(min(_DIAGNOSED, len(stream))).images, mesh
+        )
         self._compile(state, shape[1:], stream.image_shape, training)
         processes = jax.process_count() if mesh else 1
-        rows = rows_of(jax.process_index() % processes, processes, batch_size)
+        rows = select_rows(jax.process_index() % processes, processes, batch_size)
         epochs = range(state.epochs_done, training.epochs)
         self._read = _read_ahead(_Chunks(stream, order, self._parts, epochs, rows))
 
@@ -176,7 +194,7 @@ class StreamedEpochs:
         self._compiled, terms = {}, {}
         for length in {after - first for first, after in self._parts}:
             shape = (length, *batches)
-            lowered = chunk.lower(
+            lowered = run_chunk.lower(
                 state,
                 (self._spec((*shape, *image_shape), jnp.uint8), self._spec(shape, jnp.int32)),
                 np.int32(0),
@@ -187,7 +205,7 @@ class StreamedEpochs:
             self._compiled[length] = lowered.compile()
             terms[length] = lowered.out_info[1]
         parts = [terms[after - first] for first, after in self._parts]
-        self._last = last.lower(state, parts, self._watched, mesh=self._mesh).compile()
+        self._finish = finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh).compile()
 
     @property
     def _sharding(self) -> NamedSharding | None:
@@ -196,8 +214,8 @@ class StreamedEpochs:
     def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)
 
-    def _placed(self, rows: tuple[np.ndarray, np.ndarray]) -> Rows:
-        """A chunk on its way to the devices, each of which gets its rows of every batch."""
+    def _place(self, rows: tuple[np.ndarray, np.ndarray]) -> Rows:
+        """Send a chunk to the devices, each of which gets its rows of every batch."""
         if self._mesh is None:
             return jax.device_put(rows)
         make = partial(jax.make_array_from_process_local_data, self._sharding)
@@ -206,13 +224,13 @@ class StreamedEpochs:
     def __call__(self, state: TrainState) -> tuple[TrainState, Terms]:
         parts: list[Terms] = []
         for first, after in self._parts:
-            rows = self._placed(next(self._read))
+            rows = self._place(next(self._read))
             if len(parts) > 1:
                 jax.block_until_ready(parts[-2])  # or all chunks would pile up on the device
             state, terms = self._compiled[after - first](state, rows, np.int32(first))
             parts.append(terms)
             self.on_part(first / self._steps)
-        return self._last(state, parts, self._watched)
+        return self._finish(state, parts, self._diagnosed)
 
 
 def _read_ahead(chunks: _Chunks) -> Any:

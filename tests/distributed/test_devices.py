@@ -14,7 +14,7 @@ import pytest
 import genjax
 from genjax.distributed import devices
 from genjax.runs import checkpoints
-from genjax.training import fit as fit_module
+from genjax.training import loop
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
@@ -48,7 +48,7 @@ def fit(folder: Path, name: str, half: bool = False):
 
 
 def recording(compiled, found: list):
-    """`fit_module._compiled`, noting of each program its devices and a device's operations."""
+    """`loop.compile_epoch`, noting of each program its devices and a device's operations."""
 
     def recorded(*arguments):
         state, data, run_epoch = compiled(*arguments)
@@ -72,7 +72,7 @@ def on_eight_devices(folder: Path) -> None:
         assert devices.make_mesh(11, "seeds") is None
 
     found = []
-    fit_module._compiled = recording(fit_module._compiled, found)
+    loop.compile_epoch = recording(loop.compile_epoch, found)
     assert len(jax.tree.leaves(fit(folder, "dcgan"))[0].devices()) == 1
     with pytest.raises(Stop):
         fit(folder, "seeds", half=True)
@@ -82,7 +82,7 @@ def on_eight_devices(folder: Path) -> None:
 def test_eight_devices_train_as_one(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     found = []
-    monkeypatch.setattr(fit_module, "_compiled", recording(fit_module._compiled, found))
+    monkeypatch.setattr(loop, "compile_epoch", recording(loop.compile_epoch, found))
     with pytest.raises(Stop):
         fit(tmp_path / "one", "dcgan", half=True)
     shutil.copytree(tmp_path / "one", tmp_path / "both")

@@ -16,10 +16,12 @@ import pytest
 import genjax
 from genjax.cli import train as command
 from genjax.distributed import devices, hosts
+from genjax.errors import HostLost
 from genjax.recipes import RECIPES, run
 from genjax.recipes.measurement import make_keys
 from genjax.recipes.recipe import Recipe
 from genjax.runs import checkpoints
+from genjax.training import report
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
@@ -57,22 +59,22 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     assert command.main(["vae-mnist", "--out", str(folder / "seeds"), *many]) == 0
     with pytest.raises(genjax.UserError, match="7 images of a batch do not divide among 2 hosts"):
         devices.make_mesh(7, "images of a batch")
-    with pytest.raises(genjax.UserError, match=r"the key must be .* of host 1 it is not"):
+    with pytest.raises(genjax.UserError, match=r"the key must be .* on host 1 it is not the same"):
         hosts.check_same(bytes([host]), "the key")
     with pytest.raises(genjax.UserError, match="no run of genjax"):  # host 0 sees it, both say it
         genjax.fit(MODEL, blobs(32), jax.random.key(0), out=folder)
 
-    check_alive = fit._check_alive
+    check_alive = report.check_alive
 
     def die(terms, alive, done, out):
         if done == 3 and host == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         check_alive(terms, alive, done, out)
 
-    fit._check_alive = die
+    report.check_alive = die
     try:
         fit(folder / "batch" if host == 0 else folder / "unseen")
-    except hosts.HostLost as error:
+    except HostLost as error:
         print(error, file=sys.stderr)
         return hosts.leave(3)
     return 0
@@ -134,11 +136,11 @@ def assert_same(left, right):
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ((0,), r"--hosts is 0, but must be at least 1"),
-        ((2, 2, "10.0.0.1:1234"), r"--host is 2, but must be from 0 to 1"),
-        ((1, 1), r"--host is 1, but must be from 0 to 0"),
-        ((2, 0, "10.0.0.1"), r"--coordinator is '10.0.0.1', but must be the address of host 0"),
-        ((2, 0, "10.0.0.1:http"), r"--coordinator is '10.0.0.1:http'"),
+        ((0,), r"hosts is 0, but must be at least 1"),
+        ((2, 2, "10.0.0.1:1234"), r"host is 2, but must be from 0 to 1"),
+        ((1, 1), r"host is 1, but must be from 0 to 0"),
+        ((2, 0, "10.0.0.1"), r"coordinator is '10.0.0.1', but must be the address of host 0"),
+        ((2, 0, "10.0.0.1:http"), r"coordinator is '10.0.0.1:http'"),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(numbers, message):
@@ -159,7 +161,7 @@ def test_a_host_that_waits_in_vain_says_so(tmp_path):
     code = (
         "import genjax.distributed.hosts, genjax.cli.train as train;"
         " genjax.distributed.hosts.SECONDS_TO_MEET = 1;"
-        " fit.main(['vae-mnist', '--hosts', '2', '--host', '1',"
+        " train.main(['vae-mnist', '--hosts', '2', '--host', '1',"
         f" '--coordinator', '127.0.0.1:{free_port()}', '--out', '{tmp_path}'])"
     )
     done = subprocess.run(

@@ -16,7 +16,9 @@ from genjax.models.with_discriminator import nearest_distance
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.training.configuration import Optimizer, Training
-from genjax.training.step import batches_a_step, compute_gradients, epoch, init_state
+from genjax.training.epoch import run_epoch
+from genjax.training.state import init_state
+from genjax.training.step import compute_gradients, count_batches
 from tests.helpers import blobs, small
 
 NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]
@@ -90,9 +92,9 @@ def test_a_step_against_the_gradient_moves_the_scores_the_right_way(name, key):
 def test_the_discriminator_moves_k_times_as_often(steps, key):  # (6)
     model = small("gan", image_shape=SHAPE, discriminator_steps=steps)
     training = Training(2, 4)
-    assert batches_a_step(model) == steps
+    assert count_batches(model) == steps
     state = init_state(model, key, training)
-    state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=2)
+    state, _ = run_epoch(state, DATA.images, DATA.labels, training=training, steps=2)
     counts = {player: int(state.opt_state[player][0].count) for player in model.players}
     assert counts == {"discriminator": 2 * steps, "generator": 2}
 
@@ -114,7 +116,7 @@ def test_k_steps_are_k_batches_by_hand(key):
                 lambda w, g: w - 0.01 * g, weights[player], own[player][player]
             )
         params = params.replace(weights=weights, stats=stats)
-    state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=2)
+    state, _ = run_epoch(state, DATA.images, DATA.labels, training=training, steps=2)
     for ours, by_hand in zip(jax.tree.leaves(state.params), jax.tree.leaves(params), strict=True):
         np.testing.assert_allclose(ours, by_hand, atol=1e-5)
 
@@ -127,7 +129,7 @@ def test_a_player_may_have_a_learning_rate_of_its_own(key):
         training = Training(1, 16, sgd, learning_rate_factors=factors)
         state = init_state(model, key, training)
         before = jax.tree.map(jnp.copy, state.params.weights)
-        state, _ = epoch(state, DATA.images, DATA.labels, training=training, steps=1)
+        state, _ = run_epoch(state, DATA.images, DATA.labels, training=training, steps=1)
         return jax.tree.map(jnp.subtract, state.params.weights, before)
 
     plain, other = change(()), change((("discriminator", 3.0),))

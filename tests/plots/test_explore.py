@@ -19,6 +19,7 @@ from genjax.plots.exploration.latents import density
 from genjax.plots.exploration.page import list_panels, write_exploration
 from genjax.plots.page import Section, make_page
 from genjax.recipes import trained
+from genjax.runs.weights import find_weights, load_best
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
@@ -148,10 +149,10 @@ def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkey
 
 def test_of_a_game_the_best_weights_are_taken(train):
     folder = train("gan")
-    assert trained.find_weights(folder) == folder
+    assert find_weights(folder) == folder
     best = small("gan", image_shape=(8, 8, 1)).init(jax.random.key(9))
     genjax.save(folder / "best.npz", best)
-    loaded = trained.load_best(folder)
+    loaded = load_best(folder)
     for ours, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(best), strict=True):
         np.testing.assert_array_equal(ours, expected)
 

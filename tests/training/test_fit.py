@@ -15,15 +15,9 @@ import pytest
 import genjax
 from genjax.model import MODELS, Batch, Model, Params
 from genjax.training.configuration import Optimizer, Training
-from genjax.training.step import (
-    batch_of,
-    batches_a_step,
-    compute_gradients,
-    epoch,
-    init_state,
-    update,
-    update_ema,
-)
+from genjax.training.epoch import gather_batch, run_epoch
+from genjax.training.state import init_state
+from genjax.training.step import compute_gradients, count_batches, update, update_ema
 from tests.helpers import blobs, small
 
 
@@ -70,6 +64,7 @@ class Cusp(Tug):
 @pytest.fixture
 def registered(monkeypatch):
     monkeypatch.setitem(MODELS, "tug", Tug)
+    monkeypatch.setattr(Tug, "_registered_name", "tug", raising=False)
 
 
 BATCH = Batch(jnp.zeros((2, 8, 8, 1)), jnp.zeros(2, jnp.int32))
@@ -113,7 +108,7 @@ def test_players_share_their_forward_pass(key):
 
 def test_players_move_at_once_and_the_average_follows(key):  # (2), (3)
     training = Training(optimizer=Optimizer("sgd", 0.1, b1=0.0), ema_decay=0.5)
-    optimizers = {player: training.optimizer_of(player, 1) for player in Tug.players}
+    optimizers = {player: training.build_optimizer(Tug(), player, 1) for player in Tug.players}
     state, terms = update(init_state(Tug(), key, training), BATCH, key, optimizers)
     state = update_ema(state, 0.5)
     weights = state.params.weights
@@ -128,7 +123,7 @@ def test_players_move_at_once_and_the_average_follows(key):  # (2), (3)
 def test_the_average_forgets_its_start_quickly(dataset, key):
     """(3): over t = 0, 1, ... the decay is (1 + t) / (10 + t) until it reaches ema_decay."""
     training = Training(1, 10, Optimizer("sgd", 0.1, b1=0.0), ema_decay=0.3)
-    state, _ = epoch(
+    state, _ = run_epoch(
         init_state(Tug(), key, training),
         dataset.images,
         dataset.labels,
@@ -149,18 +144,18 @@ def test_an_epoch_is_a_loop_of_updates(dataset, key):
     training = Training(epochs=2, batch_size=16, optimizer=Optimizer(schedule="cosine"))
     model = small("vae", image_shape=dataset.image_shape)
     state = init_state(model, key, training)
-    optimizers = {"vae": training.optimizer_of("vae", 6)}
+    optimizers = {"vae": training.build_optimizer(model, "vae", 6)}
     by_hand, losses = state, []
     for number in range(2):
         key_order, key_steps = jax.random.split(jax.random.fold_in(state.key, number))
         order = jax.random.permutation(key_order, 50)
         for step in range(3):
-            batch = batch_of(dataset.images, dataset.labels, order[step * 16 : (step + 1) * 16])
+            batch = gather_batch(dataset.images, dataset.labels, order[step * 16 : (step + 1) * 16])
             key_step = jax.random.fold_in(key_steps, step)
             by_hand, terms = update(by_hand, batch, key_step, optimizers)
             losses.append(terms["loss"])
     for _ in range(2):
-        state, terms = epoch(state, dataset.images, dataset.labels, training=training, steps=3)
+        state, terms = run_epoch(state, dataset.images, dataset.labels, training=training, steps=3)
     assert terms["loss"] == pytest.approx(np.mean(losses[3:]), rel=1e-4)
     for one, other in zip(
         jax.tree.leaves(state.params.weights), jax.tree.leaves(by_hand.params.weights), strict=True
@@ -170,7 +165,7 @@ def test_an_epoch_is_a_loop_of_updates(dataset, key):
 
 def test_batches_are_scaled_on_the_device():
     images = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
-    batch = batch_of(jnp.asarray(images), jnp.arange(4), jnp.array([2, 0]))
+    batch = gather_batch(jnp.asarray(images), jnp.arange(4), jnp.array([2, 0]))
     np.testing.assert_allclose(batch.images, images[[2, 0]] / 255.0, rtol=1e-6)
     np.testing.assert_array_equal(batch.labels, [2, 0])
 
@@ -181,7 +176,7 @@ def test_training_lowers_the_loss(dataset, key):
     model = small("vae", image_shape=(8, 8, 1))
     state = init_state(model, key, training)
     for _ in range(30):
-        state, terms = epoch(state, dataset.images, dataset.labels, training=training, steps=2)
+        state, terms = run_epoch(state, dataset.images, dataset.labels, training=training, steps=2)
         losses.append(float(terms["loss"]))
     assert losses[-1] < 0.8 * losses[0]
 
@@ -269,11 +264,11 @@ def test_too_large_steps_diverge_and_leave_finite_records(dataset, tmp_path, mon
 def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkeypatch):
     """The weights break in the third epoch, while every loss is still finite."""
     monkeypatch.setattr("genjax.runs.checkpoints.SECONDS_BETWEEN", 0.0)
-    run_epoch = epoch
+    real = run_epoch
 
     class Breaking:
         def lower(self, *arguments, **options):
-            compiled = run_epoch.lower(*arguments, **options).compile()
+            compiled = real.lower(*arguments, **options).compile()
 
             def call(state, *data):
                 state, terms = compiled(state, *data)
@@ -281,7 +276,7 @@ def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkey
 
             return type("Lowered", (), {"compile": lambda self: call})()
 
-    monkeypatch.setattr("genjax.training.fit.epoch", Breaking())
+    monkeypatch.setattr("genjax.training.loop.run_epoch", Breaking())
     with pytest.raises(genjax.TrainingDiverged, match=r"epoch 3: a weight .*checkpoints/2"):
         genjax.fit(
             small("vae"), dataset, jax.random.key(0), Training(5, 16), out=tmp_path, progress=False
@@ -321,13 +316,16 @@ def test_a_batch_knows_how_much_of_the_training_is_done(name, monkeypatch, key):
             values, (terms, stats) = super().losses(params, batch, drawn)
             return values, (terms | {"progress": jnp.asarray(batch.progress)}, stats)
 
+    Reporting._registered_name = "reporting"
     monkeypatch.setitem(MODELS, "reporting", Reporting)
     fields = {"discriminator_steps": 2} if name == "gan" else {}
     model = Reporting(**dataclasses.asdict(small(name, image_shape=(8, 8, 1), **fields)))
-    turns, training, data = batches_a_step(model), Training(epochs=2, batch_size=8), blobs(32)
+    turns, training, data = count_batches(model), Training(epochs=2, batch_size=8), blobs(32)
     state, found = init_state(model, key, training), []
     for _ in range(2):
-        state, terms = epoch(state, data.images, data.labels, training=training, steps=4 // turns)
+        state, terms = run_epoch(
+            state, data.images, data.labels, training=training, steps=4 // turns
+        )
         found.append(terms["progress"])
     done = np.arange(8)[turns - 1 :: turns] / 8
     np.testing.assert_allclose(found, done.reshape(2, -1).mean(axis=1), atol=1e-6)

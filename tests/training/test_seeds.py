@@ -10,12 +10,15 @@ from PIL import Image
 
 import genjax
 from genjax.data.registry import LOADERS
-from genjax.recipes import RECIPES, run_recipe, trained
+from genjax.distributed import seeds
+from genjax.recipes import RECIPES, run_recipe
 from genjax.recipes.measurement import average_results
 from genjax.runs import run_folder
-from genjax.training import seeds
+from genjax.runs.weights import load_best
+from genjax.training import report
 from genjax.training.configuration import Optimizer, Training
-from genjax.training.step import epochs, init_state
+from genjax.training.epoch import run_seeds_epoch
+from genjax.training.state import init_state
 from tests.helpers import blobs, small
 
 KEYS = jax.random.split(jax.random.key(0), 3)
@@ -108,12 +111,12 @@ def test_a_loop_over_seeds_is_their_vmap(monkeypatch):
     """The one on a CPU, the other elsewhere."""
     model, training, data = small("vae", image_shape=(8, 8, 1)), Training(1, 8), blobs(16)
     found = []
-    for over in (seeds.map_seeds, lambda function, batch: jax.vmap(function)(batch)):
-        monkeypatch.setattr(seeds, "over", over)
-        epochs.clear_cache()
+    for mapped in (seeds.map_on_device, lambda function, stacked: jax.vmap(function)(stacked)):
+        monkeypatch.setattr(seeds, "map_on_device", mapped)
+        run_seeds_epoch.clear_cache()
         states = jax.vmap(lambda key: init_state(model, key, training))(KEYS)
-        found.append(epochs(states, data.images, data.labels, training=training, steps=2))
-    epochs.clear_cache()
+        found.append(run_seeds_epoch(states, data.images, data.labels, training=training, steps=2))
+    run_seeds_epoch.clear_cache()
     (states, terms), (vmapped, vmapped_terms) = found
     assert_same(states.params, vmapped.params)
     assert_same(terms, vmapped_terms)
@@ -145,10 +148,11 @@ def test_only_if_all_diverge_training_stops():
 def test_warnings_name_the_seed():
     model = small("gan", image_shape=(8, 8, 1))
     terms = {"diversity": np.array([0.9, 0.1, np.nan]), "finite": np.array([1.0, 1.0, 0.0])}
-    alive = seeds.find_finite(terms)
-    names = seeds.find_warnings(model, terms, alive)
-    assert list(names) == ["seed 1: samples collapse", "seed 2: diverged"]
-    assert seeds.compute_collapse_rate(names, 3) == pytest.approx(2 / 3)
+    alive = report.find_finite(terms)
+    found = report.find_warnings(model, terms, alive)
+    names = [warning.name for warning in report.name_seeds(found)]
+    assert names == ["seed 1: samples collapse", "seed 2: diverged"]
+    assert report.compute_collapse_rate(found) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +211,7 @@ def test_an_experiment_of_many_seeds_measures_each(tmp_path, monkeypatch):
     for name in ("samples-seeds", "curves"):
         with Image.open(tmp_path / "two" / "figures" / f"{name}.png") as image:
             assert np.asarray(image.convert("L")).std() > 5
-    shown = trained.load_best(tmp_path / "two")  # the first seed, for the app and the page
+    shown = load_best(tmp_path / "two")  # the first seed, for the app and the page
     assert genjax.sample(shown, KEYS[0], 2).shape == (2, 16, 16, 1)
 
 

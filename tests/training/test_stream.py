@@ -1,5 +1,6 @@
 """Data that stay on disk: what a stream reads, and that a run on it is the resident one."""
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import genjax
 from genjax.data import Dataset, Stream, stream
@@ -22,14 +24,48 @@ from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
 from genjax.training import streaming
 from genjax.training.configuration import Training
-from genjax.training.step import init_state, order_of
-from tests.data.files import write_prepared
+from genjax.training.epoch import choose_order
+from genjax.training.state import init_state
 from tests.helpers import blobs, small
 
 pytestmark = pytest.mark.skipif(
     not (records.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
 )
 ROOT = Path(__file__).parent.parent.parent
+
+
+def record(image: np.ndarray, label: int) -> bytes:
+    """An example as TFDS stores it."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    file, example = io.BytesIO(), tf_example_pb2.Example()
+    Image.fromarray(image[..., 0]).save(file, "PNG")
+    example.features.feature["image"].bytes_list.value.append(file.getvalue())
+    example.features.feature["label"].int64_list.value.append(label)
+    return example.SerializeToString()
+
+
+def write_prepared(data_dir: Path, images: Dataset, lengths: tuple[int, ...]) -> Path:
+    """`images` as TFDS prepares MNIST, in shards of these lengths, for both splits."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    folder, pairs = data_dir / "mnist/3.0.1", zip(images.images, images.labels, strict=True)
+    folder.mkdir(parents=True)
+    records = [record(np.asarray(image), int(label)) for image, label in pairs]
+    for split in ("train", "test"):
+        for number, start in enumerate(np.cumsum([0, *lengths[:-1]])):
+            name = f"mnist-{split}.array_record-{number:05d}-of-{len(lengths):05d}"
+            writer = ArrayRecordWriter(str(folder / name), "group_size:1")
+            for one in records[start : start + lengths[number]]:
+                writer.write(one)
+            writer.close()
+    splits = [{"name": s, "shardLengths": [*map(str, lengths)]} for s in ("train", "test")]
+    about = {"fileFormat": "array_record", "splits": splits}
+    (folder / "dataset_info.json").write_text(json.dumps(about))
+    shape = {"dimensions": [*map(str, images.image_shape)]}
+    features = {"featuresDict": {"features": {"image": {"image": {"shape": shape}}}}}
+    (folder / "features.json").write_text(json.dumps(features))
+    return data_dir
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +192,7 @@ def test_damage_is_found_while_training(data_dir, tmp_path):
     chunks = streaming._Chunks(
         damaged,
         lambda epoch: np.arange(56).reshape(7, 1, 8),
-        streaming.bounds(7, 2),
+        streaming.split_steps(7, 2),
         range(1),
         slice(8),
     )
@@ -233,19 +269,19 @@ def test_fewer_images_than_a_batch(streamed, key):
     """The order of an epoch is that of the resident set, also of one smaller than a step."""
     model, training = small("gan", image_shape=(8, 8, 1), discriminator_steps=2), Training(4, 4)
     few, state = streamed.take(5), init_state(model, key, training)
-    read = streaming._orders(few, state, training, steps=1)
+    read = streaming.make_choose_order(few, state, training, steps=1)
     for epoch in (0, 2):
         later = state.replace(epoch=jnp.int32(epoch))
         images = few.to_dataset().images
-        expected, _ = order_of(later, images, None, training=training, steps=1)
+        expected, _ = choose_order(later, images, None, training=training, steps=1)
         np.testing.assert_array_equal(read(epoch), expected)
         assert (expected.shape, len(np.unique(expected))) == ((1, 2, 4), 5)
 
 
 def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
-    """Chunk by number, over the end of an epoch, in the order of `genjax.training.step`."""
+    """Chunk by number, over the end of an epoch, in the order of the run."""
     orders = np.random.default_rng(0).integers(0, 57, (5, 7, 2, 4))
-    parts = streaming.bounds(7, 3)
+    parts = streaming.split_steps(7, 3)
     chunks = streaming._Chunks(streamed, orders.__getitem__, parts, range(3, 5), slice(2, 4))
     read = streaming._read_ahead(chunks)
     for epoch in (3, 4):
@@ -271,17 +307,17 @@ def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
     ],
 )
 def test_chunks(steps, most, lengths):
-    parts = streaming.bounds(steps, most)
+    parts = streaming.split_steps(steps, most)
     assert [after - first for first, after in parts] == lengths
     assert [first for first, _ in parts] == [0, *(after for _, after in parts[:-1])]
 
 
 def test_every_process_reads_its_rows_of_a_batch():
-    rows = [np.arange(12)[streaming.rows_of(process, 3, 12)] for process in range(3)]
+    rows = [np.arange(12)[streaming.select_rows(process, 3, 12)] for process in range(3)]
     np.testing.assert_array_equal(np.concatenate(rows), np.arange(12))
     assert [len(own) for own in rows] == [4, 4, 4]
     with pytest.raises(UserError, match=r"batch of 12 .* over 5 processes: .* multiple of 5"):
-        streaming.rows_of(0, 5, 12)
+        streaming.select_rows(0, 5, 12)
 
 
 def on_two_devices(data: Path, folder: Path) -> None:

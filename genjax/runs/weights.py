@@ -1,0 +1,290 @@
+"""Weights: one file of them, the parameters of a run, and the best of a run.
+
+`save_params` writes the parameters alone to one `.npz` file, with the model's specification in it.
+A file may come from elsewhere: nothing in it is unpickled, and only the arrays that its model needs
+are read, after their sizes are checked.
+"""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from genjax.distributed import seeds
+from genjax.errors import CheckpointError, UserError
+from genjax.model import Model, Params, Weights, from_json, to_json
+from genjax.nn.precision import single_precision
+from genjax.runs import checkpoints, run_folder
+from genjax.runs.files import explain_write_errors, replace_file, resolve_path, to_jsonable
+from genjax.runs.keys import Purpose, derive_key
+
+_HEADER = 2**12  # bytes, at most, of an array's header in a file
+_SPECIFICATION = 2**16  # bytes, at most, of a model's specification
+
+
+def average_params(params: Params, ema: Weights, key: Key[Array, "*seeds"]) -> Params:
+    """Return the parameters to sample and measure with: the moving average where one is kept.
+
+    `key` is that of the run or, of many seeds, those of all. `Model.recompute_stats` may have work
+    to do, of a few thousand passes of a generator.
+    """
+    if key.ndim:
+        return jax.vmap(average_params)(params, ema, key)
+    params = params.replace(weights=params.weights | ema)
+    return params.model.recompute_stats(params, derive_key(key, Purpose.SETTLE))
+
+
+def save_params(path: str | Path, params: Params) -> None:
+    """Write parameters to the file `path` (".npz"), with the model's specification.
+
+    Raises:
+        FileError: where it cannot be written.
+        UserError: where the model is not registered, or holds what JSON cannot.
+    """
+    _write_npz(resolve_path(path), params)
+
+
+def _write_npz(path: Path, params: Params, **more: Any) -> None:
+    arrays = name_as_float32(params)
+    text = json.dumps(to_jsonable(to_json(params.model), "model"), allow_nan=False)
+    model = np.frombuffer(text.encode(), np.uint8)
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(
+            path, lambda file: np.savez(file, allow_pickle=False, model=model, **arrays, **more)
+        )
+
+
+def name_as_float32(params: Params) -> dict[str, np.ndarray]:
+    """Return the arrays of `params` by name, numbers of double precision as float32."""
+    return {
+        name: array.astype(np.float32) if array.dtype == np.float64 else array
+        for name, array in checkpoints.name_arrays(params).items()
+    }
+
+
+def load_params(path: str | Path) -> Params:
+    """Load what `save_params` wrote, or the newest parameters of a run's folder.
+
+    For a run of many seeds every array has a first axis [S].
+
+    Raises:
+        UserError: where there is neither.
+        CheckpointError: where it is damaged.
+    """
+    path = resolve_path(path)
+    with single_precision():
+        return _load_run(path) if path.is_dir() else _load_file(path)
+
+
+def _load_run(folder: Path) -> Params:
+    model = run_folder.read_model(folder)
+    found = checkpoints.read_newest(folder)
+    if found is None:
+        raise CheckpointError(f"{folder} holds no finished checkpoint yet.")
+    where, arrays = found
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    is_kept = any(name.startswith("ema.") for name in arrays)
+    ema = {name: params.weights[name] for name in model.ema_networks} if is_kept else {}
+    target = {"params": params, "ema": ema, "key": jax.eval_shape(jax.random.key, 0)}
+    first = next(iter(checkpoints.expected_arrays(target)))
+    state = checkpoints.fill_tree(_stack(target, _find_seeds(target, arrays, first)), arrays, where)
+    return average_params(**state)
+
+
+def _load_file(path: Path) -> Params:
+    try:
+        with zipfile.ZipFile(path) as file:
+            model = _read_model(file)
+            shapes = jax.eval_shape(model.init, jax.random.key(0))
+            return checkpoints.fill_tree(*_read_arrays(file, shapes), path)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist: give a run's folder or a file of weights."
+        ) from None
+    except UserError as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise UserError(f"{path}: {error}") from None
+    except Exception as error:  # numpy, zipfile and zlib have each their own errors
+        raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
+
+
+def _read_model(file: zipfile.ZipFile) -> Model:
+    """Return the model of a file of weights; its number of layers must fit that of the arrays."""
+    text = _read_array(file, "model", _SPECIFICATION).tobytes()
+    specification = json.loads(text)
+    model = from_json(specification)
+    longest = max(len(v) for v in specification.values() if isinstance(v, list | str))
+    if longest > len(file.namelist()) + 64:
+        raise ValueError(f"its model has {longest} layers, and the file fewer arrays")
+    return model
+
+
+def _read_arrays(file: zipfile.ZipFile, shapes: Params) -> tuple[Params, dict[str, np.ndarray]]:
+    """Return the shapes of the parameters, with an axis of seeds if the file has one, and its
+    arrays."""
+    names = set(file.namelist())
+    first, like = next(iter(checkpoints.expected_arrays(shapes).items()))
+    many: tuple[int, ...] = ()
+    if f"{first}.npy" in names:
+        with file.open(f"{first}.npy") as member:
+            shape = _read_shape(member)
+            many = shape[: len(shape) - like.ndim]
+    shapes = _stack(shapes, many)
+    return shapes, {
+        name: _read_array(file, name, like.size * like.dtype.itemsize)
+        for name, like in checkpoints.expected_arrays(shapes).items()
+        if f"{name}.npy" in names
+    }
+
+
+def _read_array(file: zipfile.ZipFile, name: str, most: int) -> np.ndarray:
+    """Return one array of the file. Raises `ValueError` where it has more bytes than `most`."""
+    size = file.getinfo(f"{name}.npy").file_size
+    if size > most + _HEADER:
+        raise ValueError(f"its array {name!r} has {size} bytes instead of at most {most}")
+    with file.open(f"{name}.npy") as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _read_shape(member: Any) -> tuple[int, ...]:
+    version = np.lib.format.read_magic(member)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    return read(member)[0]
+
+
+def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
+    """Return (S,) where the array of that name has a first axis of seeds, else ()."""
+    like = checkpoints.expected_arrays(target)[name]
+    shape = arrays[name].shape if name in arrays else like.shape
+    return shape[: len(shape) - len(like.shape)]
+
+
+def _stack(target: Any, many: tuple[int, ...]) -> Any:
+    """Return the shapes `target` with the first axis, (S,) or (), of many seeds."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(many + leaf.shape, leaf.dtype), target)
+
+
+# --- the best weights of a run -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best weights of a run so far: their epoch and distance, [] or, of many seeds, [S]."""
+
+    epoch: np.ndarray
+    distance: np.ndarray
+
+
+def read_best(folder: Path) -> Best | None:
+    """Return what the run's file of the best weights says of itself; None where there is none.
+
+    A file of version 0.1 says nothing: then the metrics do.
+
+    Raises:
+        CheckpointError: where the file is damaged.
+    """
+    path = folder / run_folder.BEST
+    if not path.exists():
+        return None
+    try:
+        load_params(path)
+        with np.load(path, allow_pickle=False) as file:
+            if "best_epoch" in file:
+                return Best(file["best_epoch"], file["best_distance"])
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
+    return _read_best_from_metrics(folder)
+
+
+def find_best_epoch(folder: Path) -> np.ndarray:
+    """Return the epoch of the run's best weights, [] or, of many seeds, [S].
+
+    Raises:
+        UserError: where the run has none.
+    """
+    best = read_best(folder)
+    if best is None:
+        raise UserError(f"{folder} holds no {run_folder.BEST}.")
+    return best.epoch
+
+
+def _read_best_from_metrics(folder: Path) -> Best | None:
+    try:
+        epoch = np.asarray(run_folder.find_best_epoch(folder))
+    except ValueError:
+        return None
+    lines = {line["epoch"]: line for line in run_folder.read_metrics(folder)}
+    if not epoch.ndim:
+        return Best(epoch, np.asarray(lines[int(epoch)]["distance"], np.float64))
+    each = [lines[one]["seeds"]["distance"][i] for i, one in enumerate(epoch.tolist())]
+    return Best(epoch, np.asarray(each, np.float64))
+
+
+def save_best(
+    folder: Path, params: Params, epoch: int, distance: np.ndarray, best: Best | None
+) -> Best:
+    """Keep the parameters of `epoch` where their `distance`, [] or [S], is the least so far.
+
+    Of many seeds, each keeps its own best. Returns what the file says afterwards.
+    """
+    distance = np.nan_to_num(distance, nan=np.inf)
+    if best is None:
+        best = Best(np.full(distance.shape, epoch), distance)
+    else:
+        is_better = (distance < best.distance) | (best.epoch == epoch)
+        if not np.any(is_better):
+            return best
+        best = Best(
+            np.where(is_better, epoch, best.epoch), np.where(is_better, distance, best.distance)
+        )
+        if not np.all(is_better):
+            params = _merge_seeds(is_better, params, load_params(folder / run_folder.BEST))
+    _write_npz(folder / run_folder.BEST, params, best_epoch=best.epoch, best_distance=best.distance)
+    return best
+
+
+def _merge_seeds(chosen: np.ndarray, new: Params, old: Params) -> Params:
+    """Return, for every seed, the parameters of `new` where it is `chosen`, [S], else of `old`."""
+    return jax.tree.map(
+        lambda one, other: jnp.where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other),
+        new,
+        old,
+    )
+
+
+def digest_params(params: Params) -> str:
+    """Return the sha256 over the names, shapes and numbers of all arrays."""
+    sha256 = hashlib.sha256()
+    for name, array in sorted(name_as_float32(params).items()):
+        sha256.update(f"{name} {array.dtype} {array.shape}".encode())
+        sha256.update(np.ascontiguousarray(array).data)
+    return sha256.hexdigest()
+
+
+def find_weights(path: Path) -> Path:
+    """Return where the best weights lie: best.npz of a run that has one, else `path` itself."""
+    best = path / run_folder.BEST
+    return best if best.exists() else path
+
+
+def load_best(path: str | Path) -> Params:
+    """Load the best weights of a run, or a file of weights; of many seeds, those of the first.
+
+    Raises:
+        UserError: where they are damaged or not there yet.
+    """
+    return seeds.unstack_seeds(load_params(find_weights(resolve_path(path))))[0]

@@ -1,0 +1,154 @@
+"""An epoch of training: a scan over the steps of `genjax.training.step`, compiled as one program.
+
+An epoch of one run knows nothing of many seeds, whose epoch maps it, and of many devices only where
+its batches lie (`genjax.distributed`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from genjax.distributed import devices, seeds
+from genjax.model import Batch, Terms
+from genjax.runs.keys import Purpose, derive_epoch_keys
+from genjax.training.configuration import Training
+from genjax.training.state import TrainState
+from genjax.training.step import count_batches, count_updates, run_step, update_ema
+
+Rows = tuple[jax.Array, jax.Array]  # images uint8 [..., H, W, C] and labels int32 [...]
+
+
+def gather_batch(
+    images: jax.Array, labels: jax.Array, index: jax.Array, progress: jax.Array | float = 1.0
+) -> Batch:
+    """Return the batch of the images uint8 [N, H, W, C] at the positions `index`, int32 [B]."""
+    return scale_batch((images[index], labels[index]), progress)
+
+
+def scale_batch(rows: Rows, progress: jax.Array | float = 1.0) -> Batch:
+    """Return a batch of images uint8 [B, H, W, C], scaled to float32 in [0, 1]."""
+    images, labels = rows
+    return Batch(images.astype(jnp.float32) / 255.0, labels, progress)
+
+
+def choose_order(
+    state: TrainState, images: Any, labels: Any, *, training: Training, steps: int
+) -> tuple[jax.Array, Terms]:
+    """Choose the images of the coming epoch's batches: int32 [steps, batches a step, B].
+
+    Returns them with the terms of that order.
+    """
+    model, progress = state.params.model, state.epoch / training.epochs
+    key, _ = derive_epoch_keys(state.key, state.epoch)
+    order, terms = model.choose_order(state.params, images, labels, key, progress)
+    batch_size = min(training.batch_size, images.shape[0])
+    # of a data set smaller than one step, images are visited twice
+    return jnp.resize(order, (steps, count_batches(model), batch_size)), terms
+
+
+def run_steps(
+    state: TrainState,
+    numbers: jax.Array,
+    rows: Any,
+    make_batch: Callable[[Any, jax.Array], Batch],
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None,
+) -> tuple[TrainState, Terms]:
+    """Run those of an epoch's `steps` steps that have these `numbers`, [K], as one scan.
+
+    `make_batch` makes a batch of some of `rows`, whose leaves are [K, batches a step, B, ...], and
+    the share of the training that is done. The terms are [K].
+    """
+    model = state.params.model
+    _, key_steps = derive_epoch_keys(state.key, state.epoch)
+    batches = steps * count_batches(model)
+    optimizers = {
+        player: training.build_optimizer(
+            model, player, steps * training.epochs * count_updates(model, player)
+        )
+        for player in model.players
+    }
+    frozen = training.find_frozen(model)
+
+    def draw(number: jax.Array, rows: Any) -> tuple[Batch, jax.Array]:
+        progress = (state.epoch + number / batches) / training.epochs
+        rows = devices.constrain(rows, mesh, split=True)  # and what follows from it
+        return make_batch(rows, progress), jax.random.fold_in(key_steps, number)
+
+    def scan_step(state: TrainState, one: tuple[jax.Array, Any]) -> tuple[TrainState, Terms]:
+        number, rows = one
+        held = {name: state.params.stats[name] for name in frozen & state.params.stats.keys()}
+        state, terms = run_step(state, number, rows, draw, optimizers)
+        if held:
+            state = state.replace(params=state.params.replace(stats=state.params.stats | held))
+        done = state.epoch * steps + number
+        return update_ema(state, jnp.minimum(training.ema_decay, (1 + done) / (10 + done))), terms
+
+    return jax.lax.scan(scan_step, state, (numbers, rows))
+
+
+def finish_epoch(
+    state: TrainState, terms: Terms, images: jax.Array, mesh: Mesh | None
+) -> tuple[TrainState, Terms]:
+    """Return the state at the end of an epoch, and its terms with those that are measured once.
+
+    The term "finite" is 1 if all weights, and their squares, are finite numbers: a weight beyond
+    1e19 makes every sum of squares infinite.
+    """
+    model = state.params.model
+    terms = terms | model.diagnose(state.params, images, state.derive_key(Purpose.DIAGNOSE))
+    finite = [jnp.all(jnp.isfinite(leaf * leaf)) for leaf in jax.tree.leaves(state.params)]
+    terms["finite"] = jnp.all(jnp.stack(finite))
+    return devices.constrain((state.replace(epoch=state.epoch + 1), terms), mesh)
+
+
+def _run_epoch(
+    state: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None = None,
+) -> tuple[TrainState, Terms]:
+    """Run `steps` steps over the data in a new order, and return the mean of every term.
+
+    Every batch is shared out over the devices of `mesh`.
+    """
+    order, order_terms = choose_order(state, images, labels, training=training, steps=steps)
+    gather = partial(gather_batch, images, labels)
+    state, terms = run_steps(
+        state, jnp.arange(steps), order, gather, training=training, steps=steps, mesh=mesh
+    )
+    return finish_epoch(state, jax.tree.map(jnp.mean, terms) | order_terms, images, mesh)
+
+
+run_epoch = jax.jit(
+    _run_epoch, static_argnames=("training", "steps", "mesh"), donate_argnames="state"
+)
+
+
+@partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="states")
+def run_seeds_epoch(
+    states: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    *,
+    training: Training,
+    steps: int,
+    mesh: Mesh | None = None,
+) -> tuple[TrainState, Terms]:
+    """Do what `run_epoch` does for many seeds, shared out over the devices of `mesh`; terms [S]."""
+    rates = training.stack_rates(states.key.shape)
+
+    def run_one(one: tuple[TrainState, Any], images: jax.Array, labels: jax.Array) -> Any:
+        state, rate = one
+        return _run_epoch(state, images, labels, training=training.with_rate(rate), steps=steps)
+
+    return seeds.map_seeds(run_one, (states, rates), images, labels, mesh=mesh)

@@ -1,0 +1,67 @@
+"""The losses of held-out images, after every epoch the same ones with the same noise."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.data import Dataset, Stream
+from genjax.distributed import seeds
+from genjax.model import Model, Params, Terms
+from genjax.runs.keys import Purpose
+from genjax.training.epoch import scale_batch
+from genjax.training.state import TrainState
+from genjax.training.step import name_losses
+
+_MOST_IMAGES = 2048
+
+
+class Validation:
+    """A fixed part of a held-out data set: up to 2,048 of its images, drawn once, in batches.
+
+    Args:
+        dataset: images that the model is not trained on.
+        model: the model that they must fit.
+        batch_size: images at once; less of a smaller set. The last incomplete batch is left out.
+    """
+
+    def __init__(self, dataset: Dataset | Stream, model: Model, batch_size: int):
+        model.for_images(dataset.image_shape)
+        if isinstance(dataset, Stream):
+            dataset = dataset.to_dataset(min(len(dataset), _MOST_IMAGES))
+        model.check_labels(dataset.labels)
+        size = min(batch_size, len(dataset), _MOST_IMAGES)
+        batches = min(len(dataset), _MOST_IMAGES) // size
+        chosen = np.random.default_rng(0).permutation(len(dataset))[: batches * size]
+        index = np.sort(chosen).reshape(batches, size)
+        self._rows = (dataset.images[index], dataset.labels[index])
+
+    def measure(self, params: Params, state: TrainState) -> dict[str, np.ndarray]:
+        """Return the mean losses and terms at the end of the training's schedules: [] or [S].
+
+        The names are those of training, after "validation_".
+        """
+        keys = state.derive_key(Purpose.VALIDATE)
+        terms = compute_mean_losses(params, keys, self._rows)
+        return {f"validation_{name}": np.asarray(v, np.float64) for name, v in terms.items()}
+
+
+@jax.jit
+def compute_mean_losses(params: Params, key: jax.Array, rows: Any) -> Terms:
+    """Return the mean losses and terms over batches, images uint8 [K, B, H, W, C] and labels.
+
+    `params` and `key` may be those of many seeds; then the terms are [S].
+    """
+    if key.ndim:
+        return seeds.map_seeds(lambda one: compute_mean_losses(*one, rows), (params, key))
+    model = params.model
+
+    def measure(number: jax.Array, one: Any) -> tuple[jax.Array, Terms]:
+        batch = scale_batch(one)
+        noise = model.draw_noise(batch, jax.random.fold_in(key, number))
+        losses, (terms, _) = model.losses(params, batch, noise)
+        return number + 1, name_losses(model, losses) | terms
+
+    _, terms = jax.lax.scan(measure, jnp.int32(0), rows)
+    return jax.tree.map(jnp.mean, terms)
