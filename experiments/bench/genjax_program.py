@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
-from genjax.nn.conv import native_convolutions
 from genjax.distributed.seeds import select_seed
+from genjax.nn.conv import native_convolutions
 from genjax.training.configuration import Training
 from genjax.training.epoch import gather_batch, run_epoch, run_seeds_epoch
 from genjax.training.state import init_state
