@@ -2,7 +2,8 @@
 
 from genjax import data, models, plots
 from genjax.distributed import hosts
-from genjax.errors import UserError
+from genjax.distributed.seeds import unstack_seeds
+from genjax.errors import CheckpointError, TrainingDiverged, UserError
 from genjax.latents import (
     LatentDensity,
     attribute_vector,
@@ -31,11 +32,13 @@ from genjax.model import Batch, LatentModel, Model, Params, init, register
 from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
-from genjax.runs.checkpoints import CheckpointError
-from genjax.runs.checkpoints import load_params as load
-from genjax.runs.checkpoints import save_params as save
-from genjax.training.configuration import Optimizer, Training
-from genjax.training.fit import TrainingDiverged, fit
+from genjax.runs.weights import load_best
+from genjax.runs.weights import load_params as load
+from genjax.runs.weights import save_params as save
+from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
+from genjax.training.configuration import Training
+from genjax.training.fit import fit
+from genjax.training.optimizers import CustomOptimizer, Optimizer
 
 __all__ = [
     "DCGAN",
@@ -46,14 +49,18 @@ __all__ = [
     "Adversarial",
     "Autoencoder",
     "Batch",
+    "Callback",
     "CheckpointError",
+    "CustomOptimizer",
     "DebiasingVAE",
+    "EarlyStopping",
     "LatentDensity",
     "LatentModel",
     "Likelihood",
     "Model",
     "Optimizer",
     "Params",
+    "StopTraining",
     "Training",
     "TrainingDiverged",
     "UserError",
@@ -72,6 +79,7 @@ __all__ = [
     "invert",
     "latent_use",
     "load",
+    "load_best",
     "manifold",
     "models",
     "pca",
@@ -89,4 +97,5 @@ __all__ = [
     "shift",
     "traverse",
     "tsne",
+    "unstack_seeds",
 ]

@@ -1,6 +1,5 @@
 """Data that stay on disk: what a stream reads, and that a run on it is the resident one."""
 
-import io
 import json
 import os
 import shutil
@@ -14,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
 
 import genjax
 from genjax.data import Dataset, Stream, stream
@@ -26,46 +24,13 @@ from genjax.training import streaming
 from genjax.training.configuration import Training
 from genjax.training.epoch import choose_order
 from genjax.training.state import init_state
+from tests.data.files import write_prepared
 from tests.helpers import blobs, small
 
 pytestmark = pytest.mark.skipif(
     not (records.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
 )
 ROOT = Path(__file__).parent.parent.parent
-
-
-def record(image: np.ndarray, label: int) -> bytes:
-    """An example as TFDS stores it."""
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    file, example = io.BytesIO(), tf_example_pb2.Example()
-    Image.fromarray(image[..., 0]).save(file, "PNG")
-    example.features.feature["image"].bytes_list.value.append(file.getvalue())
-    example.features.feature["label"].int64_list.value.append(label)
-    return example.SerializeToString()
-
-
-def write_prepared(data_dir: Path, images: Dataset, lengths: tuple[int, ...]) -> Path:
-    """`images` as TFDS prepares MNIST, in shards of these lengths, for both splits."""
-    from array_record.python.array_record_module import ArrayRecordWriter
-
-    folder, pairs = data_dir / "mnist/3.0.1", zip(images.images, images.labels, strict=True)
-    folder.mkdir(parents=True)
-    records = [record(np.asarray(image), int(label)) for image, label in pairs]
-    for split in ("train", "test"):
-        for number, start in enumerate(np.cumsum([0, *lengths[:-1]])):
-            name = f"mnist-{split}.array_record-{number:05d}-of-{len(lengths):05d}"
-            writer = ArrayRecordWriter(str(folder / name), "group_size:1")
-            for one in records[start : start + lengths[number]]:
-                writer.write(one)
-            writer.close()
-    splits = [{"name": s, "shardLengths": [*map(str, lengths)]} for s in ("train", "test")]
-    about = {"fileFormat": "array_record", "splits": splits}
-    (folder / "dataset_info.json").write_text(json.dumps(about))
-    shape = {"dimensions": [*map(str, images.image_shape)]}
-    features = {"featuresDict": {"features": {"image": {"image": {"shape": shape}}}}}
-    (folder / "features.json").write_text(json.dumps(features))
-    return data_dir
 
 
 @pytest.fixture(scope="module")
