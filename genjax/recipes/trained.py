@@ -6,11 +6,8 @@ import genjax
 from genjax import data
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import Params
 from genjax.recipes.recipe import RECIPES
-from genjax.runs import run_folder
 from genjax.runs.files import read_json
-from genjax.training import seeds
 
 _RUNS = Path("runs")
 
@@ -32,20 +29,6 @@ def find_run(run: str | Path) -> Path:
         f" {_RUNS}/ there are: {', '.join(runs) or 'none'}. `genjax list recipes` shows what can be"
         " trained."
     )
-
-
-def find_weights(place: Path) -> Path:
-    """Return the path of a run's best weights: best.npz where there is one, or else `place`."""
-    best = place / run_folder.BEST
-    return best if best.exists() else place
-
-
-def load_best(place: Path) -> Params:
-    """Load the best weights of a run; of several seeds those of the first.
-
-    Raises `UserError` where they are damaged or not there yet.
-    """
-    return seeds.unstack_seeds(genjax.load(find_weights(place)))[0]
 
 
 def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset]:
