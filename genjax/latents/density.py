@@ -19,13 +19,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.distributions import Normal
-from genjax.errors import UserError, check_images, check_integer
+from genjax.errors import UserError, check_integer
+from genjax.latents.inputs import check_encoder_labels, check_input, map_rows
 from genjax.model import CanEncode, HasPosterior, Params, require
-from genjax.nn.chunks import in_chunks
 
 
 @partial(
@@ -65,20 +65,29 @@ class LatentDensity:
 
 
 @jax.jit
-def compute_posterior(params: Params, images: Float[Array, "n h w c"], key: PRNGKeyArray) -> Normal:
+def compute_posterior(
+    params: Params,
+    images: Float[Array, "n h w c"],
+    key: PRNGKeyArray,
+    labels: Int[Array, " n"] | None = None,
+) -> Normal:
     """Compute q(z|x) of images; of a plain autoencoder its codes, with scale 0.
 
     The key binarises the images where the model's likelihood is of binary images.
     """
     model = params.model
     if not isinstance(model, HasPosterior):
-        z = in_chunks(partial(require(model, CanEncode).encode, params), images)
+        z = map_rows(require(model, CanEncode).encode, params, images, labels)
         return Normal(z, jnp.zeros_like(z))
-    return in_chunks(partial(model.posterior, params), model.observe(images, key))
+    return map_rows(model.posterior, params, model.observe(images, key), labels)
 
 
 def fit_density(
-    params: Params, images: ArrayLike, key: PRNGKeyArray, num_components: int = 20
+    params: Params,
+    images: ArrayLike,
+    key: PRNGKeyArray,
+    num_components: int = 20,
+    labels: ArrayLike | None = None,
 ) -> LatentDensity:
     """Fit a mixture of Gaussians to one draw of q(z|x) for each image, for `genjax.sample`.
 
@@ -90,6 +99,7 @@ def fit_density(
         images: [N, H, W, C], at least 2.
         key: draws from q(z|x) and initialises EM.
         num_components: K, at most N.
+        labels: of the images, int [N], for a model whose encoder takes them.
 
     Raises:
         UserError: where there are too few images, or latents are not finite.
@@ -100,13 +110,14 @@ def fit_density(
     >>> fit_density(params, images, jax.random.key(2), num_components=3).loc.shape
     (3, 2)
     """
-    images = check_images(images, params.model.image_shape)
+    images = check_input(params, images)
     if len(images) < 2:
         raise UserError(f"a density is fitted to at least 2 images, not to {len(images)}.")
     most = len(images)
     num_components = check_integer(num_components, "num_components", most=most)
     key_x, key_z, key_fit = jax.random.split(key, 3)
-    z = np.asarray(compute_posterior(params, images, key_x).sample(key_z), np.float64)
+    classes = check_encoder_labels(params.model, labels, len(images))
+    z = np.asarray(compute_posterior(params, images, key_x, classes).sample(key_z), np.float64)
     if not np.isfinite(z).all():
         raise UserError("the model's latents of these images are not finite: it has diverged.")
     return _fit_mixture(z, num_components, int(jax.random.randint(key_fit, (), 0, 2**31 - 1)))

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from genjax.errors import check_integer
-from genjax.latents.sampling import check_latents, decode, encode
+from genjax.latents.inputs import check_latents
+from genjax.latents.sampling import decode, encode
 from genjax.model import Params
 
 Latents = Float[Array | np.ndarray, "n d"]

@@ -21,7 +21,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.distributions import sum_event
-from genjax.errors import UserError, check_images, check_integer
+from genjax.errors import UserError, check_integer
+from genjax.latents.inputs import check_input
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, LatentModel, Params, require
 
@@ -68,7 +69,7 @@ def invert(
     (3, 2)
     """
     require(params.model, CanDecode)
-    images = check_images(images, params.model.image_shape)
+    images = check_input(params, images)
     starts, steps = check_integer(starts, "starts"), check_integer(steps, "steps")
     if not (0 <= learning_rate < math.inf and 0 < scale < math.inf):
         raise UserError(

@@ -1,8 +1,9 @@
 """Draw samples from a model, encode and decode: pure functions of `params`.
 
 Images are float32 [N, H, W, C] in [0, 1], or bytes (uint8), which are divided by 255. Latents `z`
-are float32 [N, D]. Every function works under `jit` and `vmap`. On a model that lacks the parts it
-needs it raises `MissingCapability`, a `TypeError` that says which models have them.
+are float32 [N, D]. `labels`, int [N] or one for all, are for models whose methods take them. Every
+function works under `jit` and `vmap`. On a model that lacks the parts it needs it raises
+`MissingCapability`, a `TypeError` that says which models have them.
 """
 
 from functools import partial
@@ -12,7 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.errors import MissingCapability, UserError, check_images, check_integer, check_labels
+from genjax.errors import MissingCapability, check_integer
+from genjax.latents.inputs import check_classes, check_input, check_labels_for, check_latents, map_rows, Labels
 from genjax.latents.density import LatentDensity
 from genjax.model import (
     CanClassify,
@@ -24,9 +26,10 @@ from genjax.model import (
     Params,
     is_class_conditional,
     require,
+    takes_labels,
+    with_labels,
 )
 from genjax.nn.chunks import in_chunks
-
 
 def sample(
     params: Params,
@@ -61,19 +64,19 @@ def sample(
     (3, 8, 8, 1)
     """
     num = check_integer(num, "num")
-    if labels is not None:
-        labels = _check_classes(params, labels)
-        labels = labels if labels.ndim else jnp.full(num, labels)
-        num = len(labels)
-    return _sample(params, key, num, temperature, density, labels)
+    classes = None if labels is None else _check_sample_labels(params, labels, num)
+    num = num if classes is None else len(classes)
+    return _sample(params, key, num, temperature, density, classes)
 
 
-def _check_classes(params: Params, labels: ArrayLike) -> jax.Array:
-    model = require(params.model, ClassConditional)
-    if not is_class_conditional(params.model):
+def _check_sample_labels(params: Params, labels: ArrayLike, num: int) -> jax.Array:
+    model = params.model
+    if isinstance(model, CanDecode) and takes_labels(model.decode):
+        return check_classes(model, labels, num)
+    require(model, ClassConditional)
+    if not is_class_conditional(model):
         raise MissingCapability("labels need a model with num_classes; this one has none.")
-    check_labels(labels, model.num_classes)
-    return jnp.asarray(labels)
+    return check_classes(model, labels, num)
 
 
 @partial(jax.jit, static_argnames="num")
@@ -83,7 +86,7 @@ def _sample(
     num: int,
     temperature: jax.Array | float | None,
     density: LatentDensity | None,
-    labels: ArrayLike | None,
+    labels: Labels,
 ) -> jax.Array:
     if temperature is None and density is None and labels is None:
         return params.model.sample(params, key, num)
@@ -93,20 +96,14 @@ def _sample(
         z = model.sample_latents(params, key, num, temperature)
     else:
         z = density.sample(key, num, temperature)
-    if labels is not None:
-        z = require(params.model, ClassConditional).condition_latents(z, jnp.asarray(labels))
-    return in_chunks(partial(model.decode, params), z)
+    if labels is not None and not takes_labels(model.decode):
+        z = require(params.model, ClassConditional).condition_latents(z, labels)
+    return map_rows(model.decode, params, z, labels)
 
 
-def check_input(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
-    """Return images as float32 in [0, 1] of the model's shape, at least one, or raise `UserError`."""
-    checked = check_images(images, params.model.image_shape)
-    if not len(checked):
-        raise UserError("there are no images: give at least one.")
-    return checked
-
-
-def encode(params: Params, images: ArrayLike) -> Float[Array, "n d"]:
+def encode(
+    params: Params, images: ArrayLike, labels: ArrayLike | None = None
+) -> Float[Array, "n d"]:
     """Encode images [N, H, W, C] into latents; those of a VAE are the means of q(z|x).
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
@@ -114,16 +111,19 @@ def encode(params: Params, images: ArrayLike) -> Float[Array, "n d"]:
     >>> encode(params, jnp.ones((3, 8, 8, 1))).shape
     (3, 2)
     """
-    require(params.model, CanEncode)
-    return _encode(params, check_input(params, images))
+    model = require(params.model, CanEncode)
+    images = check_input(params, images)
+    return _encode(params, images, check_labels_for(model, "encode", labels, len(images)))
 
 
 @jax.jit
-def _encode(params: Params, images: jax.Array) -> jax.Array:
-    return in_chunks(partial(require(params.model, CanEncode).encode, params), images)
+def _encode(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
+    return map_rows(require(params.model, CanEncode).encode, params, images, labels)
 
 
-def decode(params: Params, z: ArrayLike) -> Float[Array, "n h w c"]:
+def decode(
+    params: Params, z: ArrayLike, labels: ArrayLike | None = None
+) -> Float[Array, "n h w c"]:
     """Decode latents [N, D] into images; where p(x|z) is a distribution, into its mean.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
@@ -131,27 +131,19 @@ def decode(params: Params, z: ArrayLike) -> Float[Array, "n h w c"]:
     >>> decode(params, jnp.zeros((3, 2))).shape
     (3, 8, 8, 1)
     """
-    require(params.model, CanDecode)
-    return _decode(params, check_latents(params, z))
-
-
-def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
-    """Return latents as float32 [N, latent_dim]. Raises `UserError` where they are not such."""
-    latents, dim = jnp.asarray(z, jnp.float32), require(params.model, CanDecode).latent_dim
-    if latents.ndim != 2 or latents.shape[1] != dim:
-        raise UserError(
-            f"latents have the shape {latents.shape}, but must be [N, {dim}]: one row an image."
-            + (" A single latent is z[None]." if latents.shape == (dim,) else "")
-        )
-    return latents
+    model = require(params.model, CanDecode)
+    z = check_latents(params, z)
+    return _decode(params, z, check_labels_for(model, "decode", labels, len(z)))
 
 
 @jax.jit
-def _decode(params: Params, z: jax.Array) -> jax.Array:
-    return in_chunks(partial(require(params.model, CanDecode).decode, params), z)
+def _decode(params: Params, z: jax.Array, labels: Labels) -> jax.Array:
+    return map_rows(require(params.model, CanDecode).decode, params, z, labels)
 
 
-def reconstruct(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
+def reconstruct(
+    params: Params, images: ArrayLike, labels: ArrayLike | None = None
+) -> Float[Array, "n h w c"]:
     """Encode images [N, H, W, C] and decode their latents.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
@@ -159,14 +151,21 @@ def reconstruct(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
     >>> reconstruct(params, jnp.ones((3, 8, 8, 1))).shape
     (3, 8, 8, 1)
     """
-    require(params.model, CanReconstruct)
-    return _reconstruct(params, check_input(params, images))
+    model = require(params.model, CanReconstruct)
+    images = check_input(params, images)
+    method = "encode" if takes_labels(model.encode) else "decode"
+    return _reconstruct(params, images, check_labels_for(model, method, labels, len(images)))
 
 
 @jax.jit
-def _reconstruct(params: Params, images: jax.Array) -> jax.Array:
+def _reconstruct(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
     model = require(params.model, CanReconstruct)
-    return in_chunks(lambda x: model.decode(params, model.encode(params, x)), images)
+
+    def both(params: Params, x: jax.Array, labels: Labels = None) -> jax.Array:
+        z = with_labels(model.encode, labels)(params, x)
+        return with_labels(model.decode, labels)(params, z)
+
+    return map_rows(both, params, images, labels)
 
 
 def classify(params: Params, images: ArrayLike) -> Float[Array, "n classes"]:
@@ -190,10 +189,13 @@ def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) ->
             default, for each image the class with the highest score.
     """
     require(params.model, CanScore)
-    labels = None if labels is None else _check_classes(params, labels)
-    return _score(params, check_input(params, images), labels)
+    images = check_input(params, images)
+    if labels is not None and not getattr(params.model, "num_classes", 0):
+        raise MissingCapability("labels need a model with num_classes; this one has none.")
+    classes = None if labels is None else check_classes(params.model, labels, len(images))
+    return _score(params, images, classes)
 
 
 @jax.jit
-def _score(params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
+def _score(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
     return require(params.model, CanScore).score(params, images, labels)

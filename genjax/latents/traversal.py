@@ -9,15 +9,15 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, check_integer
+from genjax.latents.inputs import check_dimensions, check_latents
 from genjax.latents.sampling import decode
 from genjax.model import Params
 
-Vector = Float[Array | np.ndarray, " d"]
 
 
 def traverse(
     params: Params,
-    z: Vector,
+    z: ArrayLike,
     extent: float | ArrayLike = 3.0,
     num: int = 9,
     *,
@@ -39,7 +39,7 @@ def traverse(
     >>> traverse(params, jnp.zeros(2), num=5).shape
     (2, 5, 8, 8, 1)
     """
-    z = jnp.asarray(z)
+    z = check_latents(params, jnp.asarray(z)[None])[0]
     chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
     center, extent = (jnp.broadcast_to(jnp.asarray(v), z.shape) for v in (center, extent))
     return _traverse(params, z, center, extent, chosen, check_integer(num, "num"))
@@ -61,26 +61,9 @@ def _traverse(
     return jax.vmap(partial(decode, params))(jax.vmap(vary)(dimensions))
 
 
-def check_dimensions(dimensions: ArrayLike, latent_dim: int) -> Int[Array, " m"]:
-    """Return positions of latents. Raises `UserError` on one that is not from 0 to latent_dim - 1.
-
-    Under `jit` the values are not checked.
-    """
-    chosen = jnp.asarray(dimensions)
-    if chosen.ndim != 1 or not jnp.issubdtype(chosen.dtype, jnp.integer):
-        raise UserError(f"dimensions are {dimensions!r}, but must be a list of whole numbers.")
-    known = not isinstance(chosen, jax.core.Tracer)
-    if known and chosen.size and not (chosen.min() >= 0 and chosen.max() < latent_dim):
-        raise UserError(
-            f"dimensions are {chosen.tolist()}, but must be from 0 to {latent_dim - 1}: the model"
-            f" has {latent_dim} latents."
-        )
-    return chosen
-
-
 def plane(
     params: Params,
-    z: Vector,
+    z: ArrayLike,
     dimensions: ArrayLike,
     across: Float[Array | np.ndarray, " a"],
     up: Float[Array | np.ndarray, " b"],
@@ -99,7 +82,7 @@ def plane(
     >>> plane(params, jnp.zeros(2), jnp.array([0, 1]), jnp.zeros(4), jnp.ones(3)).shape
     (3, 4, 8, 8, 1)
     """
-    z = jnp.asarray(z)
+    z = check_latents(params, jnp.asarray(z)[None])[0]
     return _plane(params, z, check_dimensions(dimensions, len(z)), across, up)
 
 

@@ -1,7 +1,7 @@
 """Measure how a model uses its latents.
 
-(1) rate_d  = 1/N sum_n KL(q(z_d|x_n) || N(0, 1))       nats, of a model with a posterior
-    var_d   = Var_n(z_d(x_n))                           of a plain autoencoder's codes
+(1) rate_d  = 1/N sum_n KL(q(z_d|x_n) || p(z_d))        nats, as the model computes it
+    var_d   = Var_n(E[z_d|x_n])                         of a model that does not tell it by latent
 (2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.distributions.is_active`
 (3) loc_d, scale_d: mean and standard deviation of the aggregate posterior,
     scale_d^2 = Var_n(E[z_d|x_n]) + 1/N sum_n Var[z_d|x_n]
@@ -15,10 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.distributions import is_active, kl_to_standard_normal
-from genjax.errors import check_images
+from genjax.distributions import is_active
+from genjax.errors import UserError
 from genjax.latents.density import compute_posterior
-from genjax.model import CanEncode, HasPosterior, Params, require
+from genjax.latents.inputs import Labels, check_encoder_labels, check_input
+from genjax.model import CanEncode, HasLatentRate, HasPosterior, Params, require, with_labels
+from genjax.nn.chunks import in_chunks
 
 
 @partial(
@@ -50,34 +52,61 @@ class LatentUse:
         return jnp.lexsort((-self.amount, ~self.active))
 
 
-def latent_use(params: Params, images: ArrayLike, key: PRNGKeyArray) -> LatentUse:
+def latent_use(
+    params: Params, images: ArrayLike, key: PRNGKeyArray, labels: ArrayLike | None = None
+) -> LatentUse:
     """Measure which latents the encoder uses for images, and how much.
 
-    The amounts of a VAE sum up to its rate.
+    Of a model that tells the rate of each latent (`genjax.model.HasLatentRate`), such as a VAE, the
+    amounts sum up to the rate. Of any other the amounts are variances of the codes.
 
     Args:
         params: of a model that encodes.
         images: [N, H, W, C].
         key: binarises the images where the model's likelihood is of binary images.
+        labels: of the images, int [N], for a model whose encoder takes them.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> latent_use(params, jnp.ones((3, 8, 8, 1)), jax.random.key(1)).amount.shape
     (2,)
     """
-    if not isinstance(params.model, HasPosterior):
-        require(params.model, CanEncode)
-    return _latent_use(params, check_images(images, params.model.image_shape), key)
+    model = params.model
+    if not isinstance(model, HasPosterior):
+        require(model, CanEncode)
+    images = check_input(params, images)
+    return _latent_use(params, images, key, check_encoder_labels(model, labels, len(images)))
 
 
 @jax.jit
-def _latent_use(params: Params, images: jax.Array, key: jax.Array) -> LatentUse:
-    q = compute_posterior(params, images, key)
-    by_rate = isinstance(params.model, HasPosterior)
+def _latent_use(params: Params, images: jax.Array, key: jax.Array, labels: Labels) -> LatentUse:
+    model = params.model
+    q = compute_posterior(params, images, key, labels)
+    by_rate = isinstance(model, HasLatentRate)
+    if by_rate:
+        amount = jnp.mean(_compute_rates(params, images, key, labels), axis=0)  # (1)
+    else:
+        amount = jnp.var(q.loc, axis=0)  # (1)
+    if amount.shape != q.loc.shape[1:]:
+        raise UserError(
+            f"latent_rate of the model gives {amount.shape[0]} latents, but its encoder"
+            f" {q.loc.shape[1]}: set latent_rate = None where they are not the same."
+        )
     return LatentUse(
-        amount=jnp.mean(kl_to_standard_normal(q), 0) if by_rate else jnp.var(q.loc, 0),  # (1)
+        amount=amount,
         active=is_active(q.loc),  # (2)
         loc=jnp.mean(q.loc, axis=0),
         scale=jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0)),  # (3)
         measure="rate, nats" if by_rate else "variance",
     )
+
+
+def _compute_rates(params: Params, images: jax.Array, key: jax.Array, labels: Labels) -> jax.Array:
+    """Compute the rate of each latent for each image, [N, D], in chunks with a key each."""
+    method = require(params.model, HasLatentRate).latent_rate
+
+    def compute(rows: jax.Array) -> jax.Array:
+        own = None if labels is None else labels[rows]
+        return with_labels(method, own)(params, images[rows], jax.random.fold_in(key, rows[0]))
+
+    return in_chunks(compute, jnp.arange(len(images)))

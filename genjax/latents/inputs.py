@@ -1,0 +1,105 @@
+"""Check what enters the functions on latents, and map a model's methods over it."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
+
+from genjax.errors import MissingCapability, UserError, check_images, check_labels
+from genjax.model import HasPosterior, Params, registered_name, takes_labels, with_labels
+from genjax.nn.chunks import in_chunks
+
+Labels = jax.Array | None
+
+
+def check_input(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
+    """Return images as float32 in [0, 1]; raise `UserError` on none, or of another shape."""
+    checked = check_images(images, params.model.image_shape)
+    if not len(checked):
+        raise UserError("there are no images: give at least one.")
+    return checked
+
+
+def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
+    """Return latents as float32 [N, latent_dim]. Raise `UserError` where they are not such."""
+    latents, dim = jnp.asarray(z, jnp.float32), getattr(params.model, "latent_dim", 0)
+    if latents.ndim != 2 or latents.shape[1] != dim or not len(latents):
+        raise UserError(
+            f"latents have the shape {latents.shape}, but must be [N, {dim}]: one row an image."
+            + (" A single latent is z[None]." if latents.shape == (dim,) else "")
+        )
+    return latents
+
+
+def check_classes(model: Any, labels: ArrayLike, num: int) -> Int[Array, " num"]:
+    """Return labels as int [num], from one for all or from `num` of them, or raise `UserError`."""
+    check_labels(labels, model.num_classes)
+    classes = jnp.asarray(labels)
+    if classes.ndim > 1:
+        raise UserError(f"labels have the shape {classes.shape}, but must be [N], or one number.")
+    return classes if classes.ndim else jnp.full(num, classes)
+
+
+def check_labels_for(
+    model: Any, method: str, labels: ArrayLike | None, num: int
+) -> Int[Array, " num"] | None:
+    """Return the labels for a method of the model, int [num], or None.
+
+    Raises:
+        MissingCapability: where labels are given, and the method takes none.
+        UserError: where the method needs labels and none are given, or their number is another.
+    """
+    name = registered_name(model)
+    parameter = inspect.signature(getattr(model, method)).parameters.get("labels")
+    if parameter is None:
+        if labels is not None:
+            raise MissingCapability(f"the model {name!r} takes no labels to {method}: leave them out.")
+        return None
+    if labels is None:
+        if parameter.default is inspect.Parameter.empty:
+            raise UserError(f"the model {name!r} needs the labels of the images to {method}: int [N].")
+        return None
+    classes = check_classes(model, labels, num)
+    if len(classes) != num:
+        raise UserError(f"there are {len(classes)} labels for {num}: give one for each, or one for all.")
+    return classes
+
+
+def check_dimensions(dimensions: ArrayLike, latent_dim: int) -> Int[Array, " m"]:
+    """Return positions of latents. Raise `UserError` on one that is not from 0 to latent_dim - 1.
+
+    Under `jit` the values are not checked.
+    """
+    chosen = jnp.asarray(dimensions)
+    if chosen.ndim != 1 or not jnp.issubdtype(chosen.dtype, jnp.integer):
+        raise UserError(f"dimensions are {dimensions!r}, but must be a list of whole numbers.")
+    known = not isinstance(chosen, jax.core.Tracer)
+    if known and chosen.size and not (chosen.min() >= 0 and chosen.max() < latent_dim):
+        raise UserError(
+            f"dimensions are {chosen.tolist()}, but must be from 0 to {latent_dim - 1}: the model"
+            f" has {latent_dim} latents."
+        )
+    return chosen
+
+
+def check_encoder_labels(model: Any, labels: ArrayLike | None, num: int) -> Labels:
+    """Return the labels for the model's encoder, as `check_labels_for` does."""
+    return check_labels_for(
+        model, "posterior" if isinstance(model, HasPosterior) else "encode", labels, num
+    )
+
+
+def map_rows(
+    method: Callable[..., Any], params: Params, items: Float[Array, "n ..."], labels: Labels
+) -> Any:
+    """Call a model's method on many images or latents in chunks, with the labels if it takes them."""
+    if labels is None or not takes_labels(method):
+        return in_chunks(partial(method, params), items)
+    return in_chunks(
+        lambda rows: with_labels(method, labels[rows])(params, items[rows]), jnp.arange(len(items))
+    )
