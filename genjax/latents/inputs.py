@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
 from genjax.errors import MissingCapability, UserError, check_images, check_labels
-from genjax.model import HasPosterior, Params, registered_name, takes_labels, with_labels
+from genjax.model import HasPosterior, Params, takes_labels, with_labels
 from genjax.nn.chunks import in_chunks
 
 Labels = jax.Array | None
@@ -54,19 +54,21 @@ def check_labels_for(
         MissingCapability: where labels are given, and the method takes none.
         UserError: where the method needs labels and none are given, or their number is another.
     """
-    name = registered_name(model)
+    name = type(model).__name__
     parameter = inspect.signature(getattr(model, method)).parameters.get("labels")
     if parameter is None:
         if labels is not None:
-            raise MissingCapability(f"the model {name!r} takes no labels to {method}: leave them out.")
+            raise MissingCapability(f"{name} takes no labels to {method}: leave them out.")
         return None
     if labels is None:
         if parameter.default is inspect.Parameter.empty:
-            raise UserError(f"the model {name!r} needs the labels of the images to {method}: int [N].")
+            raise UserError(f"{name} needs the labels of the images to {method}: int [N].")
         return None
     classes = check_classes(model, labels, num)
     if len(classes) != num:
-        raise UserError(f"there are {len(classes)} labels for {num}: give one for each, or one for all.")
+        raise UserError(
+            f"there are {len(classes)} labels for {num}: give one for each, or one for all."
+        )
     return classes
 
 
@@ -97,7 +99,7 @@ def check_encoder_labels(model: Any, labels: ArrayLike | None, num: int) -> Labe
 def map_rows(
     method: Callable[..., Any], params: Params, items: Float[Array, "n ..."], labels: Labels
 ) -> Any:
-    """Call a model's method on many images or latents in chunks, with the labels if it takes them."""
+    """Call a model's method on images or latents in chunks, with the labels if it takes them."""
     if labels is None or not takes_labels(method):
         return in_chunks(partial(method, params), items)
     return in_chunks(

@@ -30,8 +30,8 @@ from genjax.model import CanDecode, LatentModel, Params, require
 def length_prior(z: Float[Array | np.ndarray, "n d"]) -> Float[Array, " n"]:
     """Compute (2), in nats, of the lengths of latents.
 
-    >>> length_prior(jnp.array([[3.0, 4.0]])).round(2).tolist() == [np.float32(10.89)]
-    True
+    >>> round(float(length_prior(jnp.array([[3.0, 4.0]]))[0]), 2)
+    10.89
     """
     squared = jnp.maximum(jnp.sum(z**2, axis=1), 1e-12)
     return 0.5 * squared - 0.5 * (z.shape[1] - 1) * jnp.log(squared)

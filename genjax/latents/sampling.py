@@ -9,13 +9,19 @@ function works under `jit` and `vmap`. On a model that lacks the parts it needs 
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.errors import MissingCapability, check_integer
-from genjax.latents.inputs import check_classes, check_input, check_labels_for, check_latents, map_rows, Labels
 from genjax.latents.density import LatentDensity
+from genjax.latents.inputs import (
+    Labels,
+    check_classes,
+    check_input,
+    check_labels_for,
+    check_latents,
+    map_rows,
+)
 from genjax.model import (
     CanClassify,
     CanDecode,
@@ -30,6 +36,7 @@ from genjax.model import (
     with_labels,
 )
 from genjax.nn.chunks import in_chunks
+
 
 def sample(
     params: Params,

@@ -5,14 +5,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, check_integer
 from genjax.latents.inputs import check_dimensions, check_latents
 from genjax.latents.sampling import decode
 from genjax.model import Params
-
 
 
 def traverse(

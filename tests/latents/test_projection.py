@@ -28,3 +28,29 @@ def test_tsne_keeps_groups_together(key):
     np.testing.assert_array_equal(points, genjax.tsne(z, key))
     with pytest.raises(UserError, match="at least 5 latents, not 4"):
         genjax.tsne(z[:4], key)
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (np.ones((64, 8)), "at least 5 different latents"),
+        (np.repeat(np.arange(4.0)[:, None], 16, axis=0), "at least 5 different latents"),
+        (np.full((64, 8), np.nan), "finite latents"),
+        (np.ones(64), "must be"),
+    ],
+)
+def test_tsne_of_latents_that_cannot_be_placed(z, message, key):
+    with pytest.raises(UserError, match=message):
+        genjax.tsne(z, key)
+
+
+def test_tsne_of_many_equal_latents(key):
+    z = np.concatenate([np.zeros((40, 3)), np.random.default_rng(0).normal(size=(8, 3))])
+    assert np.isfinite(genjax.tsne(z, key)).all()
+
+
+def test_components_that_cannot_be_projected_on():
+    with pytest.raises(UserError, match=r"num is 4, but must be .* from 1 to 3"):
+        genjax.pca(np.zeros((5, 3)), 4)
+    with pytest.raises(UserError, match="latents have the shape"):
+        genjax.pca(np.zeros((0, 3)))

@@ -1,0 +1,237 @@
+"""What enters the functions on latents: bytes, labels, and what is refused in words."""
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import genjax
+from genjax.errors import MissingCapability, UserError
+from genjax.model import MODELS
+from tests.helpers import blobs, small
+
+BYTES = np.asarray(blobs(30).images)
+FLOATS = BYTES / np.float32(255)
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return genjax.init(small("vae", image_shape=(8, 8, 1), network="mlp"), KEY)
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return genjax.init(small("gan", image_shape=(8, 8, 1), latent_dim=3, num_classes=2), KEY)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return genjax.init(small("debiasing_vae", image_shape=(8, 8, 1), num_classes=3), KEY)
+
+
+USES = {
+    "encode": lambda p, x: genjax.encode(p, x),
+    "reconstruct": lambda p, x: genjax.reconstruct(p, x),
+    "classify": lambda p, x: genjax.classify(p, x),
+    "score": lambda p, x: genjax.score(p, x),
+    "invert": lambda p, x: genjax.invert(p, x, KEY, starts=1, steps=2),
+    "latent_use": lambda p, x: genjax.latent_use(p, x, KEY).amount,
+    "fit_density": lambda p, x: genjax.fit_density(p, x, KEY, 1).loc,
+    "attribute_vector": lambda p, x: genjax.attribute_vector(p, x[:3], x[3:]),
+    "resampling_weights": lambda p, x: genjax.resampling_weights(p, x, bins=2),
+}
+
+
+@pytest.fixture
+def params_for(vae, gan, classifier):
+    loud = jax.tree.map(lambda w: 5 * w, vae.weights["encoder"])  # whose latents vary
+    vae = vae.replace(weights=vae.weights | {"encoder": loud})
+    return lambda use: {"score": gan, "classify": classifier}.get(use, vae)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_bytes_are_the_same_images_and_others_are_refused(use, params_for):
+    params, call = params_for(use), USES[use]
+    np.testing.assert_allclose(call(params, BYTES), call(params, FLOATS), rtol=1e-4, atol=1e-5)
+    refused = [BYTES * 1.0, np.full_like(FLOATS, np.nan), BYTES.astype(np.int32), FLOATS[..., 0],
+               FLOATS[:, :4], np.repeat(FLOATS, 3, axis=3)]  # fmt: skip
+    for images in refused:
+        with pytest.raises(UserError, match="images"):
+            call(params, images)
+
+
+@pytest.mark.parametrize("use", [use for use in USES if use != "fit_density"])
+def test_no_images_are_refused(use, params_for):
+    with pytest.raises(UserError, match="there are no images"):
+        USES[use](params_for(use), FLOATS[:0])
+
+
+def test_latents_of_another_shape_are_refused(vae):
+    for z in (np.zeros((2, 4)), np.zeros(3), np.zeros((0, 3)), np.zeros((2, 2, 3))):
+        with pytest.raises(UserError, match=r"latents have the shape .* \[N, 3\]"):
+            genjax.decode(vae, z)
+    with pytest.raises(UserError, match=r"A single latent is z\[None\]"):
+        genjax.interpolate(vae, np.zeros(3), np.zeros((1, 3)))
+    with pytest.raises(UserError, match="must be from 0 to 2: the model has 3 latents"):
+        genjax.traverse(vae, jnp.zeros(3), dimensions=[0, 3])
+    with pytest.raises(UserError, match="must be from 0 to 2"):
+        genjax.plane(vae, jnp.zeros(3), jnp.array([-1, 0]), jnp.zeros(2), jnp.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"starts": 0}, "starts is 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"scale": 0.0}, "scale is 0"),
+    ],
+)
+def test_senseless_options_of_invert(vae, options, message):
+    with pytest.raises(UserError, match=message):
+        genjax.invert(vae, FLOATS, KEY, **options)
+
+
+@pytest.mark.parametrize("num", [0, -1])
+def test_senseless_numbers(vae, num):
+    for call in (
+        lambda: genjax.sample(vae, KEY, num),
+        lambda: genjax.interpolate(vae, jnp.zeros((1, 3)), jnp.ones((1, 3)), num),
+        lambda: genjax.traverse(vae, jnp.zeros(3), num=num),
+        lambda: genjax.pca(np.zeros((5, 3)), num),
+    ):
+        with pytest.raises(UserError, match=f"num is {num!r}"):
+            call()
+
+
+def test_weights_that_are_not_finite_have_no_density(vae):
+    broken = vae.replace(weights=jax.tree.map(lambda w: w * jnp.nan, vae.weights))
+    with pytest.raises(UserError, match="not finite: it has diverged"):
+        genjax.fit_density(broken, FLOATS, KEY)
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+class Conditional(nn.Module):
+    """A dense layer over its input and the classes."""
+
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x, labels):
+        x = jnp.concatenate([x.reshape(len(x), -1), jax.nn.one_hot(labels, 3)], axis=1)
+        return nn.Dense(self.outputs)(x)
+
+
+@dataclass(frozen=True)
+class LabelledVAE(genjax.VAE):
+    """A VAE that is told the classes of the images."""
+
+    num_classes: int = 3
+    needs: bool = False
+
+    def networks(self):
+        label = jax.ShapeDtypeStruct((), jnp.int32)
+        return {
+            "encoder": (Conditional(2 * self.latent_dim), self.image_shape, label),
+            "decoder": (Conditional(64), (self.latent_dim,), label),
+        }
+
+    def encode(self, params, images, labels):
+        return self.apply(params, "encoder", images, labels)[:, : self.latent_dim]
+
+    posterior = None
+    latent_rate = None
+
+    def decode(self, params, z, labels=None):
+        labels = jnp.zeros(len(z), jnp.int32) if labels is None else labels
+        return jax.nn.sigmoid(self.apply(params, "decoder", z, labels)).reshape(-1, 8, 8, 1)
+
+
+@pytest.fixture
+def labelled(monkeypatch):
+    monkeypatch.setitem(MODELS, "labelled", LabelledVAE)
+    genjax.register("labelled")(LabelledVAE)
+    return genjax.init(LabelledVAE(image_shape=(8, 8, 1), latent_dim=2), KEY)
+
+
+def test_labels_reach_the_methods_that_take_them(labelled):
+    model, labels = labelled.model, np.arange(30) % 3
+    z = genjax.encode(labelled, BYTES, labels)
+    np.testing.assert_allclose(z, model.encode(labelled, FLOATS, labels), atol=1e-5)
+    images = genjax.decode(labelled, z, labels)
+    np.testing.assert_allclose(images, model.decode(labelled, z, labels), atol=1e-5)
+    np.testing.assert_allclose(genjax.reconstruct(labelled, BYTES, labels), images, atol=1e-5)
+    np.testing.assert_allclose(
+        genjax.decode(labelled, z, 1), model.decode(labelled, z, 0 * labels + 1), atol=1e-5
+    )
+    drawn = genjax.sample(labelled, KEY, 4, labels=[0, 1, 2, 2])
+    z = model.sample_latents(labelled, KEY, 4)
+    expected = model.decode(labelled, z, jnp.array([0, 1, 2, 2]))
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
+    use = genjax.latent_use(labelled, BYTES, KEY, labels)
+    assert use.measure == "variance"
+    assert genjax.fit_density(labelled, BYTES, KEY, 1, labels).loc.shape == (1, 2)
+
+
+def test_labels_that_are_refused(labelled, vae):
+    with pytest.raises(UserError, match="LabelledVAE needs the labels of the images to encode"):
+        genjax.encode(labelled, BYTES)
+    with pytest.raises(UserError, match="from 0 to 2"):
+        genjax.encode(labelled, BYTES, np.full(30, 3))
+    with pytest.raises(UserError, match="there are 4 labels for 30"):
+        genjax.encode(labelled, BYTES, np.zeros(4, int))
+    with pytest.raises(MissingCapability, match="VAE takes no labels to encode"):
+        genjax.encode(vae, BYTES, np.zeros(30, int))
+    with pytest.raises(MissingCapability, match="sample images of a class"):
+        genjax.sample(vae, KEY, labels=1)
+
+
+# --- a prior of its own ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FarPrior(genjax.VAE):
+    """A VAE whose latents lie around 5."""
+
+    def sample_latents(self, params, key, num, temperature=1.0):
+        return 5 + temperature * jax.random.normal(key, (num, self.latent_dim))
+
+    def rate(self, q):
+        return jnp.sum(0.5 * ((q.loc - 5) ** 2 + q.scale**2 - 1) - jnp.log(q.scale), axis=1)
+
+
+def test_every_tool_draws_from_the_models_own_prior(monkeypatch):
+    monkeypatch.setitem(MODELS, "far", FarPrior)
+    genjax.register("far")(FarPrior)
+    model = FarPrior(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    params = genjax.init(model, KEY)
+    z = 5 + jax.random.normal(KEY, (4, 2))
+    expected = genjax.decode(params, z)
+    np.testing.assert_allclose(genjax.sample(params, KEY, 4), expected, atol=1e-5)
+    np.testing.assert_allclose(genjax.sample(params, KEY, 4, temperature=1.0), expected, atol=1e-5)
+    use = genjax.latent_use(params, FLOATS, KEY)  # its rate is another, and none by latent
+    assert use.measure == "variance"
+    found = genjax.invert(params, expected, KEY, starts=1, steps=1, learning_rate=0.0)
+    np.testing.assert_allclose(found, z, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class WrongRate(genjax.VAE):
+    """A VAE that tells the rates of more latents than it encodes."""
+
+    def latent_rate(self, params, images, key):
+        return jnp.zeros((len(images), 7))
+
+
+def test_rates_of_other_latents_are_refused():
+    params = genjax.init(
+        WrongRate(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,)), KEY
+    )
+    with pytest.raises(UserError, match="gives 7 latents, but its encoder 2"):
+        genjax.latent_use(params, FLOATS, KEY)
