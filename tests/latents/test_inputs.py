@@ -229,7 +229,9 @@ class WrongRate(genjax.VAE):
         return jnp.zeros((len(images), 7))
 
 
-def test_rates_of_other_latents_are_refused():
+def test_rates_of_other_latents_are_refused(monkeypatch):
+    monkeypatch.setitem(MODELS, "wrong_rate", WrongRate)
+    genjax.register("wrong_rate")(WrongRate)
     params = genjax.init(
         WrongRate(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,)), KEY
     )
