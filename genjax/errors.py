@@ -201,7 +201,8 @@ def _bound(value: Any, most: int) -> str:
 
 def check_image_shape(shape: Any, smallest: int, name: str) -> None:
     """Raise `UserError` where `shape` is not a usable (height, width, channels)."""
-    if len(shape) != 3 or not all(type(size) is int for size in shape):
+    is_shape = isinstance(shape, tuple) and len(shape) == 3
+    if not is_shape or not all(type(size) is int for size in shape):
         raise UserError(
             f"{name}: image_shape is {shape}, but must be (height, width, channels), whole numbers."
             " Give it to the model, as in image_shape=(28, 28, 1), or let genjax.fit take it from"

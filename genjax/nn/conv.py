@@ -29,6 +29,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
@@ -39,6 +40,7 @@ from genjax.nn.precision import add_bias
 
 Initializer = Callable[..., Array]
 Pass = Callable[..., Array]
+ZEROS = partial(nn.initializers.zeros, dtype=jnp.float32)
 _native_only = ContextVar("native_only", default=False)
 
 
@@ -81,8 +83,8 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        bias = self.param("bias", ZEROS, (self.features,)) if self.use_bias else 0
         x, kernel, bias = promote_dtype(x, kernel, bias)
         return add_bias(conv(x, kernel, self.stride), bias, x.dtype)
 
@@ -100,8 +102,10 @@ class ConvTranspose(nn.Module):
     @nn.compact
     def __call__(self, y: Array) -> Array:
         shape = (self.kernel_size, self.kernel_size, self.features, y.shape[-1])
-        kernel = self.param("kernel", self.kernel_init or _transposed_init(self.stride), shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
+        kernel = self.param(
+            "kernel", self.kernel_init or _transposed_init(self.stride), shape, jnp.float32
+        )
+        bias = self.param("bias", ZEROS, (self.features,)) if self.use_bias else 0
         y, kernel, bias = promote_dtype(y, kernel, bias)
         return add_bias(conv_transpose(y, kernel, self.stride, self.size), bias, y.dtype)
 

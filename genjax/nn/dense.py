@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import Array
 
-from genjax.nn.conv import Initializer
+from genjax.nn.conv import ZEROS, Initializer
 from genjax.nn.precision import add_bias, cast
 
 
@@ -39,8 +39,8 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else 0
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
+        bias = self.param("bias", ZEROS, (self.features,)) if self.use_bias else 0
         x, kernel, bias = promote_dtype(x, kernel, bias)
         return add_bias(product(x, kernel), bias, x.dtype)
 

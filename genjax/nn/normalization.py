@@ -33,10 +33,10 @@ class BatchNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         features, dtype = (x.shape[-1],), x.dtype
         x = x.astype(jnp.float32)
-        gamma = self.param("scale", nn.initializers.ones, features)
-        beta = self.param("bias", nn.initializers.zeros, features)
-        average_mean = self.variable("batch_stats", "mean", jnp.zeros, features)
-        average_var = self.variable("batch_stats", "var", jnp.ones, features)
+        gamma = self.param("scale", nn.initializers.ones, features, jnp.float32)
+        beta = self.param("bias", nn.initializers.zeros, features, jnp.float32)
+        average_mean = self.variable("batch_stats", "mean", jnp.zeros, features, jnp.float32)
+        average_var = self.variable("batch_stats", "var", jnp.ones, features, jnp.float32)
         mean, var = average_mean.value, average_var.value
         if train:
             rows = x.reshape(-1, *features)
