@@ -20,6 +20,7 @@ import tyro
 from genjax.cli.interrupt import STOPPED, interruptible
 
 CALLED_AS = "GENJAX_CALLED_AS"  # set by the Makefile, such as "make train-vae-mnist"
+_LARGEST = 2**32 - 1  # whole number that an option takes
 _PREFIXED = ("model", "optimizer")  # groups whose options carry the group's name
 _MAKE_TARGETS = "train|compare|app|explore|train-classifier"
 
@@ -37,15 +38,16 @@ def parse(
     Raises `SystemExit` after `--help`, and with 2 after printing what is wrong.
     """
     called_as = os.environ.get(CALLED_AS, "")
-    if not called_as:
-        return _read(options, arguments, command, default)
-    out, err = _Captured(), _Captured()
+    out, err = (_Captured(), _Captured()) if called_as else (sys.stdout, sys.stderr)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            return _read(options, arguments, called_as, default)
+            read = _read(options, arguments, called_as or command, default)
     finally:
-        sys.stdout.write(_for_make(out.getvalue(), called_as))
-        sys.stderr.write(_for_make(err.getvalue(), called_as))
+        if isinstance(out, _Captured) and isinstance(err, _Captured):
+            sys.stdout.write(_for_make(out.getvalue(), called_as))
+            sys.stderr.write(_for_make(err.getvalue(), called_as))
+    _refuse_huge_numbers(read)
+    return read
 
 
 def _read(
@@ -53,6 +55,26 @@ def _read(
 ) -> OptionsType:
     given: dict[str, Any] = {} if default is None else {"default": default}
     return tyro.cli(options, args=arguments, prog=prog, config=(tyro.conf.DisallowNone,), **given)
+
+
+def _refuse_huge_numbers(options: Any) -> None:
+    """End the process with 2 where a whole number cannot be a number of things."""
+    for name, value in _list_values(options):
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            bound = f"at most {_LARGEST}" if value > 0 else f"at least -{_LARGEST}"
+            said = f"{option_names(options)[name]} is {value}, but must be {bound}."
+            print(f"error: {said}", file=sys.stderr)
+            raise SystemExit(2)
+
+
+def _list_values(options: Any) -> Iterator[tuple[str, Any]]:
+    """List every value with the name of its field, those of groups and of tuples too."""
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _list_values(value)
+        else:
+            yield from ((field.name, v) for v in (value if isinstance(value, tuple) else (value,)))
 
 
 class _Captured(io.StringIO):
@@ -94,6 +116,7 @@ def phrase(message: str, options: Any = None) -> str:
         message,
     )
     message = re.sub(r"\bImport ([\w.]+), which", r"Give --import \1, which", message)
+    message = re.sub(r"\S{300,}", lambda match: f"{match[0][:100]}...", message)
     if os.environ.get(CALLED_AS):
         message = re.sub(rf"\bgenjax ({_MAKE_TARGETS}) ([\w-]+)", r"make \1-\2", message)
     return message
@@ -119,16 +142,6 @@ def option_names(options: Any, prefix: str = "") -> dict[str, str]:
     return names
 
 
-def check_count(options: Any, name: str, least: int, most: float = float("inf")) -> None:
-    """Raise `UserError` where an option that is a whole number is out of bounds."""
-    from genjax.errors import UserError
-
-    value = getattr(options, name)
-    if not least <= value <= most:
-        bounds = f"at least {least}" + ("" if most == float("inf") else f", at most {most}")
-        raise UserError(f"{name} is {value}, but must be {bounds}.")
-
-
 def run(
     work: Callable[[], object],
     options: Any = None,
@@ -138,25 +151,40 @@ def run(
 ) -> int:
     """Do the work of a command; return its exit code.
 
-    An error of the user's ends it with one sentence and 1, Ctrl-C with `stopped` and `if_stopped`.
-    A warning is said once.
+    An error of the user's, a file that cannot be read or written, and too little memory end it with
+    one sentence and 1, Ctrl-C with `stopped` and `if_stopped`. A warning is said once.
 
     Args:
         options: those that the command read, by which messages are phrased.
         leave: called with the exit code and the error before the command ends.
     """
-    from genjax.errors import UserError
-
     with _say_warnings_once(options), interruptible():
         try:
             work()
-        except UserError as error:
-            print(f"error: {phrase(str(error), options)}", file=sys.stderr)
+        except Exception as error:
+            sentence = _explain(error)
+            if not sentence:
+                raise
+            print(f"error: {phrase(sentence, options)}", file=sys.stderr)
             return leave(1, error)
         except KeyboardInterrupt as error:
             print(f"\n{stopped}", file=sys.stderr)
             return leave(if_stopped, error)
     return 0
+
+
+def _explain(error: Exception) -> str:
+    """Return the sentence for an error that is no fault of the program; "" for any other."""
+    from genjax.errors import UserError  # here, since it imports jax, which `list` does without
+
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        first = str(error).partition("\n")[0]
+        return f"there is too little memory for a model, images or a batch of this size. ({first})"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return ""
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import tyro
 
-from genjax.cli.command import check_count, parse, run
+from genjax.cli.command import parse, run
 from genjax.cli.user_code import find_recipe, names_recipe
-from genjax.errors import UserError
+from genjax.errors import UserError, check_integer
 from genjax.plots.comparison import report
 from genjax.recipes import Recipe, budget, contenders
 from genjax.recipes.classifiers import get_classifier
@@ -73,8 +73,8 @@ def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
     Raises `UserError` on a bad option, recipes of different data, or where the folder holds runs of
     another configuration.
     """
-    check_count(options, "epochs", least=0)
-    check_count(options, "seeds", least=1)
+    check_integer(options.epochs, "epochs", least=0)
+    check_integer(options.seeds, "seeds", least=1)
     if options.epochs and options.budget:
         raise UserError("epochs= and budget= both say how long to train: give one of them.")
     data = {name: (recipe.dataset, recipe.num_train) for name, recipe in recipes.items()}

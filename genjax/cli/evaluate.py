@@ -8,8 +8,9 @@ import jax
 import tyro
 
 import genjax
-from genjax.cli.command import check_count, parse, run
+from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import print_metrics
+from genjax.errors import check_integer
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifiers import get_classifier
@@ -55,10 +56,10 @@ def evaluate(options: Options) -> dict[str, Any]:
     Raises `UserError` where there is no run or no data, or on a bad option.
     """
     enable_compilation_cache()
-    check_count(options, "num_samples", least=1)
+    check_integer(options.num_samples, "num_samples", least=1)
     for name in ("num_images", "num_generated"):
-        check_count(options, name, least=0)
-    check_count(options, "seed", least=0, most=2**32 - 1)
+        check_integer(getattr(options, name), name, least=0)
+    check_integer(options.seed, "seed", least=0, most=2**32 - 1)
     place = trained.find_run(options.run)
     params = load_best(place)
     train_set, test_set = trained.find_data(place, options.dataset)

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 import tyro
 
-from genjax.cli.command import check_count, parse, run
-from genjax.errors import UserError
+from genjax.cli.command import parse, run
+from genjax.errors import UserError, check_integer
 from genjax.metrics import generate_samples
 from genjax.recipes import trained
 from genjax.runs.progress import progress
@@ -76,7 +76,7 @@ def fid(samples: np.ndarray, real: np.ndarray, weights: Path) -> float:
 
 def measure(options: Options) -> float:
     """The FID of the run's best weights."""
-    check_count(options, "num_samples", least=2)
+    check_integer(options.num_samples, "num_samples", least=2)
     place = trained.find_run(options.run)
     weights, params = inception_weights(), load_best(place)
     real = np.asarray(trained.find_data(place, options.dataset)[options.split == "test"].images)

@@ -15,7 +15,7 @@ _SUFFIXES = (".png", ".npy", ".npz")
 def check_suffix(out: Path) -> None:
     """Raise `UserError` where a file's suffix says none of the known formats."""
     if out.suffix not in _SUFFIXES:
-        raise UserError(f"out={out}: the file must end in {', '.join(_SUFFIXES)}.")
+        raise UserError(f"out is {str(out)!r}, but must end in {', '.join(_SUFFIXES)}.")
 
 
 def write_images(out: Path, arrays: Mapping[str, np.ndarray]) -> None:

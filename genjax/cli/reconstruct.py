@@ -8,8 +8,9 @@ import numpy as np
 import tyro
 
 import genjax
-from genjax.cli.command import check_count, parse, run
+from genjax.cli.command import parse, run
 from genjax.cli.images import check_suffix, write_images
+from genjax.errors import check_integer
 from genjax.model import CanReconstruct, require
 from genjax.recipes import trained
 from genjax.runs.weights import load_best
@@ -41,7 +42,7 @@ def reconstruct(options: Options) -> None:
     Raises `UserError` where there is no run or no data, or on a bad option.
     """
     check_suffix(options.out)
-    check_count(options, "num", least=1)
+    check_integer(options.num, "num", least=1)
     place = trained.find_run(options.run)
     params = load_best(place)
     require(params.model, CanReconstruct)

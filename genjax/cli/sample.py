@@ -9,8 +9,9 @@ import numpy as np
 import tyro
 
 import genjax
-from genjax.cli.command import check_count, parse, run
+from genjax.cli.command import parse, run
 from genjax.cli.images import check_suffix, write_images
+from genjax.errors import check_integer
 from genjax.recipes import trained
 from genjax.runs.weights import load_best
 
@@ -44,8 +45,8 @@ def draw(options: Options) -> None:
     Raises `UserError` where there is no run, or on a bad option.
     """
     check_suffix(options.out)
-    check_count(options, "num", least=1)
-    check_count(options, "seed", least=0, most=2**32 - 1)
+    check_integer(options.num, "num", least=1)
+    check_integer(options.seed, "seed", least=0, most=2**32 - 1)
     params = load_best(trained.find_run(options.run))
     labels = np.resize(options.labels, options.num) if options.labels else None
     key = jax.random.key(options.seed)

@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
 def train(name: str, recipe: Recipe, options: Any) -> int:
     """Train the recipe and print its metrics; return the exit code."""
-    out = (options.out or Path("runs") / name).absolute()
+    out = (options.out or Path("runs") / name).expanduser().absolute()
 
     def work() -> None:
         machines = options.many_hosts

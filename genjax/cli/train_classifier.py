@@ -6,8 +6,8 @@ With `--out genjax/metrics/weights/DATASET.npz` the file becomes the one that is
 from dataclasses import dataclass
 from pathlib import Path
 
-from genjax.cli.command import check_count, parse, run
-from genjax.errors import UserError
+from genjax.cli.command import parse, run
+from genjax.errors import UserError, check_integer
 from genjax.metrics.classifier_files import compute_digest, write_classifier
 from genjax.recipes.classifiers import CLASSIFIERS, train_shipped
 
@@ -24,7 +24,7 @@ class Options:
 
 def train(name: str, options: Options, out: Path) -> None:
     """Train the classifier NAME, write it to `out`, and print its accuracy and digest."""
-    check_count(options, "seed", least=0, most=2**32 - 1)
+    check_integer(options.seed, "seed", least=0, most=2**32 - 1)
     stored = train_shipped(name, options.seed)
     try:
         write_classifier(out, stored)

@@ -100,9 +100,9 @@ def test_metrics_are_printed_and_written(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sample", "{run}", "--num", "0"], "--num is 0, but must be at least 1"),
+        (["sample", "{run}", "--num", "0"], "--num is 0, but must be a whole number, at least 1"),
         (["sample", "{run}", "--seed", "-1"], "--seed is -1"),
-        (["sample", "{run}", "--out", "a.jpg"], r"--out a.jpg: the file must end in .png, .npy"),
+        (["sample", "{run}", "--out", "a.jpg"], r"--out is 'a.jpg', but must end in .png, .npy"),
         (["sample", "nowhere"], r"no run in nowhere or runs/nowhere.*`genjax list recipes`"),
         (["sample", "vae-mnist"], r"no run in runs/vae-mnist. Train it: genjax train vae-mnist"),
         (["reconstruct", "{run}", "--num", "-2"], "--num is -2"),
