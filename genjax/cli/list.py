@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -49,13 +50,24 @@ def _find_other_recipes() -> dict[str, str]:
     }
 
 
-def _find_others(kind: str, names: dict[str, str]) -> dict[str, str]:
-    """Return the models that --import or installed packages brought."""
-    if kind != "models" or "genjax.model" not in sys.modules:
+def _find_others(kind: str, ours: dict[str, str]) -> dict[str, str]:
+    """Return what --import or installed packages brought, with the first line of its docstring."""
+    if "genjax.models" not in sys.modules:
         return {}
+    from genjax.data.registry import LOADERS
+    from genjax.losses import ADVERSARIAL
     from genjax.model import MODELS
+    from genjax.models.likelihoods import LIKELIHOODS
+    from genjax.nn.networks import ACTIVATIONS
 
-    others = MODELS.keys() - names.keys()
+    registries: dict[str, Mapping[str, Any]] = {
+        "models": MODELS,
+        "data sets": LOADERS,
+        "adversarial losses": ADVERSARIAL,
+        "likelihoods": LIKELIHOODS,
+        "activations": ACTIVATIONS,
+    }
+    others = {name: thing for name, thing in registries[kind].items() if name not in ours}
     return {
-        name: (MODELS[name].__doc__ or "").strip().partition("\n")[0] for name in sorted(others)
+        name: (thing.__doc__ or "").strip().partition("\n")[0] for name, thing in others.items()
     }

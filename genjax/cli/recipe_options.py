@@ -11,11 +11,12 @@ import inspect
 import itertools
 import textwrap
 import typing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import docstring_parser
 import tyro
 
+from genjax.errors import OneOf
 from genjax.recipes import Recipe
 
 # group -> its text, and the fields of a recipe and of its training in it; others stand on top
@@ -39,10 +40,11 @@ def make_options(recipe: Recipe, more: Any, description: str) -> Any:
     """
     fields = [*_list_fields(recipe), *_list_fields(recipe.training), *_list_fields(more)]
     top = [f for f in fields if f[0] not in _GROUP_OF and not dataclasses.is_dataclass(f[2])]
-    named = [("model", recipe.model), ("optimizer", recipe.training.optimizer)]
-    groups = [
-        (name, type(value), value) for name, value in named if dataclasses.is_dataclass(value)
-    ]
+    groups = []
+    for name, spec in _named_groups(recipe):
+        about = inspect.cleandoc(type(spec).__doc__ or "").partition("\n\n")[0]
+        group = _make_dataclass(about, _list_fields(spec))
+        groups.append((name, group, group()))
     for name, (text, _) in _GROUPS.items():
         group = _make_dataclass(text, [f for f in fields if _GROUP_OF.get(f[0]) == name])
         groups.append((name, tyro.conf.OmitArgPrefixes[group], group()))  # type: ignore[valid-type, misc]
@@ -53,8 +55,16 @@ def make_options(recipe: Recipe, more: Any, description: str) -> Any:
 def apply_options(recipe: Recipe, options: Any) -> Recipe:
     """Return the recipe with the values of the options."""
     values = _flatten(options)
+    for name, spec in _named_groups(recipe):
+        values[name] = _replace_fields(spec, vars(values[name]))
     training = _replace_fields(recipe.training, values)
     return _replace_fields(recipe, values | {"training": training})
+
+
+def _named_groups(recipe: Recipe) -> list[tuple[str, Any]]:
+    """Return the parts of a recipe whose options carry the part's name."""
+    parts = [("model", recipe.model), ("optimizer", recipe.training.optimizer)]
+    return [(name, part) for name, part in parts if dataclasses.is_dataclass(part)]
 
 
 def _replace_fields(spec: Any, values: dict[str, Any]) -> Any:
@@ -75,10 +85,18 @@ def _list_fields(spec: Any) -> list[_Field]:
     kinds = typing.get_type_hints(type(spec), include_extras=True)
     texts = field_texts(type(spec))
     return [
-        (name, Annotated[kinds[name], tyro.conf.arg(help=texts.get(name))], getattr(spec, name))
-        for name in (field.name for field in dataclasses.fields(spec))
+        (name, Annotated[_name_choices(kinds[name]), tyro.conf.arg(help=texts.get(name))], value)
+        for name, value in ((f.name, getattr(spec, f.name)) for f in dataclasses.fields(spec))
         if name not in _NO_OPTIONS
     ]
+
+
+def _name_choices(kind: Any) -> Any:
+    """Return the type that lists the names of a registry, for a field that holds one of them."""
+    for extra in getattr(kind, "__metadata__", ()):
+        if isinstance(extra, OneOf):
+            return Literal[tuple(extra.registry)]  # type: ignore[valid-type]
+    return kind
 
 
 def _make_dataclass(text: str, fields: list[_Field]) -> Any:

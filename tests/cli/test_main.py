@@ -25,6 +25,8 @@ from genjax.data import NAMES
 from genjax.errors import UserError
 from genjax.losses import ADVERSARIAL
 from genjax.model import MODELS
+from genjax.models.likelihoods import LIKELIHOODS
+from genjax.nn.networks import ACTIVATIONS
 from genjax.recipes import RECIPES
 from tests.helpers import ROOT
 
@@ -113,6 +115,8 @@ def test_the_catalogue_is_that_of_the_tables():
     assert listed["models"] == {n for n, c in MODELS.items() if c.__module__.startswith("genjax.")}
     assert listed["data sets"] == set(NAMES)
     assert listed["adversarial losses"] == set(ADVERSARIAL)
+    assert listed["likelihoods"] == set(LIKELIHOODS)
+    assert listed["activations"] == set(ACTIVATIONS)
 
 
 def test_make_lists_every_recipe():
