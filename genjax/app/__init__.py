@@ -1,13 +1,14 @@
-"""A page to play with a trained model: its latents as sliders and as a plane, ways between images.
+"""A page in the browser on which a trained model can be played with.
 
     import genjax.app
     genjax.app.launch(genjax.load("runs/vae-mnist"), genjax.data.load("mnist", "test"))
 
-Works in a browser and in a notebook, without a network. Needs gradio, which nothing else in genjax
-does; the pictures come from `genjax.app.explorer`. What the page offers follows from the parts that
-the model has.
+Latents are sliders and points of a plane; images can be interpolated; samples can be drawn. The page
+offers what the model can do. It works in a browser and in a notebook, without a network, and needs
+gradio, which nothing else in genjax does. `genjax.app.explorer` makes its pictures.
 """
 
-from genjax.app.page import build, launch
+from genjax.app.page import build
+from genjax.app.server import launch
 
 __all__ = ["build", "launch"]

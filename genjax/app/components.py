@@ -1,9 +1,12 @@
-"""gradio, and the looks of the page."""
+"""gradio, the style of the page, and the parts that every tab uses."""
 
+import io
 import os
+import warnings
 from typing import Any
 
 import jax
+from jaxtyping import PRNGKeyArray
 
 from genjax.errors import UserError
 
@@ -16,7 +19,9 @@ except ImportError as error:
         " repository, make setup."
     ) from error
 
-__all__ = ["SOON", "STYLE", "gr", "key_of", "picture", "theme"]
+__all__ = [
+    "DRAWING", "LATEST", "STYLE", "gr", "limit_drawings", "make_key", "make_picture", "make_theme",
+]  # fmt: skip
 
 STYLE = """
 .gradio-container {max-width: 1400px !important}
@@ -25,25 +30,71 @@ STYLE = """
 #latents {height: 600px; overflow-y: auto}
 #latents, #latents .form {flex-wrap: nowrap; flex-direction: column}
 #latents .block {padding: 4px 10px; flex: none}
+@media (max-width: 600px) {
+  .gradio-container {padding: 4px !important}
+  #latents {height: auto; max-height: 400px}
+  button[role=tab] {padding: 4px 6px !important; font-size: 14px !important}
+}
 """
-# Of events: answered at once; while one is answered, only the newest of those that come is kept.
-SOON: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+# Options of events: answer at once, and while one is answered keep only the newest that comes.
+LATEST: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+
+DRAWING = "genjax-drawing"  # the class of elements whose pictures are limited
+_MOST_PIXELS = 4_000_000  # of a drawing
 
 
-def theme() -> gr.Theme:
-    """Fonts of the system: nothing is fetched."""
+def make_theme() -> gr.Theme:
+    """Return a theme with the fonts of the system, so that nothing is fetched."""
     sans, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
     return gr.themes.Default(primary_hue="orange", font=sans, font_mono=mono)
 
 
-def picture(value: Any, name: str | None = None, height: int | None = None) -> gr.Image:
-    """A place for a picture, shown pixel by pixel; `name` is its id in the page."""
+def make_picture(value: Any, name: str | None = None, height: int | None = None) -> gr.Image:
+    """Return a place for a picture that is shown pixel by pixel; `name` is its id in the page."""
     return gr.Image(
         value, format="png", height=height, elem_id=name, elem_classes="pixels",
         show_label=False, interactive=False, buttons=[],
     )  # fmt: skip
 
 
-def key_of(number: int | None) -> jax.Array:
-    """The key of the number in a field, which may be empty."""
-    return jax.random.key((number or 0) % 2**32)
+def make_key(seed: float | None) -> PRNGKeyArray:
+    """Return the key of a seed from a field, which may be empty."""
+    return jax.random.key(int(seed or 0) % 2**32)
+
+
+def limit_drawings() -> None:
+    """Make gradio refuse pictures of more than 4 million pixels where the class is `DRAWING`.
+
+    gradio decodes what a browser sends before the app sees it, at any size. Other components of the
+    process are left as they are.
+    """
+    convert = gr.ImageEditor.convert_and_format_image
+    if getattr(convert, "is_limited", False):
+        return
+
+    def convert_limited(self: gr.ImageEditor, file: Any, *rest: Any, **options: Any) -> Any:
+        if DRAWING in (self.elem_classes or []):
+            _check_size(file)
+        return convert(self, file, *rest, **options)
+
+    convert_limited.is_limited = True  # type: ignore[attr-defined]
+    gr.ImageEditor.convert_and_format_image = convert_limited  # type: ignore[method-assign]
+
+
+def _check_size(file: Any) -> None:
+    """Raise gradio's error where the picture, of which only the header is read, is too large."""
+    from PIL import Image
+
+    if file is None:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file.path if hasattr(file, "path") else io.BytesIO(file)) as picture:
+                width, height = picture.size
+    except Image.DecompressionBombError:
+        width = height = 0
+    except OSError as error:
+        raise gr.Error("the drawing cannot be read as a picture.") from error
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise gr.Error(f"the drawing has more than {_MOST_PIXELS:,} pixels.")

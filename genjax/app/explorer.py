@@ -1,4 +1,4 @@
-"""What the app shows of a trained model, as pictures; nothing here knows the page.
+"""Make the pictures that the app shows of a trained model. Nothing here knows the page.
 
 (1) extent_d = ceil max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved either way
 (2) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
@@ -13,23 +13,29 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from genjax import latents, plots
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
-from genjax.latents import LatentUse, latent_use
+from genjax.errors import UserError
+from genjax.latents import LatentUse
 from genjax.metrics.images import check_shape
-from genjax.model import CanDecode, CanEncode, Params, is_class_conditional, require
+from genjax.model import CanDecode, CanEncode, Params, is_class_conditional
 
-_MEASURED = 1_000  # images that rates and extents are measured on
+_NUM_MEASURED = 1_000  # images that rates and extents are measured on
 _SIDE = 480  # pixels, about, of a picture
-_STEPS = 10  # of a way between two latents
-_SAMPLES, _WAYS = 36, 4
+_NUM_STEPS = 10  # of an interpolation
+_NUM_SAMPLES, _NUM_INTERPOLATIONS = 36, 4
 _MARK = np.array([255, 120, 0], np.uint8)
 
 
-def centres(num: int) -> jax.Array:
-    """The centres of `num` cells of the same size that fill [-1, 1]."""
+def make_cell_centres(num: int) -> jax.Array:
+    """Return the centres of `num` cells of equal size that fill [-1, 1].
+
+    >>> make_cell_centres(2).tolist()
+    [-0.5, 0.5]
+    """
     return (2 * jnp.arange(num) + 1) / num - 1
 
 
@@ -37,134 +43,157 @@ class Explorer:
     """A trained model, and the images of the data set that it may be shown.
 
     Attributes:
-        num_classes: of a GAN that knows classes; else 0.
-        use: what the latents carry (`genjax.latent_use`), where the model encodes and there are
-            images to measure on; else None.
-        order: the latents in the order in which they are offered: those that carry most first, and
-            those that are not in use last.
-        extents: (1), or 4 where there is nothing to encode.
+        decodes: whether the model has latents that it decodes; else it can only be sampled.
+        encodes: whether it encodes images too.
+        shows_real: whether there are images to encode.
+        latent_dim: the number of latents; 0 where the model has none.
+        num_classes: the number of classes that can be asked for; 0 where there are none.
+        use: what the latents carry (`genjax.latent_use`); None where it cannot be measured.
+        order: the latents, the one that carries most first, inactive ones last.
+        extents: (1), or 4 where nothing can be encoded.
     """
 
     def __init__(self, params: Params, dataset: Dataset | None = None):
-        """Raises `TypeError` if the model cannot decode, `UserError` on images of another shape."""
-        model: Any = require(params.model, CanDecode)
+        """Raise `UserError` where the images of `dataset` have another shape than the model's."""
+        model: Any = params.model
         if dataset is not None:
             check_shape(model, dataset)
         self.params, self.model, self.dataset = params, model, dataset
-        self.latent_dim: int = model.latent_dim
-        self.num_classes: int = model.num_classes if is_class_conditional(model) else 0
-        self.encodes = isinstance(model, CanEncode)
+        self.decodes = isinstance(model, CanDecode)
+        self.encodes = self.decodes and isinstance(model, CanEncode)
         self.shows_real = self.encodes and dataset is not None
+        self.latent_dim: int = model.latent_dim if self.decodes else 0
+        self.num_classes: int = model.num_classes if is_class_conditional(model) else 0
         self.use: LatentUse | None = None
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
         self.order = list(range(self.latent_dim))
-        if dataset is not None and self.encodes:
-            self._measure(dataset.draw_subset(min(_MEASURED, len(dataset))).images / 255.0)
+        if self.shows_real:
+            self._measure()
 
-    def _measure(self, images: jax.Array) -> None:
+    def _measure(self) -> None:
+        """Measure extents and the order of the latents on images drawn from the data set."""
+        assert self.dataset is not None
+        images = self.dataset.draw_subset(min(_NUM_MEASURED, len(self.dataset))).images
         z = np.asarray(latents.encode(self.params, images))
         self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
-        use = jax.tree.map(np.asarray, latent_use(self.params, images, jax.random.key(0)))
-        self.use, self.order = use, np.asarray(use.order).tolist()
+        try:
+            use = latents.latent_use(self.params, images, jax.random.key(0))
+        except UserError:  # the model declines: its latents are offered in their own order
+            return
+        self.use = use
+        self.order = np.asarray(use.order).tolist()
 
     @property
     def reach(self) -> np.ndarray:
-        """How far the plane goes, (2)."""
+        """How far the plane extends either way, (2)."""
         return np.float32(0.75) * self.extents
 
-    def clipped(self, z: np.ndarray) -> np.ndarray:
+    def clip(self, z: np.ndarray) -> np.ndarray:
+        """Return latents within the extents."""
         return np.clip(np.asarray(z, np.float32), -self.extents, self.extents)
 
-    def random(self, key: jax.Array) -> np.ndarray:
-        """A draw from the prior."""
-        return self.clipped(np.asarray(self.model.sample_latents(self.params, key, 1))[0])
+    def draw_latents(self, key: PRNGKeyArray) -> np.ndarray:
+        """Draw latents from the prior."""
+        return self.clip(np.asarray(self.model.sample_latents(self.params, key, 1))[0])
 
-    def real(self, number: int) -> np.ndarray:
-        """Image `number` of the data set, [H, W, C]; beyond the last one it starts again."""
+    def choose_start(self) -> np.ndarray:
+        """Return the latents that the page opens with: of a real image, else a draw."""
+        if self.shows_real:
+            return self.clip(self.encode(self.get_image(0)))
+        return self.draw_latents(jax.random.key(0))
+
+    def get_image(self, number: int) -> np.ndarray:
+        """Return one image of the data set, [H, W, C] in [0, 1]; numbers wrap around its end."""
         assert self.dataset is not None
         return np.asarray(self.dataset.images[int(number) % len(self.dataset)]) / np.float32(255)
 
     def encode(self, image: np.ndarray) -> np.ndarray:
-        """An image [H, W, C] -> its z."""
+        """Encode an image [H, W, C] into latents."""
         return np.asarray(latents.encode(self.params, image[None]))[0]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """-> an image [H, W, C]."""
+        """Decode latents into an image [H, W, C]."""
         return np.asarray(latents.decode(self.params, z[None]))[0]
 
-    def drawn(self, path: str | Path | None) -> np.ndarray:
-        """A picture in a file, brought to the model's shape: [H, W, C]. No file is empty paper."""
+    def read_drawing(self, path: str | Path | None) -> np.ndarray:
+        """Read a picture in the model's shape, [H, W, C]; without a file it is empty paper."""
         *size, channels = self.params.model.image_shape
         if path is None:
-            return np.full((*size, channels), self.paper, np.float32)
+            return np.full((*size, channels), self.background, np.float32)
         pixels = read_picture(Path(path), (size[0], size[1]), grey=channels != 3)
         return np.broadcast_to(pixels, (*size, channels)) / np.float32(255)
 
     @property
-    def paper(self) -> float:
-        """0 or 1: what the model's images have around their subject, black or white."""
+    def background(self) -> float:
+        """What the model's images have around their subject: 0, black, or 1, white."""
         middle = self.decode(np.zeros(self.latent_dim, np.float32))
         return float(np.median(np.concatenate([middle[0], middle[-1]])) > 0.5)
 
-    def cells(self) -> tuple[int, int]:
-        """Rows and columns of the plane: as many as fit. Of one latent there is one row."""
+    def count_cells(self) -> tuple[int, int]:
+        """Return the rows and columns of the plane: as many as fit; one row for one latent."""
         height, width, _ = self.params.model.image_shape
         rows, columns = (int(np.clip(_SIDE // side, 5, 21)) for side in (height, width))
         return (1 if self.latent_dim == 1 else rows), columns
 
-    def plane(self, z: np.ndarray, across: int, up: int) -> np.ndarray:
-        """(2), with a mark at `z`."""
-        rows, columns = self.cells()
-        axes = np.array([across, up])
-        values = (self.reach[d] * centres(num) for d, num in ((across, columns), (up, rows)))
-        images = latents.plane(self.params, z, axes, *values)
+    def draw_plane(self, z: np.ndarray, across: int, up: int) -> np.ndarray:
+        """Draw (2), with a mark at `z`."""
+        rows, columns = self.count_cells()
+        values = (self.reach[d] * make_cell_centres(n) for d, n in ((across, columns), (up, rows)))
+        images = latents.plane(self.params, z, np.array([across, up]), *values)
         height, width, _ = self.params.model.image_shape
         pixels = plots.to_rgb(images.reshape(-1, *images.shape[2:]))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
         x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
         y = (1 - z[up] / self.reach[up]) / 2 * canvas.shape[0]
-        return marked(canvas, x, y if rows > 1 else height / 2)
+        return draw_mark(canvas, x, y if rows > 1 else height / 2)
 
-    def at(self, z: np.ndarray, across: int, up: int, x: float, y: float) -> np.ndarray:
-        """`z` moved to the point of the plane's picture at x, y: pixels from its top left."""
+    def move_to(self, z: np.ndarray, across: int, up: int, x: float, y: float) -> np.ndarray:
+        """Return `z` moved to a point of the plane's picture, x and y pixels from its top left."""
         height, width, _ = self.params.model.image_shape
-        rows, columns = self.cells()
+        rows, columns = self.count_cells()
         z = z.copy()
         if rows > 1:
             z[up] = self.reach[up] * (1 - 2 * y / (rows * height))
         z[across] = self.reach[across] * (2 * x / (columns * width) - 1)
-        return self.clipped(z)
+        return self.clip(z)
 
-    def way(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
-        """The strip of images from one z to another, ends included."""
-        images = latents.interpolate(self.params, start[None], end[None], _STEPS, spherical)[0]
-        return plots.make_grid(images, _STEPS)
+    def draw_interpolation(self, start: np.ndarray, end: np.ndarray, spherical: bool) -> np.ndarray:
+        """Draw the images from one z to another, ends included."""
+        images = latents.interpolate(self.params, start[None], end[None], _NUM_STEPS, spherical)
+        return plots.make_grid(images[0], _NUM_STEPS)
 
-    def samples(self, key: jax.Array) -> np.ndarray:
-        """A grid of draws from the model."""
-        return plots.make_grid(latents.sample(self.params, key, _SAMPLES))
+    def draw_samples(self, key: PRNGKeyArray) -> np.ndarray:
+        """Draw a grid of samples."""
+        return plots.make_grid(latents.sample(self.params, key, _NUM_SAMPLES))
 
-    def ways(self, key: jax.Array) -> np.ndarray:
-        """Ways between pairs of draws from the prior, none of them in `samples`, a row each."""
-        key = jax.random.fold_in(key, 1)
-        start, end = jnp.split(self.model.sample_latents(self.params, key, 2 * _WAYS), 2)
-        images = latents.interpolate(self.params, start, end, _STEPS)
-        return plots.make_grid(images.reshape(-1, *self.params.model.image_shape), _STEPS)
+    def draw_interpolations(self, key: PRNGKeyArray) -> np.ndarray | None:
+        """Draw interpolations between pairs of draws from the prior, a row each.
+
+        None of the draws is in `draw_samples`. Without latents there are none to draw.
+        """
+        if not self.decodes:
+            return None
+        key, num = jax.random.fold_in(key, 1), 2 * _NUM_INTERPOLATIONS
+        start, end = jnp.split(self.model.sample_latents(self.params, key, num), 2)
+        images = latents.interpolate(self.params, start, end, _NUM_STEPS)
+        return plots.make_grid(images.reshape(-1, *images.shape[2:]), _NUM_STEPS)
 
     def compile(self) -> None:
-        """Runs everything once, so that nobody waits for the compiler."""
+        """Compute everything once, so that nobody waits for the compiler."""
         z, key = np.zeros(self.latent_dim, np.float32), jax.random.key(0)
+        self.draw_samples(key), self.draw_interpolations(key)
+        if not self.decodes:
+            return
         image = self.decode(z)
         if self.encodes:
             self.encode(image)
-        self.plane(z, 0, self.latent_dim - 1)
-        self.way(z, z, True), self.way(z, z, False)
-        self.samples(key), self.ways(key)
+        self.draw_plane(z, 0, self.latent_dim - 1)
+        self.draw_interpolation(z, z, True), self.draw_interpolation(z, z, False)
 
 
-def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
-    """The picture with a small cross at x, y."""
+def draw_mark(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Return the picture with a small cross at x, y."""
     canvas = canvas.copy()
     height, width, _ = canvas.shape
     row, column = int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))
@@ -175,7 +204,7 @@ def marked(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
     return canvas
 
 
-def large(image: np.ndarray) -> Any:
-    """An image [H, W, C], its pixels as large squares: pillow's image."""
+def enlarge_image(image: np.ndarray) -> Any:
+    """Return an image [H, W, C] as pillow's, with its pixels as large squares."""
     pixels = plots.to_rgb(image[None])[0]
     return plots.enlarge(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))

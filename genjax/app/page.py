@@ -1,14 +1,15 @@
-"""The page as a whole, and its server."""
+"""The page of the app: a title and the tabs that the model allows."""
 
-import os
-
-from genjax.app import interpolation_tab, latents_tab, samples_tab
-from genjax.app.components import STYLE, gr, theme
+from genjax.app.components import gr
 from genjax.app.explorer import Explorer
+from genjax.app.tabs.interpolation import add_interpolation_tab
+from genjax.app.tabs.latents import add_latents_tab
+from genjax.app.tabs.samples import add_samples_tab
 from genjax.data import Dataset
-from genjax.errors import UserError
 from genjax.model import Params, registered_name
 from genjax.runs.files import enable_compilation_cache
+
+_FILES_LIVE = 600  # seconds, of pictures that were made for a visitor
 
 
 def build(
@@ -17,16 +18,16 @@ def build(
     beside: Params | None = None,
     names: tuple[str, str] = ("", ""),
 ) -> gr.Blocks:
-    """The page, with all that it computes compiled.
+    """Build the page, and compile all that it computes.
 
     Args:
+        params: the model. One without latents to decode gets samples alone.
         dataset: images that a model which encodes can be shown; the order of the latents and how
             far they can be moved are measured on them.
         beside: another model, whose samples are shown beside those of `params`.
-        names: of the two, for the page; what they are registered as by default.
+        names: of the two, for the page; by default what they are registered as.
 
     Raises:
-        TypeError: if a model cannot decode latents.
         UserError: if the images of `dataset` have another shape than the model's.
     """
     enable_compilation_cache()
@@ -38,72 +39,29 @@ def build(
         name or registered_name(explorer.params.model)
         for name, explorer in zip(names, explorers, strict=False)
     ]
-    page = gr.Blocks(title=f"genjax: {titles[0]}", analytics_enabled=False, delete_cache=(600, 600))
+    lifetime = (_FILES_LIVE, _FILES_LIVE)
+    page = gr.Blocks(title=f"genjax: {titles[0]}", analytics_enabled=False, delete_cache=lifetime)
     with page:
-        gr.Markdown(f"## {titles[0]}\n{_about(explorers[0])}")
-        with gr.Tab("Latents"):
-            latents_tab.tab(explorers[0])
-        with gr.Tab("From one image to another"):
-            interpolation_tab.tab(explorers[0], page)
+        gr.Markdown(f"## {titles[0]}\n{_describe(explorers[0])}")
+        if explorers[0].decodes:
+            with gr.Tab("Latents"):
+                add_latents_tab(explorers[0])
+            with gr.Tab("Interpolation"):
+                add_interpolation_tab(explorers[0], page)
         with gr.Tab("Samples" if beside is None else "Side by side"):
-            samples_tab.tab(explorers, titles)
+            add_samples_tab(explorers, titles)
     return page
 
 
-def _about(explorer: Explorer) -> str:
+def _describe(explorer: Explorer) -> str:
     model = explorer.params.model
     height, width, channels = model.image_shape
     colour = "grey" if channels == 1 else "colour"
-    text = (
-        f"A model of the kind *{registered_name(model)}*: from {explorer.latent_dim} numbers, the"
-        f" latents, it makes a {colour} image of {height}x{width} pixels."
-    )
+    image = f"a {colour} image of {height}x{width} pixels"
+    text = f"A model of the kind *{registered_name(model)}*"
+    if not explorer.decodes:
+        return f"{text}: it samples {image}. It has no latents to move, so that is all it shows."
+    text += f": from {explorer.latent_dim} numbers, the latents, it decodes {image}."
     if explorer.use:
-        text += f" {explorer.use.active.sum()} of the latents are in use."
+        text += f" {explorer.use.active.sum()} of the latents are active."
     return text
-
-
-def launch(
-    params: Params,
-    dataset: Dataset | None = None,
-    beside: Params | None = None,
-    *,
-    names: tuple[str, str] = ("", ""),
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    share: bool = False,
-    wait: bool = True,
-) -> tuple[gr.Blocks, str]:
-    """Opens the page of `build`: (the page, its address); `close()` of the page ends it.
-
-    Args:
-        host: which of this machine's addresses it listens on: by default only programs on the same
-            machine can reach it.
-        port: by default the first free one from 7860 on.
-        share: also through a server of gradio's, for everybody who has the link.
-        wait: until Ctrl-C; in a notebook it never waits.
-
-    Raises:
-        UserError: if it cannot listen there, and as `build`; `TypeError` as `build`.
-    """
-    page = build(params, dataset, beside, names)
-    _exempt_from_proxies("127.0.0.1", "localhost", host)
-    try:
-        _, address, _ = page.launch(
-            server_name=host, server_port=port, share=share, prevent_thread_lock=not wait,
-            theme=theme(), css=STYLE, footer_links=[], run_history=False, show_error=True,
-            quiet=not share,
-        )  # fmt: skip
-    except OSError as error:
-        raise UserError(
-            f"the app cannot listen on {host}, port {port or '7860 to 7959'}: it is taken, or no"
-            " address of this machine. Choose another one, or leave it out."
-        ) from error
-    return page, address
-
-
-def _exempt_from_proxies(*hosts: str) -> None:
-    """gradio asks the page, once it is open, whether it answers; no proxy could reach it."""
-    for variable in ("NO_PROXY", "no_proxy"):
-        listed = os.environ.get(variable, "").split(",")
-        os.environ[variable] = ",".join(dict.fromkeys(filter(None, [*listed, *hosts])))

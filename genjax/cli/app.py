@@ -36,6 +36,8 @@ class Options:
     """The address to listen on: by default only programs on this machine reach the app."""
     share: bool = False
     """Also open it, through a server of gradio's, to everybody who has the link."""
+    auth: str = ""
+    """USER:PASSWORD that visitors must give; by default nobody is asked."""
     measure: bool = False
     """Only measure how soon a moved slider shows in the image, and end."""
 
@@ -56,7 +58,8 @@ def open_app(options: Options) -> None:
     dataset = _load_images(place, options.dataset) if isinstance(params.model, CanEncode) else None
     page, address = app.launch(
         params, dataset, beside, names=(place.name, other.name if other else ""),
-        host=options.host, port=options.port, share=options.share, wait=False,
+        host=options.host, port=options.port, share=options.share, auth=_split_auth(options.auth),
+        wait=False,
     )  # fmt: skip
     if options.measure:
         print(_summarise(measure_slider(address)))
@@ -64,6 +67,14 @@ def open_app(options: Options) -> None:
     else:
         print(f"the app is at {address} (Ctrl-C ends it)", flush=True)
         page.block_thread()
+
+
+def _split_auth(text: str) -> tuple[str, str] | None:
+    """Return the user and the password in USER:PASSWORD; None where it is empty."""
+    user, colon, password = text.partition(":")
+    if text and not (user and colon and password):
+        raise UserError("auth must be USER:PASSWORD, neither of them empty.")
+    return (user, password) if text else None
 
 
 def _load_images(place: Path, folder: str | None) -> Dataset | None:

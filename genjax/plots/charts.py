@@ -133,7 +133,7 @@ def plot_latent_use(use: LatentUse, axes: Axes | None = None) -> Figure:
 
     Bars of inactive latents are grey.
 
-    >>> use = LatentUse(np.ones(2), np.array([True, False]), np.zeros(2), np.ones(2), "variance")
+    >>> use = LatentUse(jnp.ones(2), jnp.array([True, False]), jnp.zeros(2), jnp.ones(2), "rate")
     >>> plot_latent_use(use).axes[0].get_title()
     '1 of 2 latents are active'
     """

@@ -126,7 +126,7 @@ def _draw_histograms(path: Path, run: DebiasedRun) -> Section:
             axis.hist(parts, weights=part_weights, stacked=True, label=names, **options)
         row[0].set_ylabel(f"{name}: share of images")
     for axis, d in zip(axes[1], shown, strict=True):
-        axis.set_xlabel(f"latent {d}")
+        axis.set_xlabel(f"z[{d}]")
     axes[0, 0].legend(fontsize=7)
     save_figure(path, figure_of(axes[0, 0]))
     about = BIASED[train_set.name]
@@ -151,7 +151,7 @@ def _measure_changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 
 def _draw_by_density(path: Path, run: DebiasedRun) -> Section:
-    """Draw the commonest and the rarest images by the density of their latents."""
+    """Draw the most common and the rarest images by the density of their latents."""
     train_set, p = run.train_set, run.probabilities
     plots.save_by_density(path, train_set.images, p, _SHOWN)
     rare = train_set.attributes[GROUP][np.argsort(-p)[:_SHOWN]] > 0
@@ -161,5 +161,5 @@ def _draw_by_density(path: Path, run: DebiasedRun) -> Section:
         f" {np.mean(train_set.attributes[GROUP] > 0):.0%}."
     )
     code = f'{run.code}genjax.plots.save_by_density("density.png", train.images, p)'
-    title = f"{train_set.name}: the commonest and the rarest images"
+    title = f"{train_set.name}: the most common and the rarest images"
     return Section(f"{train_set.name}-density", title, path, text, code)

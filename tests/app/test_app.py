@@ -1,5 +1,6 @@
 """The app's page: over HTTP, and in a real browser where there is one."""
 
+import gc
 import io
 import json
 import os
@@ -8,6 +9,8 @@ import shutil
 import socket
 import sys
 import time
+import warnings
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -17,13 +20,27 @@ from PIL import Image
 import genjax
 from genjax.cli import app as command
 from genjax.errors import UserError
+from genjax.model import MODELS, Model, Params
 from tests.helpers import blobs, small
 
 pytest.importorskip("gradio")
 httpx = pytest.importorskip("httpx")
 
 from genjax import app  # noqa: E402
-from genjax.app.explorer import Explorer, large  # noqa: E402
+from genjax.app.explorer import Explorer, enlarge_image  # noqa: E402
+from genjax.app.server import _warn_of_visitors  # noqa: E402
+
+# gradio leaves event loops and sockets to the garbage collector
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected():
+    """Collect gradio's garbage here, not in another module, which would take it for an error."""
+    yield
+    gc.collect()
 
 
 def initial(name="vae", image_shape=(8, 8, 1), latent_dim=3):
@@ -33,7 +50,7 @@ def initial(name="vae", image_shape=(8, 8, 1), latent_dim=3):
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """A VAE with a GAN beside it: (parameters, data, address)."""
+    """A VAE with a GAN beside it: (parameters, data, address, page)."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -42,7 +59,7 @@ def opened(tmp_path_factory):
         patch.setenv("no_proxy", "")
         params, data = initial(latent_dim=40), blobs(30)
         page, address = app.launch(params, data, initial("gan", (9, 9, 3)), wait=False)
-        yield params, data, address
+        yield params, data, address, page
         page.close()
 
 
@@ -62,16 +79,16 @@ def pixels(url: str) -> np.ndarray:
 
 
 def test_a_slider_answers_with_the_image_of_the_latents(opened):
-    params, data, address = opened
+    params, data, address, _ = opened
     it = Explorer(params, data)
-    z = it.random(jax.random.key(0))  # what the latents without a slider stay at
+    z = it.choose_start()  # what the latents without a slider stay at
     z[it.order[:32]] = np.linspace(-2, 2, 32)
     (picture,) = post(address, "move", None, *np.linspace(-2, 2, 32))
-    np.testing.assert_array_equal(pixels(picture["url"]), large(it.decode(z)))
+    np.testing.assert_array_equal(pixels(picture["url"]), enlarge_image(it.decode(z)))
 
 
 def test_both_models_draw_with_the_same_key(opened):
-    params, _, address = opened
+    params, _, address, _ = opened
     left, _, right, _ = (pixels(picture["url"]) for picture in post(address, "samples", 3))
     expected = genjax.plots.make_grid(genjax.sample(params, jax.random.key(3), 36))
     np.testing.assert_array_equal(left[1::3, 1::3], expected)
@@ -82,8 +99,10 @@ def test_both_models_draw_with_the_same_key(opened):
 
 
 def test_a_way_leads_from_a_real_image_to_a_random_draw(opened):
-    _, data, address = opened
-    pictures = post(address, "way", "linear", "a real image", 7, None, "a random draw", None, None)
+    _, data, address, _ = opened
+    pictures = post(
+        address, "interpolate", "linear", "a test image", 7, None, "a random draw", None, None
+    )
     first, _, strip = (pixels(picture["url"]) for picture in pictures)
     np.testing.assert_array_equal(first[30::60, 30::60, 0], data.images[7, ..., 0])
     assert strip.shape == (4 * 12, 4 * 102, 3)
@@ -128,6 +147,91 @@ def test_a_taken_port_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port}"):
             app.launch(initial(), port=port, wait=False)
+
+
+@pytest.mark.parametrize("port", [0, -1, 99999])
+def test_a_number_that_is_no_port_is_refused(port):
+    with pytest.raises(UserError, match=f"port is {port}, but must be from 1 to 65535"):
+        app.launch(initial(), port=port, wait=False)
+
+
+@pytest.mark.parametrize("host", ["1.2.3.4", "no-such-host.invalid", "x" * 300])
+def test_a_host_that_is_no_address_of_this_machine_is_refused_at_once(host):
+    began = time.monotonic()
+    with pytest.raises(UserError, match="no address of this machine"):
+        app.launch(initial(), host=host, wait=False)
+    assert time.monotonic() - began < 5
+
+
+def test_who_can_reach_the_app_is_said():
+    with pytest.warns(UserWarning, match=r"at 0\.0\.0\.0 can use the app, without a password"):
+        _warn_of_visitors("0.0.0.0", False, None)
+    with pytest.warns(UserWarning, match="everybody who has the link .* after logging in"):
+        _warn_of_visitors("127.0.0.1", True, ("me", "secret"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for host in ("127.0.0.1", "localhost", "::1", "127.0.0.5"):
+            _warn_of_visitors(host, False, None)
+
+
+def test_a_password_is_asked_for():
+    page, address = app.launch(initial(), auth=("me", "secret"), wait=False)
+    try:
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            assert client.get("/config").status_code == 401
+            wrong = {"username": "me", "password": "guess"}
+            assert client.post("/login", data=wrong).status_code == 400
+            right = {"username": "me", "password": "secret"}
+            assert client.post("/login", data=right).status_code == 200
+            assert client.get("/config").status_code == 200
+    finally:
+        page.close()
+
+
+def upload(address: str, content: bytes) -> httpx.Response:
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        return client.post("/gradio_api/upload", files={"files": ("drawing.png", content)})
+
+
+def test_large_uploads_and_large_pictures_are_refused(opened):
+    address = opened[2]
+    assert upload(address, b"x" * 5_000_000).status_code == 413
+    file = io.BytesIO()
+    Image.new("1", (13_000, 13_000)).save(file, format="PNG")  # 169 million pixels in 21 kB
+    (path,) = upload(address, file.getvalue()).json()
+    drawing = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    values = ["linear", "a drawing", 0, {"background": None, "layers": [], "composite": drawing}]
+    body = {"data": [*values, "a random draw", 0, None], "session_hash": "large"}
+    began = time.monotonic()
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        answer = client.post("/gradio_api/run/interpolate", json=body)
+    assert answer.status_code == 500
+    assert "more than 4,000,000 pixels" in answer.json()["error"]
+    assert time.monotonic() - began < 5
+
+
+def test_sessions_are_forgotten(opened):
+    page = opened[3]
+    assert page.app.state_holder.capacity == 256
+
+
+@dataclass(frozen=True)
+class OnlySamples(Model):
+    """A user's model that can do nothing but sample."""
+
+    def sample(self, params, key, num):
+        return jax.random.uniform(key, (num, *self.image_shape))
+
+
+def test_a_model_without_latents_shows_its_samples(monkeypatch):
+    model = genjax.register("only-samples")(OnlySamples)((8, 8, 1))
+    monkeypatch.delitem(MODELS, "only-samples")
+    page = app.build(Params({}, {}, model))
+    kinds = [component["type"] for component in page.config["components"]]
+    assert kinds.count("tabitem") == 1
+    assert kinds.count("image") == 1
+    texts = [c["props"].get("value") for c in page.config["components"] if c["type"] == "markdown"]
+    assert "It has no latents to move" in texts[0]
 
 
 def test_without_gradio_it_says_what_to_install(monkeypatch):
@@ -209,10 +313,10 @@ def test_moving_a_slider_changes_the_image(opened, browser):
     slider.send_keys("\ue010")  # the key End
     after = changed(browser, "picture", before)
     it = Explorer(*opened[:2])
-    z = it.random(jax.random.key(0))
+    z = it.choose_start()
     z[it.order[:32]] = z[it.order[:32]].round(3)
     z[it.order[0]] = it.extents[it.order[0]]
-    np.testing.assert_allclose(pixels(after).astype(int), large(it.decode(z)), atol=1)
+    np.testing.assert_allclose(pixels(after).astype(int), enlarge_image(it.decode(z)), atol=1)
 
 
 @pytest.mark.browser
@@ -230,9 +334,9 @@ def test_a_click_on_the_plane_moves_there(opened, browser):
     it = Explorer(*opened[:2])
     reach = it.reach[it.order[:2]]
     np.testing.assert_allclose(values[:2], [reach[0] / 2, reach[1] / 2], atol=0.1)  # right, above
-    z = it.random(jax.random.key(0))
+    z = it.choose_start()
     z[it.order[:32]] = values
-    np.testing.assert_allclose(pixels(after).astype(int), large(it.decode(z)), atol=1)
+    np.testing.assert_allclose(pixels(after).astype(int), enlarge_image(it.decode(z)), atol=1)
 
 
 @pytest.mark.browser

@@ -38,11 +38,11 @@ def test_the_latents_that_tell_most_come_first_and_the_unused_last(key):
 def test_a_cell_of_the_plane_is_the_image_of_its_centre(name, channels, key):
     it = explored(name, (8, 16, channels), latent_dim=5)
     z = np.asarray(jax.random.normal(key, (5,)))
-    rows, columns = it.cells()
-    canvas = it.plane(z, across=3, up=1)
+    rows, columns = it.count_cells()
+    canvas = it.draw_plane(z, across=3, up=1)
     assert canvas.shape == (rows * 8, columns * 16, 3)
     for row, column in [(0, 0), (2, columns - 1), (rows - 1, 4)]:
-        there = it.at(z, 3, 1, 16 * column + 8, 8 * row + 4)
+        there = it.move_to(z, 3, 1, 16 * column + 8, 8 * row + 4)
         np.testing.assert_array_equal(there[[0, 2, 4]], z[[0, 2, 4]])
         share = (2 * column + 1) / columns - 1, 1 - (2 * row + 1) / rows
         np.testing.assert_allclose(there[[3, 1]], 3 * np.array(share), rtol=1e-5)
@@ -53,23 +53,25 @@ def test_a_cell_of_the_plane_is_the_image_of_its_centre(name, channels, key):
 
 def test_the_mark_is_where_a_click_leads():
     it = explored(latent_dim=2)
-    z = it.at(np.zeros(2, np.float32), 0, 1, x=40.0, y=100.0)
-    plane = it.plane(z, 0, 1)
+    z = it.move_to(np.zeros(2, np.float32), 0, 1, x=40.0, y=100.0)
+    plane = it.draw_plane(z, 0, 1)
     orange = np.argwhere((plane == [255, 120, 0]).all(axis=2))
     np.testing.assert_allclose(orange.mean(axis=0), [100, 40], atol=1)
 
 
 def test_one_latent_is_a_line():
     it = explored(latent_dim=1)
-    assert it.plane(np.zeros(1, np.float32), 0, 0).shape[0] == 8
-    assert it.at(np.zeros(1, np.float32), 0, 0, x=8.0 * it.cells()[1], y=3.0).tolist() == [3.0]
+    assert it.draw_plane(np.zeros(1, np.float32), 0, 0).shape[0] == 8
+    assert it.move_to(
+        np.zeros(1, np.float32), 0, 0, x=8.0 * it.count_cells()[1], y=3.0
+    ).tolist() == [3.0]
 
 
 def test_a_way_begins_and_ends_at_its_ends(key):
     it = explored()
     start, end = np.asarray(jax.random.normal(key, (2, 3)))
     for spherical in (True, False):
-        strip = it.way(start, end, spherical).astype(int)
+        strip = it.draw_interpolation(start, end, spherical).astype(int)
         for z, left in ((start, 2), (end, strip.shape[1] - 10)):
             expected = plots.to_rgb(it.decode(z)[None])[0]
             np.testing.assert_allclose(strip[2:10, left : left + 8], expected, atol=1)
@@ -81,18 +83,18 @@ def test_a_drawing_is_brought_to_the_shape_of_the_images(channels, tmp_path):
     pixels = np.zeros((80, 120, 3), np.uint8)
     pixels[:40, 60:] = [255, 0, 0]  # a red corner
     Image.fromarray(pixels).save(tmp_path / "drawing.png")
-    image = it.drawn(tmp_path / "drawing.png")
+    image = it.read_drawing(tmp_path / "drawing.png")
     assert image.shape == (8, 12, channels)
     np.testing.assert_allclose(image[6:], 0, atol=0.02)
     corner = image[1, 9].tolist()
     assert corner == pytest.approx([1, 0, 0] if channels == 3 else [0.299] * channels, abs=0.02)
-    assert np.unique(it.drawn(None)).tolist() == [it.paper]  # nothing is drawn yet
+    assert np.unique(it.read_drawing(None)).tolist() == [it.background]  # nothing is drawn yet
     assert it.encode(image).shape == (3,)
 
 
 def test_latents_stay_where_the_sliders_reach():
     it = explored("gan", latent_dim=100)
-    draws = np.stack([it.random(jax.random.key(k)) for k in range(100)])
+    draws = np.stack([it.draw_latents(jax.random.key(k)) for k in range(100)])
     assert np.abs(draws).max() <= 4.0
     assert 0.95 < draws.std() < 1.05
     assert not it.encodes
@@ -107,15 +109,15 @@ def test_images_of_another_shape_are_refused(key):
 
 
 def test_pixels_become_large_squares():
-    picture = np.asarray(explorer.large(np.eye(3, dtype=np.float32)[..., None]))
+    picture = np.asarray(explorer.enlarge_image(np.eye(3, dtype=np.float32)[..., None]))
     assert picture.shape == (480, 480, 3)
     assert np.all(picture[:160, :160] == 255)
     assert np.all(picture[:160, 160:] == 0)
 
 
 def test_the_page_says_which_latents_choose_the_class():
-    from genjax.app.latents_tab import _guidance
+    from genjax.app.tabs.latents import _explain
 
-    assert "class" not in _guidance(explored("gan"))
+    assert "class" not in _explain(explored("gan"))
     model = small("gan", image_shape=(8, 8, 1), num_classes=2)
-    assert "largest of the first 2" in _guidance(Explorer(model.init(jax.random.key(0))))
+    assert "largest of the first 2" in _explain(Explorer(model.init(jax.random.key(0))))

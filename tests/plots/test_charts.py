@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -76,9 +77,8 @@ def test_points_are_coloured_and_named_by_their_labels():
 
 
 def test_bars_of_inactive_latents_are_grey():
-    use = LatentUse(
-        np.array([1.0, 3.0, 2.0]), np.array([False, True, True]), np.zeros(3), np.ones(3), "rate"
-    )
+    active = jnp.array([False, True, True])
+    use = LatentUse(jnp.array([1.0, 3.0, 2.0]), active, jnp.zeros(3), jnp.ones(3), "rate")
     axes = plots.plot_latent_use(use).axes[0]
     assert [bar.get_height() for bar in axes.patches] == [3.0, 2.0, 1.0]
     assert texts(axes.get_xticklabels()) == ["z[1]", "z[2]", "z[0]"]

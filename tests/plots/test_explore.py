@@ -14,7 +14,7 @@ from PIL import Image
 import genjax
 from genjax.cli import explore as explore
 from genjax.model import MODELS, Model
-from genjax.plots.exploration.explored import Explored, draw_part
+from genjax.plots.exploration.explored import Explored
 from genjax.plots.exploration.latents import density
 from genjax.plots.exploration.page import list_panels, write_exploration
 from genjax.plots.page import Section, make_page
@@ -197,6 +197,7 @@ def test_of_many_images_sorted_by_class_a_mixture_is_looked_at(monkeypatch):
     monkeypatch.setattr("genjax.plots.exploration.explored.NUM_IMAGES", 20)
     labels = np.repeat([0, 1], 20)
     data = genjax.data.from_arrays(np.zeros((40, 8, 8, 1), np.uint8), labels, ("a", "b"))
-    counts = np.bincount(draw_part(data).labels)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
+    counts = np.bincount(Explored(params, data, data, jax.random.key(0)).labels)
     assert counts.sum() == 20
     assert counts.min() >= 5

@@ -55,7 +55,7 @@ class Explored:
     @cached_property
     def test_part(self) -> Dataset:
         """The test images that are looked at: all, or 10,000 drawn from them."""
-        return draw_part(self.test_set)
+        return self.test_set.draw_subset(min(NUM_IMAGES, len(self.test_set)))
 
     @cached_property
     def images(self) -> jax.Array:
@@ -65,7 +65,8 @@ class Explored:
     @cached_property
     def train_images(self) -> jax.Array:
         """Training images, all or 10,000 drawn from them, float32 [N, H, W, C] in [0, 1]."""
-        return draw_part(self.train_set).images / np.float32(255)
+        part = self.train_set.draw_subset(min(NUM_IMAGES, len(self.train_set)))
+        return part.images / np.float32(255)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -95,14 +96,6 @@ class Explored:
         images = self.train_images
         components = min(20, -(-len(images) // 100))
         return fit_density(self.params, images, self.derive_key("density"), components)
-
-
-def draw_part(dataset: Dataset) -> Dataset:
-    """Return the data set, or 10,000 of its images drawn at random: it may be sorted by class."""
-    if len(dataset) <= NUM_IMAGES:
-        return dataset
-    chosen = np.random.default_rng(0).permutation(len(dataset))[:NUM_IMAGES]
-    return dataset.subset(chosen, f"{NUM_IMAGES:,} images drawn at random")
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,7 @@ def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
 
 def _draw_code(name: str, count: int) -> list[str]:
     """Return the line that draws as many images as the page looks at, where there are more."""
-    if count <= NUM_IMAGES:
-        return []
-    drawn = f"np.random.default_rng(0).permutation({count})[:{NUM_IMAGES}]"
-    return [f'{name} = {name}.subset({drawn}, "drawn at random")']
+    return [f"{name} = {name}.draw_subset({NUM_IMAGES})"] if count > NUM_IMAGES else []
 
 
 def _metrics_code(explored: Explored, weights: Path) -> list[str]:
