@@ -7,7 +7,6 @@ is decoded again, so the cache cannot go stale, and all of it may be deleted.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def decode_cached(stem: str, key: str, decode: Callable[[], HostImages]) -> tupl
 
 
 def _locate(stem: str) -> tuple[Path, Path, Path]:
-    folder = (cache_folder() or Path(os.devnull)) / "data"  # without a home nothing is kept
+    folder = cache_folder() / "data"
     return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
 
 

@@ -95,7 +95,7 @@ def balanced_subset(
     dataset.check_count(num)
     labels = np.asarray(dataset.labels)
     p = resampling_weights(params, dataset.images, labels, form=form, alpha=alpha, bins=bins)
-    noisy = np.log(p) + np.asarray(jax.random.gumbel(key, p.shape))
+    noisy = np.log(p) + np.asarray(jax.random.gumbel(key, p.shape, p.dtype))
     ranked = np.lexsort((-noisy, labels))  # class by class, in each the first drawn first
     sizes = np.unique(labels, return_counts=True)[1]
     drawn_after = np.concatenate([(np.arange(size) + 0.5) / size for size in sizes])

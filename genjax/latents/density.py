@@ -58,7 +58,7 @@ class LatentDensity:
         """
         key_component, key_noise = jax.random.split(key)
         component = jax.random.categorical(key_component, jnp.log(self.weights), shape=(num,))
-        noise = jax.random.normal(key_noise, (num, self.loc.shape[1]))
+        noise = jax.random.normal(key_noise, (num, self.loc.shape[1]), jnp.float32)
         offsets = jnp.einsum("kij,nj->nki", self.scale_tril, noise)
         offset = jnp.take_along_axis(offsets, component[:, None, None], axis=1)[:, 0]
         return self.loc[component] + temperature * offset
@@ -120,7 +120,7 @@ def fit_density(
     z = np.asarray(compute_posterior(params, images, key_x, classes).sample(key_z), np.float64)
     if not np.isfinite(z).all():
         raise UserError("the model's latents of these images are not finite: it has diverged.")
-    return _fit_mixture(z, num_components, int(jax.random.randint(key_fit, (), 0, 2**31 - 1)))
+    return _fit_mixture(z, num_components, int(jax.random.randint(key_fit, (), 0, 2**31 - 1, jnp.int32)))
 
 
 def _fit_mixture(z: np.ndarray, num_components: int, seed: int) -> LatentDensity:

@@ -66,7 +66,7 @@ def tsne(z: ArrayLike, key: PRNGKeyArray) -> Float[np.ndarray, "n 2"]:
             "t-SNE needs at least 5 different latents: the encoder gives almost all images the same"
             " code. Train the model longer, or on images that differ."
         )
-    return _tsne(latents, int(jax.random.randint(key, (), 0, 2**31 - 1)))
+    return _tsne(latents, int(jax.random.randint(key, (), 0, 2**31 - 1, jnp.int32)))
 
 
 def _tsne(latents: np.ndarray, seed: int) -> np.ndarray:

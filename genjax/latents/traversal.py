@@ -40,7 +40,7 @@ def traverse(
     """
     z = check_latents(params, jnp.asarray(z)[None])[0]
     chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
-    center, extent = (jnp.broadcast_to(jnp.asarray(v), z.shape) for v in (center, extent))
+    center, extent = (jnp.broadcast_to(jnp.asarray(v, jnp.float32), z.shape) for v in (center, extent))
     return _traverse(params, z, center, extent, chosen, check_integer(num, "num"))
 
 
@@ -82,6 +82,7 @@ def plane(
     (3, 4, 8, 8, 1)
     """
     z = check_latents(params, jnp.asarray(z)[None])[0]
+    across, up = (jnp.asarray(values, jnp.float32) for values in (across, up))
     return _plane(params, z, check_dimensions(dimensions, len(z)), across, up)
 
 
@@ -118,5 +119,5 @@ def manifold(params: Params, num: int = 20) -> Float[Array, "num num h w c"]:
     if latent_dim != 2:
         raise UserError(f"a manifold needs a model with latent_dim 2; this one has {latent_dim}.")
     num = check_integer(num, "num")
-    quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num) + 0.5) / num)
+    quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num, dtype=jnp.float32) + 0.5) / num)
     return plane(params, jnp.zeros(2), jnp.arange(2), quantiles, quantiles)

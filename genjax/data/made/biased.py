@@ -93,7 +93,7 @@ def _transform_groups(
     key_groups, key_colours = jax.random.split(key)
     groups = _assign_groups(labels, key_groups, shares)
     if name == "mnist_coloured":
-        other = jax.random.randint(key_colours, labels.shape, 1, len(_COLOURS))
+        other = jax.random.randint(key_colours, labels.shape, 1, len(_COLOURS), jnp.int32)
         return _colour(images, (labels + other * (groups == 1)) % len(_COLOURS)), groups
     if name == "mnist_rotated":
         kinds = [images, jnp.rot90(images, axes=(1, 2))]

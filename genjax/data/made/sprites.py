@@ -135,7 +135,7 @@ def _draw(
 ) -> jax.Array:
     """Draw images of numbers of shapes in `PERIODS`, scales, radians, places in [0, 1], all [B]."""
     shape, scale, angle, x, y = (v[:, None, None] for v in (shape, scale, angle, x, y))
-    pixels, radius = jnp.arange(size) + 0.5, scale * size / 3
+    pixels, radius = jnp.arange(size, dtype=jnp.float32) + 0.5, scale * size / 3
     across, down = (pixels - size * x) / radius, (pixels[:, None] - size * y) / radius
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     u, v = cosine * across + sine * down, cosine * down - sine * across  # (3)

@@ -53,7 +53,10 @@ def load_version(
 def find_data_folder(data_dir: str | os.PathLike[str] | None) -> Path:
     """Return the folder of TFDS's data. Raises `UserError` where the chosen one is not there."""
     chosen = data_dir or os.environ.get("TFDS_DATA_DIR")
-    folder = resolve_path(chosen or "~/tensorflow_datasets")
+    try:
+        folder = resolve_path(chosen or "~/tensorflow_datasets")
+    except UserError as error:
+        raise UserError(f"{error} TFDS_DATA_DIR or data_dir name the folder of the data.") from None
     if chosen and not folder.is_dir():
         origin = "data_dir" if data_dir else "the environment variable TFDS_DATA_DIR"
         raise UserError(f"{folder} is not a folder: create it, or correct {origin}.")
