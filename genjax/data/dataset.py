@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Integer, UInt8
 
-from genjax.errors import check_integer
+from genjax.errors import UserError, check_integer
 
 
 class HostImages(NamedTuple):
@@ -85,6 +85,16 @@ class Dataset(DatasetBase):
     source: str
     checksum: str
     attributes: Mapping[str, Integer[np.ndarray, " n"]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.images.shape, self.images.dtype
+        if dtype != np.uint8 or len(shape) != 4 or 0 in shape:
+            raise UserError(
+                f"the images of a data set are uint8 [N, H, W, C], not {dtype}{list(shape)}:"
+                " genjax.data.from_arrays makes one of other images."
+            )
+        if self.labels.shape != shape[:1]:
+            raise UserError(f"{shape[0]} images have labels of shape {list(self.labels.shape)}.")
 
     def __len__(self) -> int:
         return self.images.shape[0]

@@ -1,5 +1,7 @@
 """`Dataset`: parts of it, and what it says of itself."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,15 @@ def test_a_drawn_subset_follows_its_seed_and_keeps_the_order():
 def test_a_data_set_prints_as_a_line():
     text = repr(data.from_arrays(np.ones((3, 8, 8, 1)), name="mine"))
     assert text == "Dataset(mine, all: 3 images of 8x8x1; arrays given in code)"
+
+
+def test_a_data_set_holds_bytes_and_as_many_labels():
+    dataset = data.from_arrays(np.ones((3, 8, 8, 1)))
+    for changes in (
+        {"images": dataset.images / 255.0},
+        {"images": dataset.images[..., 0]},
+        {"images": dataset.images[:2]},
+        {"labels": dataset.labels[:2]},
+    ):
+        with pytest.raises(UserError, match="images"):
+            dataclasses.replace(dataset, **changes)

@@ -68,20 +68,14 @@ def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
     """Return the lines of Python that the code of every section continues."""
     if dataset:
         side = explored.model.image_shape[0]
-        load = [
-            f"whole = genjax.data.from_folder({dataset!r}, image_size={side})",
-            "is_test = np.arange(len(whole)) % 10 == 9",
-            'train = whole.subset(np.flatnonzero(~is_test), "nine tenths")',
-            'test = whole.subset(np.flatnonzero(is_test), "every tenth")',
-        ]
+        load = f"train, test = genjax.data.resolve({dataset!r}, image_size={side})"
     else:
-        name = explored.test_set.name
-        load = [f'train, test = (genjax.data.load("{name}", split) for split in ("train", "test"))']
+        load = f'train, test = genjax.data.resolve("{explored.test_set.name}")'
     return "\n".join(
         [
             "import json, genjax, jax, jax.numpy as jnp, numpy as np",
             f'params = genjax.load("{weights}")',
-            *load,
+            load,
             *_draw_code("test", len(explored.test_set)),
             *_draw_code("train", len(explored.train_set)),
             "images, labels, train_images = test.images / 255.0, test.labels, train.images / 255.0",
