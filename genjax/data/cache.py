@@ -37,7 +37,7 @@ def _locate(stem: str) -> tuple[Path, Path, Path]:
     return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
 
 
-def _seal(key: str, source: str, digest: str) -> str:
+def _compute_seal(key: str, source: str, digest: str) -> str:
     return hashlib.sha256(json.dumps([key, source, digest]).encode()).hexdigest()
 
 
@@ -46,7 +46,7 @@ def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
     try:
         entry = json.loads(json_path.read_text())
         source, digest = entry["source"], entry["checksum"]
-        if entry["seal"] != _seal(key, source, digest):
+        if entry["seal"] != _compute_seal(key, source, digest):
             return None
         images = np.load(images_path, mmap_mode="r")
         labels = np.load(labels_path, mmap_mode="r")
@@ -64,7 +64,7 @@ def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
         "key": key,
         "source": decoded.source,
         "checksum": digest,
-        "seal": _seal(key, decoded.source, digest),
+        "seal": _compute_seal(key, decoded.source, digest),
     }
     try:
         images_path.parent.mkdir(parents=True, exist_ok=True)

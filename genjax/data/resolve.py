@@ -39,15 +39,14 @@ def resolve(
     Raises:
         UserError: where the data cannot be found or read, or are fewer than 20 and not split.
     """
-    name = os.fspath(dataset)
-    if name in LOADERS:
-        return load(name, "train", stream=stream), load(name, "test", stream=False)
-    path = resolve_path(name)
+    if isinstance(dataset, str) and dataset in LOADERS:
+        return load(dataset, "train", stream=stream), load(dataset, "test", stream=False)
+    path, name = resolve_path(dataset), str(dataset)
     if _is(path.is_dir) or (_is(path.is_file) and path.suffix == ".npz"):
         if stream:
             raise UserError(f"{name} cannot be streamed: only data prepared by TFDS are.")
         if path.suffix == ".npz" and has_splits(path):
-            return from_npz(path, "train"), from_npz(path, "test")
+            return _warn_of_copies(from_npz(path, "train"), from_npz(path, "test"))
         whole = from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
         return split_every_tenth(whole)
     if not is_prepared(name):
@@ -96,11 +95,16 @@ def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
     is_test = np.arange(len(whole)) % 10 == 9
     train_set = whole.subset(np.flatnonzero(~is_test), "nine tenths")
     test_set = whole.subset(np.flatnonzero(is_test), "every tenth")
+    return _warn_of_copies(train_set, test_set)
+
+
+def _warn_of_copies(train_set: Dataset, test_set: Dataset) -> tuple[Dataset, Dataset]:
+    """Warn with the number of test images that the training set holds too; return both sets."""
     known = {image.tobytes() for image in np.asarray(train_set.images)}
     copies = sum(image.tobytes() in known for image in np.asarray(test_set.images))
     if copies:
         warn_user(
-            f"{copies} of the {len(test_set)} test images of {whole.name} are exact copies of"
+            f"{copies} of the {len(test_set)} test images of {test_set.name} are exact copies of"
             " training images: test results will look better than they are."
         )
     return train_set, test_set

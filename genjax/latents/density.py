@@ -120,7 +120,9 @@ def fit_density(
     z = np.asarray(compute_posterior(params, images, key_x, classes).sample(key_z), np.float64)
     if not np.isfinite(z).all():
         raise UserError("the model's latents of these images are not finite: it has diverged.")
-    return _fit_mixture(z, num_components, int(jax.random.randint(key_fit, (), 0, 2**31 - 1, jnp.int32)))
+    return _fit_mixture(
+        z, num_components, int(jax.random.randint(key_fit, (), 0, 2**31 - 1, jnp.int32))
+    )
 
 
 def _fit_mixture(z: np.ndarray, num_components: int, seed: int) -> LatentDensity:

@@ -85,7 +85,9 @@ def _interpolate(
     params: Params, start: jax.Array, end: jax.Array, num: int, spherical: bool
 ) -> jax.Array:
     between = slerp if spherical else lerp
-    z = jax.vmap(lambda share: between(start, end, share))(jnp.linspace(0.0, 1.0, num, dtype=jnp.float32))
+    z = jax.vmap(lambda share: between(start, end, share))(
+        jnp.linspace(0.0, 1.0, num, dtype=jnp.float32)
+    )
     return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
 
 

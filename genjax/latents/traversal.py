@@ -40,7 +40,9 @@ def traverse(
     """
     z = check_latents(params, jnp.asarray(z)[None])[0]
     chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
-    center, extent = (jnp.broadcast_to(jnp.asarray(v, jnp.float32), z.shape) for v in (center, extent))
+    center, extent = (
+        jnp.broadcast_to(jnp.asarray(v, jnp.float32), z.shape) for v in (center, extent)
+    )
     return _traverse(params, z, center, extent, chosen, check_integer(num, "num"))
 
 

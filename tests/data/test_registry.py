@@ -108,8 +108,9 @@ def test_unknown_names_say_what_there_is(tmp_path, monkeypatch):
         assert len(str(error.value)) < 1000
     with pytest.raises(UserError, match=r"(?s)neither a folder.*mnist.*register.*tfds"):
         data.resolve("kmnist")
-    with pytest.raises(UserError, match="is not a path"):
-        data.resolve("")
+    for name in ("", 3, None):
+        with pytest.raises(UserError, match="is not a path"):
+            data.resolve(name)
 
 
 # --- folders ------------------------------------------------------------------------------------

@@ -8,16 +8,16 @@
     ellipse: u^2 + (2 v)^2 <= 1
     heart:   (a^2 + b^2 - 1)^3 <= a^2 b^3,  (a, b) = (1.3 u, 0.2 - 1.3 v)
 
-A pixel is white where its centre fulfils (4); x, u go to the right, y, v down. Every shape lies
-within its radius, and so within the image. The shapes of dSprites are smaller and move further: it
-takes many more of them until a network knows places as two numbers.
+A pixel is white where its centre fulfils (4); x and u point to the right, y and v down. Every shape
+lies within its radius, and so within the image. The shapes of dSprites are smaller and move further,
+and a network needs many more of them to learn that a place is two numbers.
 
 The periods in (2), after which a shape looks the same again, are a quarter turn for the square,
 half a turn for the ellipse and a whole one for the heart. dSprites turns all shapes by a whole
-turn: its squares have four orientations that nothing can tell apart, its ellipses two, and a figure
-that compares codes with factors counts that against the codes. Here different factors give
-different images, unless the steps are too fine for the pixels. What remains: a shape of just that
-period comes back to where it began, so the last orientation of a square lies next to its first.
+turn, so that each image of a square has four orientations and each of an ellipse two; a metric that
+compares codes with factors counts that against the codes. Here different factors give different
+images, unless the steps are too fine for the pixels. One difficulty remains: a shape with the
+shortest period comes back to where it began, so its last orientation lies next to its first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,10 +78,10 @@ orientation, 3 of x, 2 of y)
         "y": rows,
     }
     _check(shapes, counts, size, split)
-    positions = _positions(int(np.prod(list(counts.values()))), split)
+    positions = _select_positions(int(np.prod(list(counts.values()))), split)
     numbers = np.unravel_index(positions, tuple(counts.values()))
     factors = {name: k.astype(np.int32) for name, k in zip(counts, numbers, strict=True)}
-    values = _values(factors, shapes, counts)
+    values = _compute_values(factors, shapes, counts)
     starts = range(0, len(positions), _DRAWN_AT_ONCE)
     parts = [_draw(*(v[i : i + _DRAWN_AT_ONCE] for v in values), size=size) for i in starts]
     described = ", ".join(f"{count} of {name}" for name, count in counts.items())
@@ -104,7 +104,7 @@ def _check(shapes: Sequence[str], counts: Mapping[str, int], size: int, split: s
         raise UserError("fewer than 10 images cannot be split: give the factors more values.")
 
 
-def _positions(count: int, split: str) -> np.ndarray:
+def _select_positions(count: int, split: str) -> np.ndarray:
     """Return the positions of a split in the product of the factors: int [N]."""
     if split == "all":
         return np.arange(count)
@@ -112,7 +112,7 @@ def _positions(count: int, split: str) -> np.ndarray:
     return order[: count // 10] if split == "test" else order[count // 10 :]
 
 
-def _values(
+def _compute_values(
     factors: Mapping[str, np.ndarray], shapes: Sequence[str], counts: Mapping[str, int]
 ) -> tuple[np.ndarray, ...]:
     """Turn the factors' numbers into the arguments of `_draw`: five arrays [N]."""

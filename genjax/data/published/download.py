@@ -33,12 +33,12 @@ def find_original_files(name: str, data_dir: Path) -> dict[str, Path]:
         }
     except ConnectionError as error:
         raise ConnectionError(
-            f"- the original files in {manual_folder(name, data_dir)}: incomplete, needed are"
+            f"- the original files in {find_manual_folder(name, data_dir)}: incomplete, needed are"
             f" {', '.join(info.filename for info in infos.values())}\n- {error}"
         ) from error
 
 
-def manual_folder(name: str, data_dir: Path) -> Path:
+def find_manual_folder(name: str, data_dir: Path) -> Path:
     """Return where a user puts the original files by hand.
 
     Each data set has its own folder, for MNIST and Fashion-MNIST give their files the same names.
@@ -54,7 +54,7 @@ def get_url_infos(name: str) -> dict[str, Any]:
 
 
 def _find_on_disk(name: str, info: Any, data_dir: Path) -> Path | None:
-    manual = manual_folder(name, data_dir)
+    manual = find_manual_folder(name, data_dir)
     for folder in (manual, manual.parent, data_dir / "downloads" / name):
         path = folder / info.filename
         if not path.is_file():

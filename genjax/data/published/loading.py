@@ -7,8 +7,9 @@ from pathlib import Path
 
 from genjax.data.cache import decode_cached, identify_files
 from genjax.data.dataset import Dataset, HostImages, to_device
+from genjax.data.memory import check_memory
 from genjax.data.published import records
-from genjax.data.published.download import find_original_files, manual_folder
+from genjax.data.published.download import find_manual_folder, find_original_files
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.offline_sample import read_digits
 from genjax.data.published.prepare import prepare
@@ -45,6 +46,8 @@ def load_version(
     """Load a split of the version of a data set that TFDS has prepared in a folder."""
     if stream or (stream is None and is_large(version, split)):
         return open_stream(name, split, version, label_names)
+    size = records.read_info(version)[1].get(split, 0) * records.count_image_bytes(version)
+    check_memory(size, f"{name} ({split}), which is not streamed,")
     decode = partial(records.decode_split, version, split)
     files = records.list_files(version, split)
     return _load_cached(name, split, files, decode, label_names)
@@ -86,7 +89,7 @@ def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -
     formats = "array_record or TFRecord" if records.can_read_array_record() else "TFRecord"
     tried = f"- TFDS's prepared data in {folder / name}: none there as {formats}\n{error}"
     remedy = (
-        f"Put the original files into {manual_folder(name, folder)}, or let TFDS_DATA_DIR name a"
+        f"Put the original files into {find_manual_folder(name, folder)}, or let TFDS_DATA_DIR name a"
         " folder with data that TFDS has prepared."
     )
     if name != "mnist":
