@@ -135,4 +135,5 @@ def _kernel_gradient_exchanged(stride: int, k: int, x: Array, y: Array) -> Array
 
 
 def _same_padding(size: native.Size, k: int, stride: int) -> list[tuple[int, int]]:
-    return lax.padtype_to_pads(size, (k, k), (stride, stride), "SAME")
+    pads = lax.padtype_to_pads(size, (k, k), (stride, stride), "SAME")
+    return [(int(before), int(after)) for before, after in pads]  # numpy's in older jax

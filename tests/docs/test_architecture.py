@@ -66,3 +66,13 @@ def test_oldest_versions_are_those_that_pyproject_states():
         name, _, version = line.partition("==")
         if name in ranges:
             assert version in (ranges[name], ranges[name] + ".0"), line
+
+
+FILE = re.compile(r"^\| `([\w/]+\.py)`", re.MULTILINE)
+
+
+def test_way_of_a_batch_passes_at_most_a_dozen_files():
+    files = FILE.findall((ROOT / "docs/architecture.md").read_text())
+    assert 8 <= len(files) <= 12
+    for file in files:
+        assert (ROOT / "genjax" / file).exists(), file

@@ -1,4 +1,4 @@
-"""Flow matching (Lipman et al. 2023, arXiv:2210.02747): x_t = (1 - t) e + t x, v(x_t, t) = x - e."""
+"""Flow matching (Lipman et al. 2023, arXiv:2210.02747): x_t = (1 - t) e + t x, v ~ x - e."""
 
 from dataclasses import dataclass
 from typing import ClassVar

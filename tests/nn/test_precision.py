@@ -9,7 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.extend.core import jaxprs_in_params
+
+try:
+    from jax.extend.core import jaxprs_in_params
+except ImportError:  # older jax
+    from jax.core import jaxprs_in_params
 
 import genjax
 from genjax.model import MODELS, Batch

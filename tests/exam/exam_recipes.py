@@ -1,0 +1,23 @@
+"""Recipes of models that genjax does not know, for its commands."""
+
+from flow_matching import FlowMatching
+from real_nvp import RealNVP
+from residual_vae import ResidualVAE
+from two_level_vae import TwoLevelVAE
+from vq_vae import VQVAE
+
+from genjax import Training
+from genjax.recipes import Recipe
+
+MLP = {"network": "mlp", "hidden": (8,)}
+
+
+def make_recipe(model):
+    return Recipe("exam.npz", model, Training(epochs=2, batch_size=16), num_samples=3)
+
+
+flow_matching = make_recipe(FlowMatching(width=8, steps=4))
+vq_vae = make_recipe(VQVAE(latent_dim=4, codes=6, **MLP))
+real_nvp = make_recipe(RealNVP(hidden=(8,)))
+two_level_vae = make_recipe(TwoLevelVAE(latent_dim=3, top_dim=2, **MLP))
+residual_vae = make_recipe(ResidualVAE(latent_dim=3, **MLP))
