@@ -33,8 +33,7 @@ def room(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exam")
     for file in EXAM.glob("*.py"):
         shutil.copy(file, folder)
-    data = blobs(64)
-    np.savez(folder / "exam.npz", images=data.images, labels=data.labels)
+    np.savez(folder / "exam.npz", images=blobs(64).images)
     models, modules = dict(MODELS), set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -48,13 +47,19 @@ def room(tmp_path_factory):
             del sys.modules[name]
 
 
+def train(room, name):
+    """Train one of the models on the command line for an epoch, then for a second one."""
+    run = room / "runs" / name
+    if not run.exists():
+        command = ["train", f"exam_recipes.py:{name}", "--out", str(run)]
+        assert main([*command, "--epochs", "1"]) == 0
+        assert main(command) == 0
+    return run
+
+
 @pytest.fixture(scope="module", params=NAMES)
 def run(room, request):
-    """A run of one of the models, trained for an epoch by the command line, then for a second."""
-    train = ["train", f"exam_recipes.py:{request.param}", "--out", f"runs/{request.param}"]
-    assert main([*train, "--epochs", "1"]) == 0
-    assert main(train) == 0
-    return room / "runs" / request.param
+    return train(room, request.param)
 
 
 
@@ -71,8 +76,24 @@ def test_the_commands_serve_it(run, capsys):
     assert images.shape == (5, 8, 8, 1)
     assert images.min() >= 0
     assert images.max() <= 1
-    assert main(["evaluate", str(run), "--num-generated", "16", "--num-samples", "3"]) == 0
+    measure = ["--dataset", "exam.npz", "--num-generated", "16", "--num-samples", "3"]
+    assert main(["evaluate", str(run), *measure]) == 0
     assert "nan" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["flow_matching", "two_level_vae"])
+def test_a_page_explores_it(room, name):
+    run = train(room, name)
+    assert main(["explore", str(run), "--dataset", "exam.npz"]) == 0
+    assert (run / "explore/index.html").stat().st_size > 10_000
+
+
+def test_a_report_compares_them(room):
+    runs = [str(train(room, name)) for name in ("flow_matching", "two_level_vae")]
+    assert main(["compare", *runs, "--dataset", "exam.npz", "--out", "compared"]) == 0
+    report = (room / "compared/report.html").read_text()
+    assert "flow_matching" in report
+    assert "two_level_vae" in report
 
 
 def test_a_file_of_weights_holds_it(run, tmp_path):
