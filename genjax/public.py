@@ -29,7 +29,16 @@ from genjax.latents import (
 from genjax.losses import Adversarial, register_loss
 from genjax.metrics import evaluate
 from genjax.model import Batch, LatentModel, Model, Params, init, register
-from genjax.models import DCGAN, GAN, R3GAN, VAE, VAEGAN, Autoencoder, DebiasingVAE
+from genjax.models import (
+    DCGAN,
+    GAN,
+    R3GAN,
+    VAE,
+    VAEGAN,
+    Autoencoder,
+    ConditionalVAE,
+    DebiasingVAE,
+)
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
 from genjax.runs.weights import load_best
@@ -51,6 +60,7 @@ __all__ = [
     "Batch",
     "Callback",
     "CheckpointError",
+    "ConditionalVAE",
     "CustomOptimizer",
     "DebiasingVAE",
     "EarlyStopping",

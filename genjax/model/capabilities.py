@@ -178,8 +178,13 @@ def require(model: Model, capability: type[Capability]) -> Capability:
 
 
 def is_class_conditional(model: Model) -> bool:
-    """Tell whether images of a class can be asked of the model."""
-    return isinstance(model, ClassConditional) and model.num_classes > 0
+    """Tell whether images of a class can be asked of the model.
+
+    It has `num_classes`, and either `condition_latents` or a `decode` that takes labels.
+    """
+    by_decoder = isinstance(model, CanDecode) and takes_labels(model.decode)
+    knows = by_decoder or isinstance(model, ClassConditional)
+    return knows and getattr(model, "num_classes", 0) > 0
 
 
 def takes_labels(method: Callable[..., Any]) -> bool:

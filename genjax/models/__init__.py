@@ -1,6 +1,7 @@
 """The models. A new one is one file, imported here so that it registers itself."""
 
 from genjax.models.autoencoder import Autoencoder
+from genjax.models.conditional_vae import ConditionalVAE
 from genjax.models.dcgan import DCGAN
 from genjax.models.debiasing_vae import DebiasingVAE
 from genjax.models.gan import GAN
@@ -8,4 +9,13 @@ from genjax.models.r3gan import R3GAN
 from genjax.models.vae import VAE
 from genjax.models.vae_gan import VAEGAN
 
-__all__ = ["DCGAN", "GAN", "R3GAN", "VAE", "VAEGAN", "Autoencoder", "DebiasingVAE"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "R3GAN",
+    "VAE",
+    "VAEGAN",
+    "Autoencoder",
+    "ConditionalVAE",
+    "DebiasingVAE",
+]
