@@ -83,7 +83,8 @@ def check_images(
             " or floats from 0 to 1."
         )
     if array.size and not isinstance(array, jax.core.Tracer):
-        low, high = float(array.min()), float(array.max())
+        with jax.ensure_compile_time_eval():  # a constant within `jit`
+            low, high = float(array.min()), float(array.max())
         if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):  # nan compares as false
             raise UserError(
                 f"{name} are floats from {low:.4g} to {high:.4g}, but floats must lie in [0, 1]:"
@@ -127,7 +128,8 @@ def check_labels(labels: ArrayLike, num_classes: int, name: str = "labels") -> N
         raise UserError(f"{name} are {values.dtype}, but must be whole numbers.")
     if isinstance(values, jax.core.Tracer):
         return
-    least, most = np.min(values, initial=0), np.max(values, initial=0)
+    values = np.asarray(values)
+    least, most = values.min(initial=0), values.max(initial=0)
     if least < 0 or most >= num_classes:
         raise UserError(
             f"the {name} are from {least} to {most}, but the model's num_classes is {num_classes}:"

@@ -46,6 +46,10 @@ def test_images_are_checked_as_far_as_they_are_known_under_jit_and_vmap():
     by_jit = jax.jit(lambda x: check_images(x, (8, 8, 1)))
     np.testing.assert_allclose(by_jit(BYTES), BYTES / 255.0, rtol=1e-6)
     np.testing.assert_array_equal(by_jit(7 * jnp.ones((1, 8, 8, 1))), 7)
+    constant = jnp.asarray(BYTES / 255.0)
+    some = jnp.arange(2)
+    assert jax.jit(lambda x: x + check_images(constant).sum())(1.0) > 1
+    jax.jit(lambda x: (x, check_labels(some, 2)))(1.0)
     assert jax.vmap(lambda x: check_images(x[None]))(BYTES).shape == (4, 1, 8, 8, 1)
     with pytest.raises(UserError, match="shape"):
         by_jit(BYTES[0])
