@@ -22,14 +22,14 @@ from genjax.recipes import Recipe
 # group -> its text, and the fields of a recipe and of its training in it; others stand on top
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "data": ("How the data are read.", ("image_size", "stream")),
-    "training": ("More on the training.", ("learning_rate_factors", "ema_decay")),
+    "training": ("More on the training.", ("learning_rate_factors", "ema_decay", "num_validation")),
     "measuring": (
         "What is measured once the model is trained.",
         ("num_samples", "num_images", "num_generated", "num_components"),
     ),
 }
 _GROUP_OF = {name: group for group, (_, names) in _GROUPS.items() for name in names}
-_NO_OPTIONS = ("description", "headline", "model", "training", "optimizer")
+_NO_OPTIONS = ("callbacks", "description", "headline", "model", "training", "optimizer")
 _Field = tuple[str, Any, Any]  # name, annotated type, default value
 
 

@@ -23,6 +23,7 @@ from genjax.training.fit import fit
 
 _IMAGES_SHOWN = 360_000  # in training: six epochs of MNIST
 _MOST_EPOCHS = 40
+_WARMUP_STEPS = 200  # at most; a fifth of a short run
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,16 @@ def train_shipped(name: str, seed: int = 0) -> files.StoredClassifier:
 
 def make_training(num_images: int, images_shown: int = _IMAGES_SHOWN) -> Training:
     """Return the training that shows that many images in all, in at most 40 epochs."""
-    return Training(
-        epochs=max(1, min(_MOST_EPOCHS, round(images_shown / num_images))),
-        optimizer=Optimizer(
-            "adamw", learning_rate=2e-3, schedule="cosine", warmup_steps=200, weight_decay=0.02
-        ),
+    epochs = max(1, min(_MOST_EPOCHS, round(images_shown / num_images)))
+    updates = epochs * max(1, num_images // Training.batch_size)
+    optimizer = Optimizer(
+        "adamw",
+        learning_rate=2e-3,
+        schedule="cosine",
+        warmup_steps=min(_WARMUP_STEPS, updates // 5),
+        weight_decay=0.02,
     )
+    return Training(epochs=epochs, optimizer=optimizer)
 
 
 def _train(

@@ -1,5 +1,6 @@
 """Make the contenders of a comparison from the folders of their runs."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,15 +98,17 @@ def _finished_config(place: Path) -> dict[str, Any]:
 
 
 def _check_same_data(configs: Mapping[Path, Mapping[str, Any]]) -> None:
-    known = {place: config["dataset"] for place, config in configs.items()}
-    first = next(iter(known))
-    for place, dataset in known.items():
-        if dataset["checksum"] != known[first]["checksum"]:
+    (first, expected), *others = ((place, config["dataset"]) for place, config in configs.items())
+    for place, dataset in others:
+        if dataset.get("checksum") != expected.get("checksum"):
             raise UserError(
-                f"{place} was trained on {dataset['name']} ({dataset['num_images']:,} images), but"
-                f" {first} on {known[first]['name']} ({known[first]['num_images']:,} images): only"
-                " runs on the same training images can be compared."
+                f"{place} was trained on {_name_data(dataset)}, but {first} on"
+                f" {_name_data(expected)}: only runs on the same training images can be compared."
             )
+
+
+def _name_data(dataset: Mapping[str, Any]) -> str:
+    return f"{dataset.get('name')} ({dataset.get('num_images')} images)"
 
 
 def _measure_run(
@@ -118,8 +121,9 @@ def _measure_run(
     epochs = len(run_folder.read_metrics(place))
     how = {**MEASURED, "classifier": classifier.digest if classifier else None, "epochs": epochs}
     kept = place / _KEPT
-    if kept.exists() and _measured_how(result := read_json(kept)) == how:
-        return result
+    with contextlib.suppress(UserError):  # not there yet, or damaged
+        if _measured_how(result := read_json(kept)) == how:
+            return result
 
     def measure(weights: Path) -> dict[str, Any]:
         return genjax.evaluate(

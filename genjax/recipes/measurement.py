@@ -1,5 +1,6 @@
 """Measure a trained run, of one seed or of several, for its `result.json`."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import genjax
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
+from genjax.errors import TrainingDiverged
 from genjax.model import CanEncode, Params
 from genjax.recipes.classifiers import get_classifier
 from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
@@ -82,7 +84,7 @@ class Measurement:
         return [self.measure(one, own) for one, own in each]
 
     def measure(self, params: Params, keys: RunKeys) -> Result | None:
-        """Return the metrics of one seed; None where a weight is not finite."""
+        """Return the metrics of one seed; None where a weight or a metric is not finite."""
         if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
             return None
         asked = self.recipe
@@ -99,7 +101,8 @@ class Measurement:
         if asked.num_components and isinstance(params.model, CanEncode):
             result |= self._measure_density(params, keys.fit_density)
         result["record"]["num_components"] = asked.num_components
-        return result
+        numbers = [value for value in result.values() if isinstance(value, float)]
+        return result if all(map(math.isfinite, numbers)) else None
 
     def _measure_density(self, params: Params, key: jax.Array) -> Result:
         """Return the metrics of samples of a mixture fitted to the codes, named `fitted_...`."""
@@ -122,8 +125,9 @@ class Measurement:
         found = find_best_epoch(out).tolist()
         epochs = found if isinstance(found, list) else [found]
         best = unstack_seeds(genjax.load(out / run_folder.BEST))
+        end = run_folder.find_end(out)
         results = [
-            of_last if epoch == self.recipe.training.epochs else self.measure(one, own)
+            of_last if epoch == end else self.measure(one, own)
             for of_last, epoch, one, own in zip(last, epochs, best, keys, strict=True)
         ]
         average = average_results(results)
@@ -136,10 +140,18 @@ def average_results(results: Sequence[Result | None]) -> Result:
     Returns the mean of every number, its standard deviation as `..._sd`, and the results themselves
     in `seeds`. None stands for a seed that diverged.
 
+    Raises:
+        TrainingDiverged: where all seeds diverged.
+
     >>> average_results([{"fcd": 1.0}, {"fcd": 3.0}, None])["fcd"]
     2.0
     """
     finite = [dict(result) for result in results if result is not None]
+    if not finite:
+        raise TrainingDiverged(
+            "training has ended with weights for which no finite number can be measured. A smaller"
+            " optimizer.learning_rate, optimizer.clip_norm 1, or warm-up steps may help."
+        )
     if len(results) == 1:
         return finite[0]
     average: Result = {}
@@ -151,3 +163,13 @@ def average_results(results: Sequence[Result | None]) -> Result:
                 average[f"{name}_sd"] = statistics.stdev(values)
     each = [result and {n: v for n, v in result.items() if n != "record"} for result in results]
     return average | {"seeds": each, "record": finite[0].get("record")}
+
+
+def find_collapsed(results: Sequence[Result | None]) -> float:
+    """Return the share of seeds that diverged, or whose samples are all of one class.
+
+    >>> find_collapsed([{"modes": 1}, {"modes": 10}, None, {"nll": 90.0}])
+    0.5
+    """
+    collapsed = [result is None or result.get("modes") == 1 for result in results]
+    return sum(collapsed) / len(collapsed)

@@ -1,17 +1,30 @@
 """What a recipe is, and the table of the named ones."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
+import numpy as np
 import tyro
 
 from genjax import data
 from genjax.data import Dataset, Stream
-from genjax.errors import UserError
+from genjax.data.dataset import draw_positions
+from genjax.errors import UserError, check_integer
 from genjax.model import Model
+from genjax.training.callbacks import Callback
 from genjax.training.configuration import Training
 
 DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
+_LEAST = {  # the smallest value of a field
+    "num_samples": 1,
+    "num_images": 0,
+    "num_train": 0,
+    "num_validation": 0,
+    "num_generated": 0,
+    "num_components": 0,
+    "image_size": 1,
+    "seeds": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -45,25 +58,34 @@ class Recipe:
     num_components: int = 0
     """Number of Gaussians in a mixture that is fitted to the codes, and whose samples are measured
     too; 0 fits none."""
+    num_validation: int = 0
+    """Number of training images that are held out, drawn at random; their losses are measured after
+    every epoch, as validation_..."""
+    callbacks: Annotated[tuple[Callback, ...], tyro.conf.Suppress] = ()
+    """What is called after every epoch, such as `genjax.EarlyStopping`."""
     description: Annotated[str, tyro.conf.Suppress] = ""
     """A phrase for the list of recipes."""
     headline: Annotated[tuple[str, ...], tyro.conf.Suppress] = ("negative_elbo", "nll")
     """The metrics by which a result is summarised in one line."""
 
+    def __post_init__(self) -> None:
+        for name in (one.name for one in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, np.integer | np.bool_):  # which JSON does not know
+                object.__setattr__(self, name, value.item())
+
     def check(self) -> None:
         """Raise `UserError` on values that cannot be trained with or measured."""
         self.training.check(self.model.players)
-        for name, least in [("num_samples", 1), ("num_images", 0), ("num_train", 0), ("seeds", 1)]:
-            if getattr(self, name) < least:
-                raise _wrong(self, name, f"must be at least {least}")
-        if self.num_components < 0 or (self.num_components and not self.num_generated):
+        for name, least in _LEAST.items():
+            check_integer(getattr(self, name), name, least)
+        if self.num_components and not self.num_generated:
             raise _wrong(
-                self, "num_components", "must be 0, or at least 1 with --num-generated samples"
+                self, "num_components", "must be 0, or at least 1 with num_generated= samples"
             )
-        if self.num_generated < 0 or self.num_generated == 1:
+        if self.num_generated == 1:
             raise _wrong(self, "num_generated", "must be 0, or at least 2")
-        if not 0 <= self.seed <= 2**32 - self.seeds:
-            raise _wrong(self, "seed", "must be at least 0, below 2^32")
+        check_integer(self.seed, "seed", 0, 2**32 - self.seeds)
 
     def check_density(self, num_train: int) -> None:
         """Raise `UserError` where `num_train` images are too few to fit the mixture to."""
@@ -73,8 +95,25 @@ class Recipe:
 
     def load(self) -> tuple[Dataset | Stream, Dataset]:
         """Load the training images that the recipe asks for, and the test set."""
-        train_set, test_set = data.resolve(self.dataset, self.image_size, self.stream or None)
-        return (train_set.draw_subset(self.num_train) if self.num_train else train_set), test_set
+        train_set, test_set = self._resolve()
+        return train_set.draw_subset(self._count(train_set)), test_set
+
+    def load_validation(self) -> Dataset | None:
+        """Load the held-out images, which are none of the training images; None without any."""
+        if not self.num_validation:
+            return None
+        train_set = data.as_dataset(self._resolve()[0])
+        trained = draw_positions(len(train_set), self._count(train_set))
+        others = np.setdiff1d(np.arange(len(train_set)), trained)
+        check_integer(self.num_validation, "num_validation", 1, len(others))
+        index = others[draw_positions(len(others), self.num_validation)]
+        return train_set.subset(index, f"{len(index)} held out")
+
+    def _resolve(self) -> tuple[Dataset | Stream, Dataset]:
+        return data.resolve(self.dataset, self.image_size, self.stream or None)
+
+    def _count(self, train_set: Dataset | Stream) -> int:
+        return self.num_train or max(1, len(train_set) - self.num_validation)
 
     def load_resident(self) -> tuple[Dataset, Dataset]:
         """Load both sets to measure and to draw with: of a stream, as much as fits on the device."""
@@ -83,8 +122,7 @@ class Recipe:
 
 
 def _wrong(recipe: Recipe, name: str, must: str) -> UserError:
-    option = name.replace("_", "-")
-    return UserError(f"--{option} is {getattr(recipe, name)}, but {must}.")
+    return UserError(f"{name} is {getattr(recipe, name)}, but {must}.")
 
 
 RECIPES: dict[str, Recipe] = {}

@@ -1,5 +1,6 @@
 """Record how a debiasing VAE resamples its data: what it saw, and what it would choose."""
 
+import warnings
 from pathlib import Path
 
 import jax
@@ -60,13 +61,24 @@ def measure_group_shares(
         return {}
     num = round(_SUBSET * len(train_set))
     subset = genjax.balanced_subset(params, train_set, num, key, **weighting_options(params))
-    saved = [np.load(path) for path in sorted((out / "resampling").glob("*.npy"))]
+    saved = [
+        p for path in sorted((out / "resampling").glob("*.npy")) if (p := _load(path)) is not None
+    ]
     chosen = np.bincount(subset.attributes[GROUP], minlength=groups.max() + 1)
     found = {
         "data": np.bincount(groups) / len(groups),
-        "seen": group_shares(np.mean(saved, axis=0), groups),
+        **({"seen": group_shares(np.mean(saved, axis=0), groups)} if saved else {}),
         "subset": chosen / num,
     }
     common = int(np.argmax(found["data"]))
     each = {f"{k}_group_{g}": float(s) for k, part in found.items() for g, s in enumerate(part)}
     return each | {f"{k}_rare": float(1 - part[common]) for k, part in found.items()}
+
+
+def _load(path: Path) -> np.ndarray | None:
+    """Load the probabilities of an epoch; None, with a warning, where the file is damaged."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError):
+        warnings.warn(f"{path} is damaged: the groups seen leave out its epoch.", stacklevel=2)
+        return None

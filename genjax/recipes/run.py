@@ -1,6 +1,8 @@
 """Run a recipe: train its model, draw it, measure it, and write `result.json`."""
 
 import time
+import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,22 @@ from genjax import metrics, plots
 from genjax.data import Dataset, Stream, as_dataset
 from genjax.distributed import hosts
 from genjax.distributed.seeds import unstack_seeds
+from genjax.errors import UserError
 from genjax.model import CanScore, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.recipes import resampled
 from genjax.recipes.environment import describe_environment
-from genjax.recipes.measurement import Measurement, RunKeys, average_results, make_keys
+from genjax.recipes.measurement import (
+    Measurement,
+    RunKeys,
+    average_results,
+    find_collapsed,
+    make_keys,
+)
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.records import find_name
 from genjax.runs import run_folder
-from genjax.runs.files import read_json, replace_file, write_json
+from genjax.runs.files import read_json, replace_file, resolve_path, write_json
 from genjax.runs.opening import Specification, open_run
 
 _FRAMES = 20  # about so many pictures show the progress of training
@@ -50,20 +59,36 @@ def run_recipe(
         UserError: on a bad recipe, on data that does not fit its model, or where `out` holds a run
             of another configuration.
     """
-    began, out = time.monotonic(), Path(out)
+    began, out = time.monotonic(), resolve_path(out)
     recipe.check()
     train_set, test_set = sets or recipe.load()
+    if recipe.num_train and not overwrite:
+        train_set = _match_old_subset(recipe, train_set, out)
     images = as_dataset(train_set)
     recipe.check_density(len(images))
     measurement = Measurement(recipe, images, test_set)
     keys = make_keys(recipe)
     _announce(recipe, train_set)
     if not overwrite and (finished := _find_finished(out, train_set, measurement, keys)):
-        print(f"{out} is finished already. To train it anew: --overwrite.")
+        print(f"{out} is finished already. To train it anew, overwrite it.")
         return finished
     params = _train(recipe, out, overwrite, train_set, images, keys)
     finish = partial(_finish, out, params, measurement, keys, began)
     return hosts.run_on_first(finish)
+
+
+def _match_old_subset(recipe: Recipe, train_set: Dataset | Stream, out: Path) -> Dataset | Stream:
+    """Return the first images instead of drawn ones where the run in `out` was trained on them.
+
+    Version 0.1 did so; such a run still continues and counts as finished.
+    """
+    if not (out / run_folder.CONFIG).exists():
+        return train_set
+    recorded = run_folder.read_config(out)["dataset"].get("checksum")
+    if recorded == train_set.checksum:
+        return train_set
+    first = replace(recipe, num_train=0).load()[0].take(recipe.num_train)
+    return first if first.checksum == recorded else train_set
 
 
 def _announce(recipe: Recipe, train_set: Dataset | Stream) -> None:
@@ -84,20 +109,29 @@ def _find_finished(
 
     Raises `UserError` where it is that of another configuration.
     """
-    if not hosts.run_on_first((out / "result.json").exists):
+    if not hosts.run_on_first((out / run_folder.RESULT).exists):
         return None
     recipe = measurement.recipe
     model = recipe.model.for_images(train_set.image_shape)
     run = Specification.create(model, recipe.training, train_set.record(), _run_key(keys))
     open_run(out, run)
 
-    def read() -> dict[str, Any] | None:
-        if not (out / "result.json").exists():  # the run goes on for more epochs
-            return None
-        result = read_json(out / "result.json")
-        return result if measurement.is_done(result) else None
+    return hosts.run_on_first(partial(_read_result, out / run_folder.RESULT, measurement))
 
-    return hosts.run_on_first(read)
+
+def _read_result(path: Path, measurement: Measurement) -> dict[str, Any] | None:
+    """Return the result at `path`, where it holds the measurement.
+
+    It is gone where the run goes on for more epochs; a damaged one is measured again.
+    """
+    if not path.exists():
+        return None
+    try:
+        result = read_json(path)
+    except UserError as error:
+        warnings.warn(f"{error} The run is measured again.", stacklevel=2)
+        return None
+    return result if measurement.is_done(result) else None
 
 
 def _train(
@@ -117,6 +151,8 @@ def _train(
         overwrite=overwrite,
         on_epoch=partial(_record_epoch, out, recipe.training.epochs, images, keys[0].draw),
         distance=metrics.make_distance(images) if isinstance(recipe.model, CanScore) else None,
+        validation=recipe.load_validation(),
+        callbacks=recipe.callbacks,
     )
 
 
@@ -144,7 +180,8 @@ def _finish(
     result |= resampled.measure_group_shares(out, first, measurement.train_set, keys[0].draw)
     lines = run_folder.read_metrics(out)
     if len(keys) > 1:
-        result |= {name: lines[-1].get(name, []) for name in ("collapse_rate", "warnings")}
+        result["warnings"] = lines[-1].get("warnings", [])
+        result["collapse_rate"] = max(lines[-1].get("collapse_rate", 0.0), find_collapsed(last))
     if (out / run_folder.BEST).exists():
         result["best"] = measurement.measure_best(out, keys, last)
     result |= {
@@ -154,5 +191,5 @@ def _finish(
         "seed_numbers": [measurement.recipe.seed + index for index in range(len(keys))],
         "environment": describe_environment(),
     }
-    write_json(out / "result.json", result)
-    return result
+    write_json(out / run_folder.RESULT, result)
+    return read_json(out / run_folder.RESULT)

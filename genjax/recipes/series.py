@@ -37,7 +37,8 @@ def run_series(recipes: Mapping[str, Recipe], out: Path, num_seeds: int) -> Resu
         where = f"run {number + 1} of {len(runs)}"
         print(f"{where}{_time_left(results, runs[number:])}: {name}, seed {seed}")
         recipe = replace(recipes[name], seed=seed)
-        data = (recipe.dataset, recipe.image_size, recipe.num_train, recipe.stream)
+        names = ("dataset", "image_size", "num_train", "num_validation", "stream")
+        data = tuple(getattr(recipe, field) for field in names)
         with within(f"{where}: "):
             sets[data] = sets.get(data) or recipe.load()
             out_run = run_path(out, name, seed)

@@ -1,13 +1,14 @@
-"""Find a run that exists, its best weights, and its data."""
+"""Find a run that exists, and its data."""
 
+import contextlib
 from pathlib import Path
 
-import genjax
 from genjax import data
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.recipes.recipe import RECIPES
-from genjax.runs.files import read_json
+from genjax.runs import run_folder
+from genjax.runs.files import resolve_path
 
 _RUNS = Path("runs")
 
@@ -17,10 +18,12 @@ def find_run(run: str | Path) -> Path:
 
     Raises `UserError` where there is none, saying how to train it.
     """
+    resolve_path(run)
     path = Path(run).expanduser()
     for place in (path, _RUNS / path):
-        if (place / "config.json").exists() or place.is_file():
-            return place
+        with contextlib.suppress(OSError):  # such as a name that is too long
+            if (place / run_folder.CONFIG).exists() or place.is_file():
+                return place
     if str(run) in RECIPES:
         raise UserError(f"there is no run in {_RUNS / path}. Train it: genjax train {run}")
     runs = sorted(file.parent.name for file in _RUNS.glob("*/config.json"))
@@ -42,8 +45,8 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
         UserError: where the data cannot be found, are not those that the run was trained on, or
             have another shape than the model's images.
     """
-    config = read_json((place if place.is_dir() else place.parent) / "config.json")
-    model, record = genjax.model.from_json(config.get("model", {})), config.get("dataset", {})
+    folder = place if place.is_dir() else place.parent
+    model, record = run_folder.read_model(folder), run_folder.read_config(folder)["dataset"]
     name = dataset or record.get("name")
     if not isinstance(name, str):
         raise UserError(

@@ -1,0 +1,174 @@
+"""A recipe runs from Python: what it leaves, how it continues, and what it refuses."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import genjax
+from genjax import data
+from genjax.data.registry import LOADERS
+from genjax.errors import TrainingDiverged, UserError
+from genjax.recipes import RECIPES, Recipe, contenders, register_recipe, run_recipe, trained
+from genjax.recipes.measurement import average_results, find_collapsed
+from genjax.runs import run_folder
+from tests.helpers import blobs, small
+
+IMAGES = np.asarray(blobs(60).images)
+
+
+class Counting(genjax.Callback):
+    def __init__(self):
+        self.epochs = []
+
+    def on_epoch(self, epoch, params, metrics):
+        self.epochs.append((epoch, metrics["validation_loss"]))
+
+
+COUNTING = Counting()
+RECIPE = Recipe(
+    dataset="spots",
+    model=small("vae", network="mlp"),
+    training=genjax.Training(epochs=2, batch_size=16),
+    num_samples=np.int64(2),
+    num_train=30,
+    num_validation=10,
+    callbacks=(COUNTING,),
+)
+
+
+def load_spots(split):
+    return data.from_arrays(IMAGES if split == "train" else IMAGES[:20] // 2)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run, and the result that `run_recipe` returned."""
+    out = tmp_path_factory.mktemp("recipe") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LOADERS, "spots", load_spots)
+        patch.setattr("genjax.recipes.run.draw_run", lambda *arguments: None)
+        yield out, run_recipe(RECIPE, out)
+
+
+def test_a_run_leaves_its_result(run):
+    out, result = run
+    assert json.loads((out / "result.json").read_text()) == result
+    assert result["record"]["num_samples"] == 2
+    assert result["recipe"] is None  # it is not a registered one
+    assert {"processor", "versions", "date"} <= result["environment"].keys()
+    assert (out / "progress" / "000002.npy").exists()
+
+
+def test_callbacks_see_the_loss_of_held_out_images(run):
+    assert [epoch for epoch, _ in COUNTING.epochs] == [1, 2]
+    assert all(np.isfinite(loss) for _, loss in COUNTING.epochs)
+    train_set, held_out = RECIPE.load()[0], RECIPE.load_validation()
+    assert (len(train_set), len(held_out)) == (30, 10)
+    seen = {image.tobytes() for image in np.asarray(train_set.images)}
+    assert not any(image.tobytes() in seen for image in np.asarray(held_out.images))
+    with pytest.raises(UserError, match="num_validation is 31"):
+        replace(RECIPE, num_validation=31).load_validation()
+
+
+def test_a_finished_run_is_left_as_it_is(run, capsys):
+    out, result = run
+    assert run_recipe(RECIPE, str(out)) == result
+    assert "finished already" in capsys.readouterr().out
+
+
+def test_a_damaged_result_is_measured_again(run):
+    out, result = run
+    for damage in ("{", "[1]", "[" * 100_000):
+        (out / "result.json").write_text(damage)
+        with pytest.warns(UserWarning, match="measured again"):
+            again = run_recipe(RECIPE, out)
+        assert again["nll"] == result["nll"]
+    assert json.loads((out / "result.json").read_text())["nll"] == result["nll"]
+
+
+def test_the_data_of_a_run_are_found_and_checked(run, monkeypatch):
+    out, _ = run
+    train_set, test_set = trained.find_data(out)
+    assert (len(train_set), len(test_set)) == (30, 20)
+    assert train_set.checksum == RECIPE.load()[0].checksum
+    monkeypatch.setitem(LOADERS, "spots", lambda split: data.from_arrays(IMAGES // 2))
+    with pytest.raises(UserError, match="not those that the run was trained on"):
+        trained.find_data(out)
+    monkeypatch.delitem(LOADERS, "spots")
+    with pytest.raises(UserError, match=r"'spots', which cannot be found: say where .* dataset="):
+        trained.find_data(out)
+
+
+@pytest.mark.parametrize(
+    "part", [{"model": {"name": ["vae"]}}, {"dataset": [1]}, {"model": 3}, {"training": None}]
+)
+def test_wrong_types_in_a_configuration_are_refused_in_words(run, part, tmp_path):
+    config = run_folder.read_config(run[0]) | part
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"config\.json"):
+        trained.find_data(tmp_path)
+
+
+def test_a_run_on_the_first_images_of_version_01_still_counts_as_finished(run, monkeypatch, capsys):
+    first = replace(RECIPE, num_validation=0, callbacks=())
+    out = run[0].parent / "first"
+    old = data.load("spots", "train").take(30), data.load("spots", "test")
+    with monkeypatch.context() as patch:
+        patch.setattr(Recipe, "load", lambda self: old)
+        patch.setattr("genjax.recipes.run._match_old_subset", lambda recipe, images, out: images)
+        result = run_recipe(first, out)
+    assert run_recipe(first, out) == result
+    assert "finished already" in capsys.readouterr().out
+
+
+def test_runs_of_foreign_recipes_are_compared(run, monkeypatch):
+    out, _ = run
+    monkeypatch.setattr(contenders, "MEASURED", {"num_samples": 2, "num_images": 10})
+    (contender,), train_set, _, classifier = contenders.measure_runs([out])
+    assert (contender.name, len(train_set), classifier) == ("run", 30, None)
+    kept = json.loads((out / "compared.json").read_text())
+    (out / "compared.json").write_text("{")  # damaged: measured again
+    (again,), *_ = contenders.measure_runs([out])
+    assert again.values("nll") == (kept["nll"],)
+
+
+def test_what_is_not_finite_ends_as_diverged(tmp_path, run):
+    """A rate of learning that leaves finite, useless weights after the only step."""
+    wild = replace(
+        RECIPE,
+        training=genjax.Training(
+            epochs=1, batch_size=64, optimizer=genjax.Optimizer(learning_rate=1e30)
+        ),
+        num_train=0,
+        num_validation=0,
+        callbacks=(),
+    )
+    with pytest.raises(TrainingDiverged):
+        run_recipe(wild, tmp_path / "run")
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_seeds_whose_samples_are_all_of_one_class_have_collapsed():
+    results = [{"modes": 1}, {"modes": 7}, None, {"nll": 3.0}]
+    assert find_collapsed(results) == 0.5
+    with pytest.raises(TrainingDiverged):
+        average_results([None, None])
+
+
+def test_a_recipe_of_ones_own_has_a_name(monkeypatch):
+    monkeypatch.setattr("genjax.recipes.recipe.RECIPES", known := dict(RECIPES))
+    register_recipe("spots", RECIPE)
+    assert known["spots"] is RECIPE
+    with pytest.raises(ValueError, match="exists already"):
+        register_recipe("spots", RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("num_samples", 0), ("num_train", -1), ("num_images", 2.5), ("seeds", 0), ("seed", 2**32)],
+)
+def test_numbers_out_of_range_are_refused(field, value):
+    with pytest.raises(UserError, match=f"{field} is"):
+        replace(RECIPE, **{field: value}).check()
