@@ -101,12 +101,12 @@ class Stream(DatasetBase):
         )
 
     def to_dataset(self, num: int | None = None) -> Dataset:
-        """Copy the first `num` images to the device; by default as many as fit into 512 MiB.
+        """Copy the first `num` images to the device; by default as many as fit into 512 MiB, drawn.
 
         Raises:
             UserError: unless 1 <= num <= len(self), and where the data are damaged.
         """
-        part = self.take(self._count_fitting() if num is None else num)
+        part = self.draw_subset(self._count_fitting()) if num is None else self.take(num)
         images = np.empty((len(part), *self.image_shape), np.uint8)
         labels = np.empty(len(part), np.int32)
         with progress(total=len(part), desc=f"decoding {self.name}") as bar:

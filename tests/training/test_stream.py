@@ -83,6 +83,15 @@ def test_as_many_are_made_resident_as_have_room(streamed, monkeypatch):
     assert len(streamed.to_dataset()) == 10
 
 
+def test_a_drawn_subset_is_the_residents(streamed, resident):
+    ours, theirs = streamed.draw_subset(9, seed=1), resident.draw_subset(9, seed=1)
+    np.testing.assert_array_equal(ours.to_dataset().images, theirs.images)
+    np.testing.assert_array_equal(ours.take(4).to_dataset().labels, theirs.labels[:4])
+    assert ours.to_dataset().record() == theirs.record()
+    checksums = {s.checksum for s in (ours, streamed.draw_subset(9), streamed.take(9), streamed)}
+    assert len(checksums) == 4
+
+
 def test_take(streamed):
     few = streamed.take(9)
     assert (len(few), streamed.take(57)) == (9, streamed)
