@@ -36,7 +36,7 @@ def test_at_temperature_zero_only_the_means_are_left(key):
 
 
 def test_samples_are_decoded_draws_of_the_density(key):
-    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
     expected = genjax.decode(params, 0.7 * jax.random.normal(key, (4, 3)))
     np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
     density = LatentDensity(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
@@ -47,7 +47,7 @@ def test_samples_are_decoded_draws_of_the_density(key):
 @pytest.mark.parametrize("name", ["vae", "autoencoder"])
 def test_one_component_has_the_moments_of_the_codes(name, key):
     """Of a VAE those of the aggregate posterior: variance of the means + mean of the variances."""
-    params = small(name, image_shape=(8, 8, 1)).init(key)
+    params = small(name, image_shape=(8, 8, 1), network="mlp").init(key)
     images = jnp.tile(IMAGES, (40, 1, 1, 1))
     density = genjax.fit_density(params, images, key, num_components=1)
     z = genjax.encode(params, images)
@@ -63,7 +63,7 @@ def test_one_component_has_the_moments_of_the_codes(name, key):
 
 
 def test_a_fit_follows_its_key(key):
-    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
     one, again, other = (
         genjax.fit_density(params, IMAGES, jax.random.key(k), 2).loc for k in (1, 1, 2)
     )
@@ -76,6 +76,6 @@ def test_a_fit_follows_its_key(key):
     [(1, 1, "at least 2 images, not to 1"), (5, 6, "is 6, .* from 1 to 5"), (5, 0, "is 0")],
 )
 def test_a_fit_that_cannot_be_is_refused(count, components, message, key):
-    params = small("vae", image_shape=(8, 8, 1)).init(key)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
     with pytest.raises(UserError, match=message):
         genjax.fit_density(params, IMAGES[:count], key, components)

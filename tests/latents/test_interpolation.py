@@ -14,7 +14,7 @@ IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
 
 @pytest.fixture(scope="module")
 def params():
-    return small("vae", image_shape=(8, 8, 1)).init(jax.random.key(0))
+    return small("vae", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
 
 
 def test_interpolation_keeps_its_ends(params, key):

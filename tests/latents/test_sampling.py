@@ -16,7 +16,7 @@ IMAGES = jnp.asarray(blobs(5).images / np.float32(255))
 
 @pytest.fixture(scope="module")
 def params():
-    return small("vae", image_shape=(8, 8, 1)).init(jax.random.key(0))
+    return small("vae", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
 
 
 def test_reconstruct_is_decode_of_encode(params):

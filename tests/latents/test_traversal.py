@@ -13,7 +13,7 @@ from tests.helpers import small
 
 @pytest.fixture(scope="module")
 def params():
-    return small("vae", image_shape=(8, 8, 1)).init(jax.random.key(0))
+    return small("vae", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
 
 
 def test_a_traversal_moves_one_latent_at_a_time(params):
@@ -34,7 +34,7 @@ def test_a_traversal_of_chosen_dimensions_around_their_own_centers(params):
 
 
 def test_the_manifold_lies_on_quantiles(key):
-    params = small("vae", image_shape=(8, 8, 1), latent_dim=2).init(key)
+    params = small("vae", image_shape=(8, 8, 1), latent_dim=2, network="mlp").init(key)
     plane = genjax.manifold(params, 4)
     z = scipy.stats.norm.ppf([0.125, 0.375, 0.625, 0.875])
     expected = genjax.decode(params, jnp.array([[z[2], z[3]]], jnp.float32))[0]

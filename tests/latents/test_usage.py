@@ -34,7 +34,7 @@ def test_the_amounts_of_a_vae_sum_up_to_its_rate(params, key):
 
 
 def test_the_amounts_of_an_autoencoder_are_its_codes_variances(key):
-    params = small("autoencoder", image_shape=(8, 8, 1)).init(key)
+    params = small("autoencoder", image_shape=(8, 8, 1), network="mlp").init(key)
     use = genjax.latent_use(params, IMAGES, key)
     expected = np.var(genjax.encode(params, IMAGES), axis=0)
     np.testing.assert_allclose(use.amount, expected, rtol=1e-4)
