@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         save_latent_scatter,
         save_latent_use,
     )
+    from genjax.plots.examples import draw_examples
     from genjax.plots.grids import (
         alternate_rows,
         enlarge,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alternate_rows",
+    "draw_examples",
     "enlarge",
     "make_grid",
     "plot_by_density",
@@ -70,7 +72,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the module of a function, and with it matplotlib, when it is first used."""
     if name in __all__:
-        for module in ("grids", "image_charts", "charts", "chart"):
+        for module in ("grids", "examples", "image_charts", "charts", "chart"):
             found = vars(import_module(f"{__name__}.{module}"))
             if name in found:
                 return found[name]

@@ -19,6 +19,7 @@ from genjax.model import (
     require,
 )
 from genjax.plots.charts import save_curves, save_latent_scatter
+from genjax.plots.examples import draw_examples
 from genjax.plots.grids import alternate_rows, save_gif, save_grid
 from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
 from genjax.runs import run_folder
@@ -26,6 +27,7 @@ from genjax.runs.weights import load_best
 
 _NUM = 64  # images in a grid
 _NUM_PER_SEED = 16  # samples of each of many seeds
+_NUM_RECONSTRUCTED = 32
 _NUM_STAGES = 8  # rows of the progression
 _NUM_INTERPOLATIONS, _NUM_STEPS = 8, 10
 _NUM_LATENTS = 8  # rows that show every class
@@ -41,7 +43,7 @@ def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         key: the one of the samples in the progression.
     """
     figures, seeds = run / "figures", unstack_seeds(params)
-    params, real = seeds[0], test_set.images[:_NUM]
+    params, real = seeds[0], draw_examples(test_set, _NUM).images
     draw_samples(figures, seeds, key)
     if (run / run_folder.BEST).exists():
         best = load_best(run / run_folder.BEST)
@@ -110,10 +112,10 @@ def draw_classes(figures: Path, params: Params, key: jax.Array) -> None:
 
 def draw_reconstructions(figures: Path, params: Params, test_set: Dataset) -> None:
     """Draw reconstructions.png; of two latents also manifold.png and latents.png."""
-    originals = test_set.images[:32] / 255.0
+    originals = draw_examples(test_set, _NUM_RECONSTRUCTED).images
     pairs = alternate_rows(originals, reconstruct(params, originals), columns=8)
     save_grid(figures / "reconstructions.png", pairs, columns=8)
     if require(params.model, CanReconstruct).latent_dim == 2:
         save_manifold(figures / "manifold.png", manifold(params, 20))
-        z = encode(params, test_set.images / 255.0)
+        z = encode(params, test_set.images)
         save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)

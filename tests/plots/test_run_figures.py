@@ -46,8 +46,8 @@ def test_grids_hold_samples_real_images_and_reconstructions(run):
     folder, params, data, key = run
     figures = folder / "figures"
     assert_shows(figures / "samples.png", genjax.sample(params, key, 64))
-    assert_shows(figures / "real.png", data.images[:64])
-    originals = data.images[:32] / 255.0
+    assert_shows(figures / "real.png", plots.draw_examples(data, 64).images)
+    originals = plots.draw_examples(data, 32).images
     made = genjax.reconstruct(params, originals)
     pairs = plots.alternate_rows(originals, made, columns=8)
     assert_shows(figures / "reconstructions.png", pairs, 8)

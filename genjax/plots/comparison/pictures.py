@@ -14,6 +14,7 @@ from genjax.latents import interpolate, reconstruct, sample
 from genjax.model import CanDecode, CanReconstruct, Params, require
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_panels
 from genjax.plots.comparison.ranking import Contender, list_metrics
+from genjax.plots.examples import draw_examples
 from genjax.plots.grids import Images, save_grid
 from genjax.plots.image_charts import save_strip
 
@@ -38,7 +39,7 @@ def draw_pictures(folder: Path, contenders: Sequence[Contender], test_set: Datas
     The files are samples.png, data.png, samples-NAME.png, progression-NAME.png,
     reconstructions.png, interpolations.png and metrics.png.
     """
-    real = test_set.images[:_NUM_SAMPLES]
+    real = draw_examples(test_set, _NUM_SAMPLES).images
     params = {c.name: c.params for c in contenders}
     key_samples, key_ends = jax.random.split(jax.random.key(0))
     save_grid(folder / "data.png", real)

@@ -17,6 +17,7 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.latents import LatentDensity, LatentUse, encode, fit_density, latent_use
 from genjax.model import CanEncode, Params
+from genjax.plots.examples import draw_examples
 
 NUM_IMAGES = 10_000  # that are looked at, from either set
 _MOST_CLASSES = 20  # that a reader can tell apart by colour
@@ -54,8 +55,8 @@ class Explored:
 
     @cached_property
     def test_part(self) -> Dataset:
-        """The test images that are looked at: all, or 10,000 drawn from them."""
-        return self.test_set.draw_subset(min(NUM_IMAGES, len(self.test_set)))
+        """The test images that are looked at: up to 10,000, in random order."""
+        return draw_examples(self.test_set, NUM_IMAGES)
 
     @cached_property
     def images(self) -> jax.Array:
@@ -64,9 +65,8 @@ class Explored:
 
     @cached_property
     def train_images(self) -> jax.Array:
-        """Training images, all or 10,000 drawn from them, float32 [N, H, W, C] in [0, 1]."""
-        part = self.train_set.draw_subset(min(NUM_IMAGES, len(self.train_set)))
-        return part.images / np.float32(255)
+        """Up to 10,000 training images in random order, float32 [N, H, W, C] in [0, 1]."""
+        return draw_examples(self.train_set, NUM_IMAGES).images / np.float32(255)
 
     @property
     def label_names(self) -> tuple[str, ...]:

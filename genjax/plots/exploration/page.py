@@ -76,19 +76,13 @@ def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
             "import json, genjax, jax, jax.numpy as jnp, numpy as np",
             f'params = genjax.load("{weights}")',
             load,
-            *_draw_code("test", len(explored.test_set)),
-            *_draw_code("train", len(explored.train_set)),
+            f"train, test = (genjax.plots.draw_examples(d, {NUM_IMAGES}) for d in (train, test))",
             "images, labels, train_images = test.images / 255.0, test.labels, train.images / 255.0",
             *(["z = genjax.encode(params, images)"] if explored.encodes else []),
             *_metrics_code(explored, weights),
             "key = jax.random.key(0)  # every section uses another one",
         ]
     )
-
-
-def _draw_code(name: str, count: int) -> list[str]:
-    """Return the line that draws as many images as the page looks at, where there are more."""
-    return [f"{name} = {name}.draw_subset({NUM_IMAGES})"] if count > NUM_IMAGES else []
 
 
 def _metrics_code(explored: Explored, weights: Path) -> list[str]:
