@@ -5,9 +5,12 @@ The style fits narrow screens, dark mode and paper.
 
 import base64
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+
+_WIDE = 1.4  # width by height, beyond which a picture scrolls on a narrow screen
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #222; --soft: #666; --line: #ddd; --block: #f4f4f4;
@@ -27,7 +30,8 @@ pre { background: var(--block); padding: 0.7em 1em; overflow-x: auto; font-size:
 code { overflow-wrap: anywhere; }
 pre code { overflow-wrap: normal; }
 blockquote { background: var(--warn); margin: 1em 0; padding: 0.2em 1em; border-radius: 4px; }
-.table { overflow-x: auto; margin: 1em 0; }
+.table, .scroll { overflow-x: auto; }
+.table { margin: 1em 0; }
 table { border-collapse: collapse; font-size: 14px; line-height: 1.35; }
 th { text-align: left; font-weight: normal; color: var(--soft); vertical-align: bottom; }
 td { vertical-align: top; }
@@ -39,7 +43,8 @@ tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
 .gallery figure { margin: 0; }
 abbr { text-decoration: underline dotted; cursor: help; }
 nav a { margin-right: 1.2em; display: inline-block; }
-@media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; } }
+@media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
+  img.wide { max-width: none; width: 640px; } .gallery img.wide { max-width: 100%; width: auto; } }
 @media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; }
   .table { overflow: visible; } }
 """
@@ -71,10 +76,13 @@ def embed_picture(path: Path, caption: str = "", alt: str = "") -> str:
 
     `alt` describes the picture to those who cannot see it; by default it is the caption.
     """
-    data = base64.b64encode(path.read_bytes()).decode()
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alt or caption)}">'
+    content = path.read_bytes()
+    data = base64.b64encode(content).decode()
+    width, height = struct.unpack(">II", content[16:24])  # of the PNG's header
+    kind = ' class="wide"' if width > _WIDE * height else ""
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(alt or caption)}"{kind}>'
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{image}{below}</figure>"
+    return f'<figure><div class="scroll">{image}</div>{below}</figure>'
 
 
 def make_gallery(pictures: Sequence[str], wide: bool = False) -> str:

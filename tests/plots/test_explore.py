@@ -4,7 +4,6 @@ import base64
 import html
 import re
 from dataclasses import dataclass
-from io import BytesIO
 
 import jax
 import numpy as np
@@ -24,67 +23,63 @@ from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
 
-@pytest.fixture
-def train(tmp_path, monkeypatch):
-    """Trains a small model of that name on blobs, and lets these be the data of its run."""
-
-    def train(name: str, data=None, **fields):
-        data = data or blobs(60)
-        folder = tmp_path / "run"
-        genjax.fit(
-            small(name, **fields), data, jax.random.key(0), Training(epochs=1, batch_size=16),
-            out=folder, progress=False,
-        )  # fmt: skip
-        monkeypatch.setattr(trained, "find_data", lambda place, folder: (data, data))
-        return folder
-
-    return train
-
-
-def pictures(index) -> list[Image.Image]:
-    found = re.findall(r'src="data:image/png;base64,([^"]+)"', index.read_text())
-    return [Image.open(BytesIO(base64.b64decode(picture))) for picture in found]
+def train_and_explore(folder, name: str, data, **fields):
+    """Train a small model of that name on `data`, and write its page; return the page's path."""
+    model = small(name, network="mlp", **fields)
+    training = Training(epochs=1, batch_size=16)
+    genjax.fit(model, data, jax.random.key(0), training, out=folder, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained, "find_data", lambda place, dataset: (data, data))
+        assert explore.main(["mine", "--run", str(folder)]) == 0
+    return folder / "explore" / "index.html"
 
 
 WITH_ENCODER = {
     "samples", "curves", "density_samples", "latent_use", "inversion", "traversal", "interpolation",
-    "attributes",
+    "attributes", "density",
+}  # fmt: skip
+EXPECTED = {
+    ("vae", 2): {*WITH_ENCODER, "plane", "manifold"},
+    ("autoencoder", 3): {*WITH_ENCODER, "principal_components", "neighbourhoods"},
+    ("gan", 3): {
+        "samples", "curves", "discriminator", "temperatures", "inversion", "directions",
+        "sample_interpolation",
+    },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "latent_dim", "expected"),
-    [
-        ("vae", 2, {*WITH_ENCODER, "plane", "manifold"}),
-        ("autoencoder", 3, {*WITH_ENCODER, "principal_components", "neighbourhoods"}),
-        (
-            "gan",
-            3,
-            {
-                "samples",
-                "curves",
-                "discriminator",
-                "temperatures",
-                "inversion",
-                "directions",
-                "sample_interpolation",
-            },
-        ),
-    ],
-)
-def test_a_page_shows_what_the_models_parts_allow(name, latent_dim, expected, train, capsys):
-    folder = train(name, latent_dim=latent_dim)
-    assert explore.main(["mine", "--run", str(folder)]) == 0
-    index = folder / "explore" / "index.html"
-    assert str(index) in capsys.readouterr().out
+@pytest.fixture(scope="module", params=EXPECTED, ids=lambda model: model[0])
+def explored_page(request, tmp_path_factory):
+    """The page on a model's run: (its path, the panels that it should have)."""
+    name, latent_dim = request.param
+    folder = tmp_path_factory.mktemp("explore") / name
+    index = train_and_explore(folder, name, blobs(60), latent_dim=latent_dim)
+    return index, EXPECTED[request.param]
+
+
+def test_a_page_shows_what_the_models_parts_allow(explored_page):
+    index, expected = explored_page
     assert {path.stem for path in index.parent.glob("*.png")} == expected
-    shown = pictures(index)
-    assert len(shown) == len(expected)
-    assert all(np.asarray(picture.convert("L")).std() > 1 for picture in shown)
     text = index.read_text()
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    embedded = [base64.b64decode(picture) for picture in found]
+    files = {path.read_bytes() for path in index.parent.glob("*.png")}
+    assert len(embedded) == len(expected)
+    assert set(embedded) == files
     assert not re.findall(r'src="(?!data:)', text)  # one file, nothing beside it
     assert set(re.findall(r'<section id="(\w+)"', text)) == expected
     assert text.count("<pre>") == len(expected) + 1
+    assert "Left out" not in text
+
+
+def test_the_code_on_the_page_runs(explored_page, tmp_path, monkeypatch):
+    """All of it, except that the data are those of the test."""
+    monkeypatch.chdir(tmp_path)  # pictures are saved
+    found = re.findall(r"<pre>(.*?)</pre>", explored_page[0].read_text(), re.S)
+    head, *snippets = (html.unescape(code) for code in found)
+    head = re.sub("train, test = .*", "train = test = data", head, count=1)
+    code = "\n".join([head, *snippets])
+    exec(code, {"data": blobs(60)})
 
 
 def test_rare_and_common_images_are_shown_where_latents_vary(tmp_path):
@@ -103,24 +98,11 @@ def test_rare_and_common_images_are_shown_where_latents_vary(tmp_path):
         assert np.asarray(image.convert("L")).std() > 5
 
 
-def test_images_without_labels_are_explored_too(train):
-    images = np.asarray(blobs(30).images)
-    folder = train("autoencoder", genjax.data.from_arrays(images))
-    index = explore.explore(folder)
+def test_images_without_labels_are_explored_too(tmp_path):
+    data = genjax.data.from_arrays(np.asarray(blobs(30).images))
+    index = train_and_explore(tmp_path / "run", "autoencoder", data)
     assert "coloured" not in index.read_text()
     assert not (index.parent / "attributes.png").exists()
-
-
-@pytest.mark.parametrize("name", ["vae", "gan"])
-def test_the_code_on_the_page_runs(name, train):
-    """All of it, but that the data are those of the test."""
-    data = blobs(60)
-    index = explore.explore(train(name, data, latent_dim=2))
-    found = re.findall(r"<pre>(.*?)</pre>", index.read_text(), re.S)
-    head, *snippets = (html.unescape(code) for code in found)
-    head = re.sub("train, test = .*", "train = test = data", head)
-    for snippet in snippets:
-        exec(f"{head}\n{snippet}", {"data": data})
 
 
 def test_a_run_that_does_not_exist_says_how_to_train_it(tmp_path, capsys, monkeypatch):
@@ -134,9 +116,18 @@ def test_a_run_that_does_not_exist_says_how_to_train_it(tmp_path, capsys, monkey
     assert "there are: mine." in capsys.readouterr().err
 
 
-def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkeypatch):
-    folder = train("autoencoder")
-    monkeypatch.undo()
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a GAN's run on blobs."""
+    training = Training(epochs=1, batch_size=16)
+    genjax.fit(
+        small("gan"), blobs(30), jax.random.key(0), training, out=tmp_path / "run", progress=False
+    )
+    return tmp_path / "run"
+
+
+def test_a_run_on_a_folder_of_images_asks_for_it(run, tmp_path, capsys):
+    folder = run
     assert explore.main(["mine", "--run", str(folder)]) == 1
     assert "--dataset PATH" in capsys.readouterr().err
     (tmp_path / "mnist").mkdir()  # the name of no data set, but of a folder
@@ -147,8 +138,8 @@ def test_a_run_on_a_folder_of_images_asks_for_it(train, tmp_path, capsys, monkey
     assert test_set.name not in genjax.data.NAMES
 
 
-def test_of_a_game_the_best_weights_are_taken(train):
-    folder = train("gan")
+def test_of_a_game_the_best_weights_are_taken(run):
+    folder = run
     assert find_weights(folder) == folder
     best = small("gan", image_shape=(8, 8, 1)).init(jax.random.key(9))
     genjax.save(folder / "best.npz", best)
@@ -184,11 +175,11 @@ def test_a_model_that_only_samples_is_explored_too(tmp_path, monkeypatch):
     assert "<td>only-samples</td>" in index.read_text()
 
 
-def test_a_panel_that_cannot_be_drawn_is_left_out_with_its_reason(train):
+def test_a_panel_that_cannot_be_drawn_is_left_out_with_its_reason(tmp_path):
     black = genjax.data.from_arrays(np.zeros((30, 8, 8, 1), np.uint8))
-    folder = train("autoencoder", black, latent_dim=3)
-    text = explore.explore(folder).read_text()
-    assert not (folder / "explore" / "neighbourhoods.png").exists()
+    index = train_and_explore(tmp_path / "run", "autoencoder", black, latent_dim=3)
+    text = index.read_text()
+    assert not (index.parent / "neighbourhoods.png").exists()
     assert "Left out: “The latents&#x27; neighbourhoods”: t-SNE needs at least 5 different" in text
     assert 'id="principal_components"' in text
 

@@ -42,7 +42,7 @@ def write_exploration(
         except UserError as error:
             notes.append(f"Left out: “{panel.title}”: {error}")
     html = make_page(
-        folder.name,
+        f"A look into {folder.name}",
         _list_facts(explored, weights),
         _write_setup(explored, weights, dataset),
         sections,
@@ -73,7 +73,7 @@ def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
         load = f'train, test = genjax.data.resolve("{explored.test_set.name}")'
     return "\n".join(
         [
-            "import json, genjax, jax, jax.numpy as jnp, numpy as np",
+            "import json, pathlib, genjax, jax, jax.numpy as jnp, numpy as np",
             f'params = genjax.load("{weights}")',
             load,
             f"train, test = (genjax.plots.draw_examples(d, {NUM_IMAGES}) for d in (train, test))",
@@ -88,4 +88,5 @@ def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
 def _metrics_code(explored: Explored, weights: Path) -> list[str]:
     folder = weights.parent if weights.is_file() else weights
     path = folder / "metrics.jsonl"
-    return [f'metrics = [json.loads(line) for line in open("{path}")]'] if explored.metrics else []
+    lines = f'pathlib.Path("{path}").read_text().splitlines()'
+    return [f"metrics = [json.loads(line) for line in {lines}]"] if explored.metrics else []

@@ -67,7 +67,7 @@ def traversal(explored: Explored, path: Path) -> str:
 
 @panel(
     "One latent at a time",
-    """rows = genjax.traverse(params, jax.random.normal(key, (params.model.latent_dim,)))
+    """rows = genjax.traverse(params, params.model.sample_latents(params, key, 1)[0])
 changes = rows.var(axis=1).mean(axis=(1, 2, 3))""",
     CanDecode,
     when=lambda explored: not explored.encodes,
