@@ -13,6 +13,7 @@ from genjax.latents import LatentUse
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes, new_panels
 
 _NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds")
+_HELD_OUT = "validation_"  # begins the names of terms that are measured on held-out images
 _LONG = 5  # epochs, beyond which the first is left out
 _DOTTED = 30  # epochs, below which each is marked by a dot
 
@@ -69,12 +70,16 @@ def plot_curves(metrics: Sequence[Mapping[str, Any]], axes: Sequence[Axes] | Non
 
 
 def _find_panels(metrics: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
-    """Group the terms of the metrics into panels; a term of no group has a panel of its own."""
+    """Group the terms of the metrics into panels; a term of no group has a panel of its own.
+
+    A term of held-out images shares the panel of the same term in training.
+    """
     terms = dict.fromkeys(name for line in metrics for name in line if name not in _NO_TERMS)
     panel_of = {term: panel for panel in PANELS for term in panel.terms}
-    found = dict.fromkeys(panel_of.get(term, Panel(term, (term,))) for term in terms)
-    for panel in found:
-        yield Panel(panel.title, tuple(t for t in panel.terms if t in terms), panel.label)
+    trained = dict.fromkeys(term.removeprefix(_HELD_OUT) for term in terms)
+    for panel in dict.fromkeys(panel_of.get(term, Panel(term, (term,))) for term in trained):
+        both = [name for term in panel.terms for name in (term, _HELD_OUT + term)]
+        yield Panel(panel.title, tuple(name for name in both if name in terms), panel.label)
 
 
 def _plot_term(axis: Axes, term: str, metrics: Sequence[Mapping[str, Any]]) -> None:
@@ -84,7 +89,10 @@ def _plot_term(axis: Axes, term: str, metrics: Sequence[Mapping[str, Any]]) -> N
     means = np.array([line[term] for line in measured], float)
     spread = np.array([line.get("spread", {}).get(term, np.nan) for line in measured], float)
     marker = "o" if len(measured) < _DOTTED else None
-    (line,) = axis.plot(epochs, means, label=term, marker=marker, markersize=3)
+    held_out = term.startswith(_HELD_OUT)
+    label = f"{term.removeprefix(_HELD_OUT)}, held-out images" if held_out else term
+    style = "--" if held_out else "-"
+    (line,) = axis.plot(epochs, means, style, label=label, marker=marker, markersize=3)
     axis.fill_between(epochs, means - spread, means + spread, alpha=0.3, color=line.get_color())
 
 

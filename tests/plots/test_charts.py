@@ -40,6 +40,14 @@ def test_curves_pass_through_what_was_measured():
     assert distance.get_xydata().tolist() == [[2, 0.7]]
 
 
+def test_held_out_images_stand_beside_those_of_training():
+    lines = [{"epoch": e, "loss": 3.0 - e, "validation_loss": 4.0 - e} for e in (1, 2)]
+    (axes,) = plots.plot_curves(lines).axes
+    assert [line.get_label() for line in axes.lines] == ["loss", "loss, held-out images"]
+    assert axes.lines[1].get_xydata().tolist() == [[1, 3], [2, 2]]
+    assert axes.get_title() == "loss"
+
+
 def test_a_long_run_says_that_its_first_epoch_is_left_out():
     lines = [{"epoch": epoch, "loss": 1 / epoch} for epoch in range(1, 8)]
     (axes,) = plots.plot_curves(lines).axes

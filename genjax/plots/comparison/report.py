@@ -114,7 +114,7 @@ def _introduce(
     if seeds == [1]:
         text += (
             " With one seed each, nothing says how much a number would change with another one:"
-            " differences are shown, and none is called decided."
+            " differences are shown, but none counts as decided."
         )
     if classifier:
         text += (
