@@ -64,7 +64,9 @@ def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
         for result in contender.results
         for name, value in result.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and name not in METRICS
-        if name != "seconds" and not name.endswith(("_sem", "_sd", "_std")) and contender.values(name)
+        if name != "seconds"
+        and not name.endswith(("_sem", "_sd", "_std"))
+        and contender.values(name)
     )
     return known + [Metric(name, name.replace("_", " "), "", group=_OTHER) for name in others]
 
