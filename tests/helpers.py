@@ -8,9 +8,11 @@ from genjax.model import MODELS, Model
 from genjax.testing import are_same as same
 from genjax.testing import draw_blobs as blobs
 
-__all__ = ["ROOT", "blobs", "same", "small"]
+__all__ = ["NAMES", "ROOT", "blobs", "same", "small"]
 
 ROOT = Path(__file__).parent.parent
+# of the models of genjax; tests register others
+NAMES = sorted(name for name, cls in MODELS.items() if cls.__module__.startswith("genjax."))
 
 
 def small(name: str, **fields) -> Model:

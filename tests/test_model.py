@@ -9,9 +9,10 @@ import pytest
 import genjax
 from genjax.errors import UserError
 from genjax.model import MODELS, Model, from_json, register, registered_name, to_json
+from tests.helpers import NAMES
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_model_survives_json(name):
     model = MODELS[name](image_shape=(9, 8, 3))
     restored = from_json(json.loads(json.dumps(to_json(model))))

@@ -5,10 +5,7 @@ from functools import lru_cache
 import pytest
 
 from genjax import testing
-from genjax.model import MODELS
-from tests.helpers import small
-
-NAMES = sorted(MODELS)
+from tests.helpers import NAMES, small
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import run_epoch
 from genjax.training.state import init_state
 from genjax.training.step import compute_gradients, count_batches
-from tests.helpers import blobs, small
+from tests.helpers import NAMES, blobs, small
 
-NAMES = [name for name, cls in MODELS.items() if issubclass(cls, AdversarialModel)]
+ADVERSARIAL = [name for name in NAMES if issubclass(MODELS[name], AdversarialModel)]
 SHAPE = (12, 9, 3)
 DATA = blobs(16, SHAPE)
 BATCH = Batch(DATA.images / jnp.float32(255), DATA.labels)
@@ -62,7 +62,7 @@ def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     np.testing.assert_allclose(terms["penalty"], jnp.mean(penalty), rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_a_step_against_the_gradient_moves_the_scores_the_right_way(name, key):
     """The discriminator's raises D(x) - D(G(z)), the generator's raises D(G(z))."""
     model = small(name, image_shape=SHAPE, loss="wasserstein", discriminator_norm="spectral",
@@ -169,7 +169,7 @@ def test_standing_statistics_are_those_of_the_weights_they_are_used_with(name, k
     assert jax.tree.structure(settled) == jax.tree.structure(params)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_scores_do_not_depend_on_the_company(name, key):
     params = lively(small(name, image_shape=SHAPE), key)
     scores = genjax.score(params, BATCH.images)
@@ -324,7 +324,7 @@ def test_batch_normalisation_is_flaxs(shape, key):
     np.testing.assert_allclose(settled, plain, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_the_players_share_their_forward_passes(name, key):
     """Of the generator and of the discriminator on its samples: two thirds of all passes."""
     model = small(name, image_shape=(16, 16, 1), width=16, r1=0.0, r2=0.0)
@@ -364,7 +364,7 @@ def test_a_discriminator_that_cannot_tell_has_the_whole_share(loss, key):
     assert min(shares) == pytest.approx(1, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_every_kernel_of_the_discriminator_is_spectrally_normalised(name, key):
     """After training, each stored sigma against numpy's largest singular value."""
     model = small(name, discriminator_norm="spectral", r1=0.0, r2=0.0)

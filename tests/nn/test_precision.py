@@ -16,7 +16,7 @@ except ImportError:  # older jax
     from jax.core import jaxprs_in_params
 
 import genjax
-from genjax.model import MODELS, Batch
+from genjax.model import Batch
 from genjax.nn import dense
 from genjax.nn.conv import Conv, ConvTranspose, conv, conv_transpose
 from genjax.nn.dense import Dense
@@ -24,9 +24,8 @@ from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.nn.precision import cast
 from genjax.training.configuration import Training
 from genjax.training.step import compute_gradients
-from tests.helpers import blobs, small
+from tests.helpers import NAMES, blobs, small
 
-NAMES = sorted(MODELS)
 ROUNDING = 2.0**-8  # the largest relative error of a number in bfloat16 is half of it
 
 
