@@ -36,7 +36,7 @@ def lively(model, key):
 @pytest.mark.parametrize(
     ("name", "loss"),
     [("gan", loss) for loss in losses.ADVERSARIAL]
-    + [(name, "hinge") for name in NAMES if name != "gan"],
+    + [(name, "hinge") for name in ADVERSARIAL if name != "gan"],
 )
 def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
