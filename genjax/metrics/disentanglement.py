@@ -48,7 +48,7 @@ def varying(factors: Factors) -> dict[str, np.ndarray]:
     return {name: values for name, values in factors.items() if np.ptp(values) > 0}
 
 
-def entropy(shares: np.ndarray) -> np.ndarray:
+def entropy(shares: np.ndarray) -> np.ndarray | np.float64:
     """Of shares [..., n], their sum over the last axis 1: [...], nats."""
     return -np.sum(shares * np.log(np.where(shares > 0, shares, 1.0)), axis=-1)
 

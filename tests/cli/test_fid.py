@@ -19,7 +19,7 @@ def run(tmp_path, monkeypatch, key):
     """The folder of a run; its data are grey."""
     model = small("vae", image_shape=(8, 8, 1))
     genjax.save(tmp_path / "run.npz", model.init(key))
-    monkeypatch.setattr(trained, "sets", lambda place, folder: (blobs(9), blobs(7)))
+    monkeypatch.setattr(trained, "find_data", lambda place, folder: (blobs(9), blobs(7)))
     return str(tmp_path / "run.npz")
 
 

@@ -29,6 +29,7 @@ from tests.helpers import small
 ROOT = Path(__file__).parent.parent.parent
 SMALL = [
     "--epochs", "2", "--model.channels", "4", "8", "--model.hidden", "16", "--num-samples", "2",
+    "--optimizer.warmup-steps", "0",
 ]  # fmt: skip
 
 
