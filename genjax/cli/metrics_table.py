@@ -1,20 +1,48 @@
-"""Print the metrics of a result, a line each."""
+"""Print the metrics of a result, a line each, in the groups and under the names of all tables."""
 
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH = 26  # of a name
+from genjax.metrics.catalogue import METRICS
+
+WIDTH = 32  # of a name
 
 
 def print_metrics(result: Mapping[str, Any]) -> None:
-    """Print the numbers of a `result.json`, with those of the best weights beside them."""
+    """Print the numbers of a `result.json`, with those of the best weights beside them.
+
+    Numbers that no table names, such as those of single groups, follow the others.
+
+    >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "accuracy": 0.5, "accuracy_group_1": 0.25})
+    Reconstruction and likelihood
+      NLL (nats per image)                  86.51 ± 0.25
+    Classification
+      accuracy                                0.5
+    Others
+      accuracy_group_1                       0.25
+    """
+    numbers = {
+        name: value
+        for name, value in result.items()
+        if isinstance(value, float | int) and not name.endswith(("_sem", "_sd", "seconds"))
+    }
     best = result.get("best", {})
     if best:
         print(f"{'':{WIDTH}} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
-    for metric, value in result.items():
-        if not isinstance(value, float | int) or metric.endswith(("_sem", "_sd", "seconds")):
-            continue
-        width = result.get(metric + "_sd", result.get(metric + "_sem"))
-        plus_minus = "" if width is None else f" ± {width:.2g}"
-        of_best = f" {best[metric]:16.4g}" if metric in best else ""
-        print(f"{metric:{WIDTH}} {value:12.4g}{plus_minus}{of_best}")
+    heading = ""
+    for name in [name for name in METRICS if name in numbers] + sorted(
+        numbers.keys() - METRICS.keys()
+    ):
+        metric = METRICS.get(name)
+        group = metric.group if metric else "Others"
+        if group != heading:
+            heading = group
+            print(heading)
+        print(_format_line(metric.label if metric else name, name, result, best))
+
+
+def _format_line(label: str, name: str, result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    width = result.get(name + "_sd", result.get(name + "_sem"))
+    spread = "" if width is None else f" ± {width:.2g}"
+    of_best = f" {best[name]:16.4g}" if name in best else ""
+    return f"  {label:{WIDTH - 2}} {result[name]:12.4g}{spread}{of_best}"

@@ -92,7 +92,7 @@ def test_metrics_are_printed_and_written(run, tmp_path, capsys):
     assert result["record"]["num_samples"] == 2
     assert result["record"]["dataset"]["num_images"] == 20
     printed = capsys.readouterr().out
-    assert re.search(rf"negative_elbo +{result['negative_elbo']:.4g}", printed)
+    assert re.search(rf"  -ELBO \(nats per image\) +{result['negative_elbo']:.4g} ± ", printed)
     again = evaluate.evaluate(evaluate.Options(run, num_samples=2, num_images=20, seed=1))
     assert again["negative_elbo"] == result["negative_elbo"]
 

@@ -40,7 +40,7 @@ def load_blobs(split):
 genjax.data.register_dataset("users_blobs", load_blobs)
 recipe = genjax.recipes.Recipe(
     dataset="users_blobs",
-    model=UsersOwn(latent_dim=2, network="mlp", hidden=(8,)),
+    model=UsersOwn(latent_dim=3, network="mlp", hidden=(8,)),
     training=genjax.Training(epochs=1, batch_size=8),
     num_samples=2,
 )
