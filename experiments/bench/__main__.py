@@ -31,10 +31,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from experiments.bench.cases import CASES
 from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS, measure_ceiling, measure_contender
+from genjax.cli.command import parse, run
+from genjax.errors import UserError, check_integer
 from genjax.recipes.environment import describe_environment
 
 CEILING = "ceiling"
@@ -149,14 +149,27 @@ def main() -> None:
         )
         print(json.dumps(found))
         return
-    options = tyro.cli(Options, prog="make bench")
+    options = parse(Options, sys.argv[1:], "python -m experiments.bench")
+    sys.exit(run(lambda: bench(options), options))
+
+
+def bench(options: Options) -> None:
+    """Measure all contenders in turn, print the table, and write the numbers.
+
+    Raises `UserError` on a bad option, or where nothing is chosen.
+    """
+    for name, least in (("rounds", 1), ("epochs", 1), ("steps", 0), ("seeds", 1)):
+        check_integer(getattr(options, name), name, least)
+    contenders = choose_contenders(options)
+    if not contenders:
+        raise UserError(f"nothing is named so: the models are {', '.join(CASES)}.")
     results: dict[tuple[str, str], list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as cache:
         for number in range(options.rounds):
-            for model, contender in choose_contenders(options):
+            for model, contender in contenders:
                 print(f"round {number + 1} of {options.rounds}: {model}, {contender}", flush=True)
-                run = run_in_process(model, contender, options, cache)
-                results.setdefault((model, contender), []).append(run)
+                measured = run_in_process(model, contender, options, cache)
+                results.setdefault((model, contender), []).append(measured)
     rows = add_ratios([make_row(*names, runs) for names, runs in results.items()])
     print(f"\n{align_rows(rows)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)

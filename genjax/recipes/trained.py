@@ -2,13 +2,16 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from genjax import data
 from genjax.data import Dataset
 from genjax.errors import UserError
+from genjax.model import Model
 from genjax.recipes.recipe import RECIPES
 from genjax.runs import run_folder
 from genjax.runs.files import resolve_path
+from genjax.runs.weights import load_best
 
 _RUNS = Path("runs")
 
@@ -45,8 +48,7 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
         UserError: where the data cannot be found, are not those that the run was trained on, or
             have another shape than the model's images.
     """
-    folder = place if place.is_dir() else place.parent
-    model, record = run_folder.read_model(folder), run_folder.read_config(folder)["dataset"]
+    model, record = _read_specification(place)
     name = dataset or record.get("name")
     if not isinstance(name, str):
         raise UserError(
@@ -65,3 +67,11 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
         ) from None
     model.for_images(test_set.image_shape)
     return data.select_trained(data.as_dataset(train_set), record), test_set
+
+
+def _read_specification(place: Path) -> tuple[Model, dict[str, Any]]:
+    """Return the model of a run and the record of its data, which a lone file of weights lacks."""
+    folder = place if place.is_dir() else place.parent
+    if place.is_file() and not (folder / "config.json").exists():
+        return load_best(place).model, {}
+    return run_folder.read_model(folder), run_folder.read_config(folder)["dataset"]

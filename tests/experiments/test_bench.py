@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 
 from experiments.bench import flax_programs, genjax_program, pytorch_programs
-from experiments.bench.__main__ import Options, add_ratios, align_rows, choose_contenders, make_row
+from experiments.bench.__main__ import (
+    Options,
+    add_ratios,
+    align_rows,
+    bench,
+    choose_contenders,
+    make_row,
+)
 from experiments.bench.cases import CASES, Case
 from experiments.bench.measure import measure_contender
 from genjax import data
+from genjax.errors import UserError
 from genjax.models import GAN, VAE, VAEGAN
 from genjax.training.configuration import Optimizer
 
@@ -113,3 +121,16 @@ def test_options_choose_models_and_contenders():
     chosen = choose_contenders(Options(only="dcgan", contender="flax"))
     assert chosen == [("dcgan 64-128-256", "flax")]
     assert {model for model, _ in choose_contenders(Options())} == set(CASES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (Options(rounds=0), "rounds is 0"),
+        (Options(steps=-1), "steps is -1"),
+        (Options(only="no such model"), "the models are"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        bench(options)
