@@ -1,5 +1,6 @@
 """Cut the recipes of a comparison to an equal time of training on this machine."""
 
+import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from genjax.training.state import init_state
 from genjax.training.step import count_batches
 
 _TRIAL_SECONDS = 1.0
+_MOST_SECONDS = 365 * 24 * 3600
+_KEPT = "budget.json"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _MEASURED_QUICKLY: dict[str, Any] = {"num_samples": 20, "num_images": 200, "num_generated": 2_000}
 
@@ -29,9 +32,12 @@ def parse_duration(text: str) -> float:
     90.0
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if not match or not float(match[1]):
-        raise UserError(f"--budget is {text!r}, but must be a time such as 60s, 5m, or 1h.")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise UserError(
+            f"budget is {text[:50]!r}, but must be a time such as 60s, 5m, or 1h, at most a year."
+        )
+    return seconds
 
 
 def measure_speed(recipe: Recipe, train_set: Dataset) -> float:
@@ -56,19 +62,15 @@ def measure_speed(recipe: Recipe, train_set: Dataset) -> float:
 def fit_to_budget(recipes: Mapping[str, Recipe], seconds: float, out: Path) -> dict[str, Recipe]:
     """Return the recipes with as many whole epochs as they can train in `seconds` on this machine.
 
-    If the slowest model cannot see all images once, all models are trained on the first images
-    only, as many as it can see. The measured speeds are kept in `out`/budget.json, so that the same
-    command continues with the same budget.
+    If the slowest model cannot see all images once, all models are trained on as many images as it
+    can see. The measured speeds are kept in `out`/budget.json, so that the same command continues
+    with the same budget.
     """
-    kept = out / "budget.json"
-    if not kept.exists():
-        train_set, _ = next(iter(recipes.values())).load_resident()
-        speeds = {name: measure_speed(recipe, train_set) for name, recipe in recipes.items()}
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(kept, {"images_a_second": speeds, "num_train": len(train_set)})
-    found = read_json(kept)
-    num_images = {name: seconds * speed for name, speed in found["images_a_second"].items()}
-    num_train = min(found["num_train"], *map(int, num_images.values()))
+    found = _read_speeds(out / _KEPT, recipes) or _measure_speeds(recipes)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / _KEPT, found)
+    num_images = {name: seconds * found["images_a_second"][name] for name in recipes}
+    num_train = max(1, min(found["num_train"], *map(int, num_images.values())))
     return {
         name: replace(
             recipe,
@@ -78,3 +80,21 @@ def fit_to_budget(recipes: Mapping[str, Recipe], seconds: float, out: Path) -> d
         )
         for name, recipe in recipes.items()
     }
+
+
+def _measure_speeds(recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+    train_set, _ = next(iter(recipes.values())).load_resident()
+    speeds = {name: measure_speed(recipe, train_set) for name, recipe in recipes.items()}
+    return {"images_a_second": speeds, "num_train": len(train_set)}
+
+
+def _read_speeds(path: Path, recipes: Mapping[str, Recipe]) -> dict[str, Any] | None:
+    """Read what was measured before; None where that is missing, damaged, or of other recipes."""
+    with contextlib.suppress(UserError):
+        found = read_json(path)
+        speeds = found.get("images_a_second")
+        if isinstance(speeds, dict) and isinstance(found.get("num_train"), int):
+            numbers = [speeds.get(name) for name in recipes]
+            if all(isinstance(speed, int | float) and speed > 0 for speed in numbers):
+                return found
+    return None

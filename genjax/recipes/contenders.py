@@ -140,7 +140,7 @@ def _measure_run(
     if (place / run_folder.BEST).exists():
         best = measure(place / run_folder.BEST)
         result["best"] = best | {"epoch": int(np.ravel(find_best_epoch(place))[0])}
-    seconds = sum(line["seconds"] for line in run_folder.read_metrics(place))
+    seconds = sum(line.get("seconds", 0.0) for line in run_folder.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}
     write_json(kept, result)
     return result

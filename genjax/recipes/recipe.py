@@ -15,15 +15,15 @@ from genjax.training.callbacks import Callback
 from genjax.training.configuration import Training
 
 DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
-_LEAST = {  # the smallest value of a field
-    "num_samples": 1,
-    "num_images": 0,
-    "num_train": 0,
-    "num_validation": 0,
-    "num_generated": 0,
-    "num_components": 0,
-    "image_size": 1,
-    "seeds": 1,
+_RANGES: dict[str, tuple[int, int | None]] = {  # the smallest and the largest value of a field
+    "num_samples": (1, 10**6),
+    "num_images": (0, None),
+    "num_train": (0, None),
+    "num_validation": (0, None),
+    "num_generated": (0, 10**7),
+    "num_components": (0, None),
+    "image_size": (1, 2**13),
+    "seeds": (1, 10**4),
 }
 
 
@@ -77,8 +77,8 @@ class Recipe:
     def check(self) -> None:
         """Raise `UserError` on values that cannot be trained with or measured."""
         self.training.check(self.model.players)
-        for name, least in _LEAST.items():
-            check_integer(getattr(self, name), name, least)
+        for name, (least, most) in _RANGES.items():
+            check_integer(getattr(self, name), name, least, most)
         if self.num_components and not self.num_generated:
             raise _wrong(
                 self, "num_components", "must be 0, or at least 1 with num_generated= samples"

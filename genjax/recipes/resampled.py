@@ -11,7 +11,7 @@ from genjax.data import Dataset
 from genjax.data.made.biased import GROUP
 from genjax.metrics.groups import group_shares
 from genjax.model import Params, Resamples, require
-from genjax.runs.files import replace_file
+from genjax.runs.files import explain_write_errors, replace_file
 
 _SUBSET = 0.1  # share of the training images in a balanced subset
 
@@ -26,8 +26,9 @@ def save_probabilities(out: Path, progress: float, params: Params, train_set: Da
         return
     p = _probabilities(params, train_set.images, train_set.labels, progress)
     path = out / "resampling" / f"{round(progress * 10**6):06d}.npy"
-    path.parent.mkdir(exist_ok=True)
-    replace_file(path, lambda file: np.save(file, np.asarray(p)))
+    with explain_write_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, lambda file: np.save(file, np.asarray(p)))
 
 
 @jax.jit

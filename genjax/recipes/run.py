@@ -31,7 +31,13 @@ from genjax.recipes.measurement import (
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.records import find_name
 from genjax.runs import run_folder
-from genjax.runs.files import read_json, replace_file, resolve_path, write_json
+from genjax.runs.files import (
+    explain_write_errors,
+    read_json,
+    replace_file,
+    resolve_path,
+    write_json,
+)
 from genjax.runs.opening import Specification, open_run
 
 _FRAMES = 20  # about so many pictures show the progress of training
@@ -164,8 +170,9 @@ def _record_epoch(
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
         frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
         path = out / "progress" / f"{epoch:06d}.npy"
-        path.parent.mkdir(exist_ok=True)
-        replace_file(path, lambda file: np.save(file, frame))
+        with explain_write_errors(path):
+            path.parent.mkdir(exist_ok=True)
+            replace_file(path, lambda file: np.save(file, frame))
     resampled.save_probabilities(out, epoch / epochs, first, images)
 
 
@@ -185,7 +192,7 @@ def _finish(
     if (out / run_folder.BEST).exists():
         result["best"] = measurement.measure_best(out, keys, last)
     result |= {
-        "training_seconds": sum(line["seconds"] for line in lines),
+        "training_seconds": sum(line.get("seconds", 0.0) for line in lines),
         "seconds": time.monotonic() - began,  # of this process, which may have resumed the run
         "recipe": find_name(measurement.recipe),
         "seed_numbers": [measurement.recipe.seed + index for index in range(len(keys))],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.results import tables
+from experiments.results import formatting, tables
 from experiments.results.record import FOLDER, write_record
 from genjax.errors import UserError
 from genjax.metrics.catalogue import METRICS
@@ -111,14 +111,14 @@ def test_the_benchmark_is_recorded_by_model(tmp_path, monkeypatch):
 
 
 def test_only_what_is_clearly_best_is_marked():
-    column = tables.Column("FCD", ("frechet_classifier",))
+    column = formatting.Column("FCD", ("frechet_classifier",))
 
     def marked(*values):
         rows = [
             (("",), {"frechet_classifier": mean, "frechet_classifier_sd": sd})
             for mean, sd in values
         ]
-        lines = tables.format_rows(("",), rows, [column], mark_best=True).splitlines()[2:]
+        lines = formatting.format_rows(("",), rows, [column], mark_best=True).splitlines()[2:]
         return ["**" in line for line in lines]
 
     assert marked((5.0, 1.0), (2.0, 1.0)) == [False, True]

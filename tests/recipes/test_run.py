@@ -10,7 +10,15 @@ import genjax
 from genjax import data
 from genjax.data.registry import LOADERS
 from genjax.errors import TrainingDiverged, UserError
-from genjax.recipes import RECIPES, Recipe, contenders, register_recipe, run_recipe, trained
+from genjax.recipes import (
+    RECIPES,
+    Recipe,
+    budget,
+    contenders,
+    register_recipe,
+    run_recipe,
+    trained,
+)
 from genjax.recipes.measurement import average_results, find_collapsed
 from genjax.runs import run_folder
 from tests.helpers import blobs, small
@@ -167,8 +175,33 @@ def test_a_recipe_of_ones_own_has_a_name(monkeypatch):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("num_samples", 0), ("num_train", -1), ("num_images", 2.5), ("seeds", 0), ("seed", 2**32)],
+    [
+        ("num_samples", 0),
+        ("num_samples", 10**11),
+        ("num_train", -1),
+        ("num_images", 2.5),
+        ("seeds", 0),
+        ("seed", 2**32),
+    ],
 )
 def test_numbers_out_of_range_are_refused(field, value):
     with pytest.raises(UserError, match=f"{field} is"):
         replace(RECIPE, **{field: value}).check()
+
+
+@pytest.mark.parametrize("kept", ["{", "{}", '{"images_a_second": {"a": "fast"}, "num_train": 9}'])
+def test_a_damaged_budget_is_measured_again(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "measure_speed", lambda recipe, train_set: 10.0)
+    monkeypatch.setitem(LOADERS, "spots", load_spots)
+    (tmp_path / "budget.json").write_text(kept)
+    small_recipe = replace(RECIPE, num_train=0, num_validation=0)
+    (fitted,) = budget.fit_to_budget({"a": small_recipe}, 12.0, tmp_path).values()
+    assert (fitted.num_train, fitted.training.epochs) == (60, 2)
+    (least,) = budget.fit_to_budget({"a": small_recipe}, 0.01, tmp_path).values()
+    assert least.num_train == 1  # and not 0, which stands for all
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "5 days", "9" * 400 + "h", "nan", "1e5"])
+def test_what_is_no_time_is_no_budget(text):
+    with pytest.raises(UserError, match="budget is"):
+        budget.parse_duration(text)
