@@ -172,6 +172,22 @@ def test_batch_statistics_of_a_network_of_ones_own_move(room):
     assert np.abs(norm["mean"]).max() > 0
 
 
+def test_labels_reach_every_method_that_takes_them(room):
+    params, data = load(room, "label_vae")
+    key, images, labels = jax.random.key(1), data.images[:6], data.labels[:6]
+    ours, others = (genjax.encode(params, images, labels=y) for y in (labels, 1 - labels))
+    assert not np.allclose(ours, others)
+    decoded = genjax.decode(params, ours, labels=labels)
+    assert np.allclose(genjax.reconstruct(params, images, labels=labels), decoded, atol=1e-6)
+    of_class = [genjax.sample(params, key, 6, labels=y) for y in (0, 1)]
+    assert not np.allclose(*of_class)
+    result = genjax.evaluate(params, data, key, num_samples=20, progress=False)
+    swapped = dataclasses.replace(data, labels=1 - data.labels)
+    other = genjax.evaluate(params, swapped, key, num_samples=20, progress=False)
+    for name in ("negative_elbo", "nll", "reconstruction_error"):
+        assert result[name] != other[name]
+
+
 def test_an_optimizer_of_ones_own_is_recorded_and_compared(room):
     lion = genjax.CustomOptimizer(
         "lion-cosine", lambda n: optax.lion(optax.cosine_decay_schedule(1e-3, n))

@@ -135,4 +135,5 @@ def _edges(size: Sequence[int]) -> list[tuple[int, int]]:
     """Pad as "SAME" does, and further up to whole tiles."""
     pads = lax.padtype_to_pads(size, (KERNEL, KERNEL), (STRIDE, STRIDE), "SAME")
     full = [4 * _tiles(-(-n // STRIDE)) + 2 for n in size]
-    return [(lo, f - n - lo) for (lo, _), n, f in zip(pads, size, full, strict=True)]
+    befores = [int(before) for before, _ in pads]  # numpy's in older jax
+    return [(b, f - n - b) for b, n, f in zip(befores, size, full, strict=True)]

@@ -1,6 +1,7 @@
 """Recipes of models that genjax does not know, for its commands."""
 
 from flow_matching import FlowMatching
+from label_vae import LabelVAE
 from real_nvp import RealNVP
 from residual_vae import ResidualVAE
 from two_level_vae import TwoLevelVAE
@@ -21,3 +22,4 @@ vq_vae = make_recipe(VQVAE(latent_dim=4, codes=6, **MLP))
 real_nvp = make_recipe(RealNVP(hidden=(8,)))
 two_level_vae = make_recipe(TwoLevelVAE(latent_dim=3, top_dim=2, **MLP))
 residual_vae = make_recipe(ResidualVAE(latent_dim=3, **MLP))
+label_vae = make_recipe(LabelVAE(latent_dim=3, **MLP))
