@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import genjax
-from genjax.model import MODELS
+from genjax.model import MODELS, Model, capabilities
 from tests.helpers import ROOT
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "notes" not in path.parts)
@@ -93,3 +93,16 @@ def test_model_of_the_readme_trains(folder, monkeypatch):
     exec(read_blocks(text)[0].text, namespace)
     samples = genjax.sample(namespace["params"], jax.random.key(1), num=4)
     assert samples.shape == (4, 28, 28, 1)
+
+
+def test_the_table_lists_every_method_that_a_model_may_have():
+    """The methods of all capabilities, and those of `Model` that a subclass may override."""
+    text = (ROOT / "docs/how-to/your-own-model.md").read_text()
+    _, table = text.split("## What a method unlocks")
+    protocols = [p for p in vars(capabilities).values() if getattr(p, "_is_protocol", False)]
+    assert len(protocols) > 8
+    methods = {name for p in protocols for name in vars(p) if name[0] != "_"}
+    own = {"apply", "apply_training", "forward", "init", "image_shape", "compute_dtype"}
+    methods |= {name for name in vars(Model) if name[0] != "_"} - own
+    missing = {name for name in methods if name not in table}
+    assert missing == set()
