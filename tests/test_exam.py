@@ -21,6 +21,7 @@ from genjax.model import MODELS
 from genjax.runs import run_folder
 from tests.helpers import ROOT, blobs, same
 
+pytestmark = pytest.mark.slow
 EXAM = ROOT / "tests/exam"
 BY_COMMAND = ["flow_matching", "vq_vae", "two_level_vae"]
 TRAINING = genjax.Training(epochs=2, batch_size=16)

@@ -62,6 +62,7 @@ def run_commands(text):
             assert importlib.import_module("genjax.cli.main").main(arguments) == 0, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs(page, folder):
     namespace = {"__name__": "__page__"}
@@ -85,6 +86,7 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.slow
 def test_model_of_the_readme_trains(folder, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), np.uint8)
     monkeypatch.setattr(genjax.data, "load", lambda name: genjax.data.from_arrays(images))
