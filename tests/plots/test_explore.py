@@ -12,7 +12,9 @@ from PIL import Image
 
 import genjax
 from genjax.cli import explore as explore
+from genjax.errors import UserError
 from genjax.model import MODELS, Model
+from genjax.plots.exploration import page as exploration_page
 from genjax.plots.exploration.explored import Explored
 from genjax.plots.exploration.latents import density
 from genjax.plots.exploration.page import list_panels, write_exploration
@@ -98,10 +100,22 @@ def test_rare_and_common_images_are_shown_where_latents_vary(tmp_path):
         assert np.asarray(image.convert("L")).std() > 5
 
 
+def write_panels(folder, data, *names):
+    """Write the page of these panels alone, on an autoencoder before its training."""
+    params = small("autoencoder", image_shape=(8, 8, 1), network="mlp").init(jax.random.key(0))
+    explored = Explored(params, data, data, jax.random.key(0))
+    chosen = [panel for panel in list_panels() if panel.name in names]
+    assert len(chosen) == len(names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exploration_page, "list_panels", lambda: chosen)
+        return write_exploration(folder, explored, folder)
+
+
 def test_images_without_labels_are_explored_too(tmp_path):
     data = genjax.data.from_arrays(np.asarray(blobs(30).images))
-    index = train_and_explore(tmp_path / "run", "autoencoder", data)
+    index = write_panels(tmp_path, data, "principal_components", "attributes")
     assert "coloured" not in index.read_text()
+    assert (index.parent / "principal_components.png").exists()
     assert not (index.parent / "attributes.png").exists()
 
 
@@ -116,30 +130,32 @@ def test_a_run_that_does_not_exist_says_how_to_train_it(tmp_path, capsys, monkey
     assert "there are: mine." in capsys.readouterr().err
 
 
-@pytest.fixture
-def run(tmp_path):
-    """The folder of a GAN's run on blobs."""
+def train_gan(folder, data):
+    """Train a small GAN for an epoch; return the folder of its run."""
     training = Training(epochs=1, batch_size=16)
-    genjax.fit(
-        small("gan"), blobs(30), jax.random.key(0), training, out=tmp_path / "run", progress=False
-    )
-    return tmp_path / "run"
+    genjax.fit(small("gan"), data, jax.random.key(0), training, out=folder, progress=False)
+    return folder
 
 
-def test_a_run_on_a_folder_of_images_asks_for_it(run, tmp_path, capsys):
-    folder = run
+def test_a_run_on_a_folder_of_images_asks_for_it(tmp_path, capsys):
+    images = tmp_path / "mnist"  # the name of a data set, but a folder
+    images.mkdir()
+    for i, image in enumerate(np.asarray(blobs(40).images)):
+        Image.fromarray(image[..., 0]).save(images / f"{i}.png")
+    train_set, _ = genjax.data.resolve(str(images), 8)
+    folder = train_gan(tmp_path / "run", train_set)
+    images.rename(tmp_path / "elsewhere")
     assert explore.main(["mine", "--run", str(folder)]) == 1
     assert "--dataset PATH" in capsys.readouterr().err
-    (tmp_path / "mnist").mkdir()  # the name of no data set, but of a folder
-    for i, image in enumerate(np.asarray(blobs(40).images)):
-        Image.fromarray(image[..., 0]).save(tmp_path / "mnist" / f"{i}.png")
-    _, test_set = trained.find_data(folder, str(tmp_path / "mnist"))
+    _, test_set = trained.find_data(folder, str(tmp_path / "elsewhere"))
     assert test_set.images.shape == (4, 8, 8, 1)
     assert test_set.name not in genjax.data.NAMES
+    with pytest.raises(UserError, match="not those that the run was trained on"):
+        trained.find_data(train_gan(tmp_path / "other", blobs(36)), str(tmp_path / "elsewhere"))
 
 
-def test_of_a_game_the_best_weights_are_taken(run):
-    folder = run
+def test_of_a_game_the_best_weights_are_taken(tmp_path):
+    folder = train_gan(tmp_path / "run", blobs(30))
     assert find_weights(folder) == folder
     best = small("gan", image_shape=(8, 8, 1)).init(jax.random.key(9))
     genjax.save(folder / "best.npz", best)
@@ -177,7 +193,7 @@ def test_a_model_that_only_samples_is_explored_too(tmp_path, monkeypatch):
 
 def test_a_panel_that_cannot_be_drawn_is_left_out_with_its_reason(tmp_path):
     black = genjax.data.from_arrays(np.zeros((30, 8, 8, 1), np.uint8))
-    index = train_and_explore(tmp_path / "run", "autoencoder", black, latent_dim=3)
+    index = write_panels(tmp_path, black, "neighbourhoods", "principal_components")
     text = index.read_text()
     assert not (index.parent / "neighbourhoods.png").exists()
     assert "Left out: “The latents&#x27; neighbourhoods”: t-SNE needs at least 5 different" in text
