@@ -1,6 +1,8 @@
 """What a user's program hooks into training: start, validation, callbacks, optimizers, seeds."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import jax
@@ -42,7 +44,7 @@ def test_a_whole_number_is_a_key_and_an_array_a_data_set(trained):
 
 @pytest.mark.parametrize("key", [None, "0", -1, 2**32, True, 1.0])
 def test_what_is_no_key_is_refused(key):
-    with pytest.raises(genjax.UserError, match="key is .* but must be a key"):
+    with pytest.raises(genjax.UserError, match=r"key is .* but must be a key"):
         fit(key=key)
 
 
@@ -59,9 +61,9 @@ def test_a_run_starts_from_given_weights(trained, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     assert len(config["start"]) == 64
     other = jax.tree.map(lambda leaf: leaf + 1, trained)
-    with pytest.raises(genjax.UserError, match="start: existing run: '.*'; requested: '.*'"):
+    with pytest.raises(genjax.UserError, match=r"start: existing run: '.*'; requested: '.*'"):
         fit(still, replace(MODEL, beta=2.0), start=other, out=tmp_path)
-    with pytest.raises(genjax.UserError, match="start: .*requested: None"):
+    with pytest.raises(genjax.UserError, match=r"start: .*requested: None"):
         fit(still, replace(MODEL, beta=2.0), out=tmp_path)
 
 
@@ -77,7 +79,7 @@ def test_many_seeds_start_from_the_same_weights_or_their_own(trained):
 def test_weights_of_other_networks_are_refused(trained):
     with pytest.raises(genjax.UserError, match=r"in start do not fit the model: \S+ has the shape"):
         fit(model=small("vae", network="mlp", latent_dim=5), start=trained)
-    with pytest.raises(genjax.UserError, match="start is dict, but must be parameters"):
+    with pytest.raises(genjax.UserError, match=r"start is dict, but must be parameters"):
         fit(start=trained.weights)
 
 
@@ -124,7 +126,7 @@ def test_validation_of_many_seeds_and_of_several_players(tmp_path):
 
 
 def test_a_validation_set_of_other_images_is_refused_at_once(tmp_path):
-    with pytest.raises(genjax.UserError, match="the data set's are"):
+    with pytest.raises(genjax.UserError, match=r"the data set's are"):
         fit(validation=blobs(8, (9, 9, 1)), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -182,7 +184,7 @@ def test_early_stopping_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_early_stopping_names_what_it_can_watch():
     with pytest.raises(genjax.UserError, match=r"watches 'validation_loss', .* validation set"):
         fit(callbacks=[genjax.EarlyStopping("validation_loss")])
-    with pytest.raises(genjax.UserError, match="patience is 0"):
+    with pytest.raises(genjax.UserError, match=r"patience is 0"):
         genjax.EarlyStopping("loss", patience=0)
 
 
@@ -204,8 +206,6 @@ def test_an_interrupted_run_is_saved_to_its_last_whole_epoch(tmp_path, capsys, t
 
 def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path):
     """The signal itself, sent while the second epoch's callback runs."""
-    import os
-    import signal
 
     def interrupt(epoch, params):
         if epoch == 2:
@@ -228,7 +228,7 @@ def test_a_finished_run_goes_on_for_more_epochs(tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["training"]["epochs"], config["extended_from"]) == (3, [1])
     assert not (tmp_path / "result.json").exists()  # it measured the shorter run
-    with pytest.raises(genjax.UserError, match="training.epochs: existing run: 3; requested: 2"):
+    with pytest.raises(genjax.UserError, match=r"training.epochs: existing run: 3; requested: 2"):
         fit(Training(2, 16), out=tmp_path)
 
 
@@ -236,7 +236,7 @@ def test_a_longer_run_with_a_schedule_says_what_it_means(tmp_path):
     cosine = Training(1, 16, Optimizer(schedule="cosine"))
     fit(cosine, out=tmp_path)
     with pytest.warns(
-        UserWarning, match="goes on from 1 to 2 epochs: its learning rate now follows"
+        UserWarning, match=r"goes on from 1 to 2 epochs: its learning rate now follows"
     ):
         fit(replace(cosine, epochs=2), out=tmp_path)
 
@@ -248,7 +248,7 @@ def test_an_unfinished_run_is_not_made_longer(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fit(out=tmp_path, on_epoch=stop)
-    with pytest.raises(genjax.UserError, match="training.epochs: existing run: 3; requested: 4"):
+    with pytest.raises(genjax.UserError, match=r"training.epochs: existing run: 3; requested: 4"):
         fit(Training(4, 16), out=tmp_path)
 
 
@@ -267,7 +267,7 @@ def test_an_optimizer_of_ones_own_is_known_by_its_name(tmp_path):
     assert config["training"]["optimizer"] == {"name": "lion-cosine", "custom": True}
     assert same(fit(lion, out=tmp_path), params)
     for other in (Optimizer(), CustomOptimizer("lion", optax.lion(1e-3))):
-        with pytest.raises(genjax.UserError, match="training.optimizer.name: existing run"):
+        with pytest.raises(genjax.UserError, match=r"training.optimizer.name: existing run"):
             fit(Training(1, 16, other), out=tmp_path)
 
 
@@ -293,7 +293,7 @@ def test_a_run_of_adam_is_not_returned_for_another_optimizer(tmp_path):
     ],
 )
 def test_what_is_no_optimizer_is_refused(optimizer):
-    with pytest.raises(genjax.UserError, match="optimizer.* but must be"):
+    with pytest.raises(genjax.UserError, match=r"optimizer.* but must be"):
         fit(Training(1, 16, optimizer))
 
 
@@ -329,7 +329,7 @@ def test_rates_by_network_multiply_updates():
 
 
 def test_a_warm_up_that_is_cut_is_said():
-    with pytest.warns(UserWarning, match="warmup_steps is 100, but the run has only 2 updates"):
+    with pytest.warns(UserWarning, match=r"warmup_steps is 100, but the run has only 2 updates"):
         fit(Training(1, 16, Optimizer(warmup_steps=100)))
 
 
