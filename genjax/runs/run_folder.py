@@ -50,9 +50,11 @@ def read_model(folder: Path) -> Model:
     """Return the model of the run in `folder`. Raises `UserError` where there is none."""
     specification = read_config(folder)["model"]
     try:
-        return from_json(specification)
+        model = from_json(specification)
+        model.check()
     except (UserError, TypeError, ValueError) as error:
-        raise UserError(f"{folder / CONFIG}: {error}") from None
+        raise UserError(f"{folder / CONFIG} describes no model: {error}") from None
+    return model
 
 
 def find_end(folder: Path) -> int:

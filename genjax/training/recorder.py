@@ -135,8 +135,8 @@ def _cut_metrics(folder: Path, epochs: int) -> list[dict[str, Any]]:
         )
     if had and not epochs:
         warnings.warn(
-            f"{folder} holds the metrics of {len(had)} epochs, but no checkpoint: training begins"
-            " anew.",
+            f"{folder} holds metrics up to epoch {had[-1]['epoch']}, but no checkpoint: training"
+            " begins anew.",
             stacklevel=5,
         )
     return run_folder.read_metrics(folder)
