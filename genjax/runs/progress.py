@@ -16,8 +16,8 @@ _prefix = contextvars.ContextVar("prefix", default="")
 
 
 @contextlib.contextmanager
-def within(text: str) -> Iterator[None]:
-    """The bars made here say `text` first: which of several runs it is that they are about."""
+def prefix_bars(text: str) -> Iterator[None]:
+    """Let the bars that are made here begin with `text`, such as the name of one of many runs."""
     token = _prefix.set(text)
     try:
         yield
@@ -32,7 +32,7 @@ def progress(
     show: bool = True,
     **options: Any,
 ) -> Any:
-    """`items` under a bar that appears after two seconds and leaves no trace."""
+    """Show a bar while `items` are iterated over; it appears after two seconds, then vanishes."""
     return _bar(items, terminal or sys.stderr, show, unit=unit, delay=2, leave=False, **options)
 
 
@@ -48,10 +48,10 @@ def _can_show(terminal: TextIO) -> bool:
 
 
 class TrainingProgress:
-    """A context manager: a bar over the epochs of a run; into a log file, a line an epoch.
+    """A context manager that shows a bar over the epochs of a run; in a log file, a line an epoch.
 
-    An epoch is one compiled call that the host does not look into, so a thread moves the bar within
-    it: by the clock, at the speed of the epoch before. Where the host does know, `part_done` says.
+    An epoch is one compiled call that the host cannot look into, so a thread moves the bar within
+    it by the clock, at the speed of the epoch before, unless `part_done` says how far it is.
     """
 
     def __init__(self, epochs: int, images_an_epoch: int, done: int, show: bool = True):
@@ -88,18 +88,18 @@ class TrainingProgress:
         self._bar.close()
 
     def note(self, text: str) -> None:
-        """Shows what is being done now; the clock of the epochs starts here."""
+        """Show what is being done now; the clock of the epochs starts here."""
         with self._lock:
             self._began = time.monotonic()
             self._bar.set_description(_prefix.get() + text)
 
     def part_done(self, share: float) -> None:
-        """Shows that this share of the epoch is over."""
+        """Show that this share of the epoch is over."""
         with self._lock:
             self._share = share
 
     def epoch_done(self, done: int, terms: dict[str, float]) -> None:
-        """Shows that `done` epochs are over, and the terms of the last."""
+        """Show that `done` epochs are over, and the terms of the last."""
         now = time.monotonic()
         shown = ", ".join(f"{name}={value:.4g}" for name, value in terms.items())
         with self._lock:

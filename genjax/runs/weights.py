@@ -21,11 +21,10 @@ from genjax.distributed import seeds
 from genjax.errors import CheckpointError, UserError
 from genjax.model import Model, Params, Weights, from_json, to_json
 from genjax.nn.precision import single_precision
-from genjax.runs import checkpoints, run_folder
+from genjax.runs import checkpoints, npz, run_folder
 from genjax.runs.files import explain_write_errors, replace_file, resolve_path, to_jsonable
 from genjax.runs.keys import Purpose, derive_key
 
-_HEADER = 2**12  # bytes, at most, of an array's header in a file
 _SPECIFICATION = 2**16  # bytes, at most, of a model's specification
 
 
@@ -119,7 +118,7 @@ def _load_file(path: Path) -> Params:
 
 def _read_model(file: zipfile.ZipFile) -> Model:
     """Return the model of a file of weights; its number of layers must fit that of the arrays."""
-    text = _read_array(file, "model", _SPECIFICATION).tobytes()
+    text = npz.read_array(file, "model", _SPECIFICATION).tobytes()
     specification = json.loads(text)
     model = from_json(specification)
     longest = max(len(v) for v in specification.values() if isinstance(v, list | str))
@@ -135,33 +134,14 @@ def _read_arrays(file: zipfile.ZipFile, shapes: Params) -> tuple[Params, dict[st
     first, like = next(iter(checkpoints.expected_arrays(shapes).items()))
     many: tuple[int, ...] = ()
     if f"{first}.npy" in names:
-        with file.open(f"{first}.npy") as member:
-            shape = _read_shape(member)
-            many = shape[: len(shape) - like.ndim]
+        shape = npz.read_shape(file, first)
+        many = shape[: len(shape) - like.ndim]
     shapes = _stack(shapes, many)
     return shapes, {
-        name: _read_array(file, name, like.size * like.dtype.itemsize)
+        name: npz.read_array(file, name, like.size * like.dtype.itemsize)
         for name, like in checkpoints.expected_arrays(shapes).items()
         if f"{name}.npy" in names
     }
-
-
-def _read_array(file: zipfile.ZipFile, name: str, most: int) -> np.ndarray:
-    """Return one array of the file. Raises `ValueError` where it has more bytes than `most`."""
-    size = file.getinfo(f"{name}.npy").file_size
-    if size > most + _HEADER:
-        raise ValueError(f"its array {name!r} has {size} bytes instead of at most {most}")
-    with file.open(f"{name}.npy") as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
-
-
-def _read_shape(member: Any) -> tuple[int, ...]:
-    version = np.lib.format.read_magic(member)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    return read(member)[0]
 
 
 def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
@@ -174,9 +154,6 @@ def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[
 def _stack(target: Any, many: tuple[int, ...]) -> Any:
     """Return the shapes `target` with the first axis, (S,) or (), of many seeds."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(many + leaf.shape, leaf.dtype), target)
-
-
-# --- the best weights of a run -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

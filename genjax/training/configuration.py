@@ -19,8 +19,6 @@ from genjax.training.optimizers import (
     with_learning_rate,
 )
 
-_MOST_EPOCHS = 2**31 - 1  # they are counted in int32
-
 
 @dataclass(frozen=True)
 class Training:
@@ -82,8 +80,6 @@ class Training:
     def check(self, players: Mapping[str, tuple[str, ...]]) -> None:
         """Raise `UserError` on a value that a model of these players cannot be trained with."""
         check_fields(self, "training")
-        if self.epochs > _MOST_EPOCHS:
-            raise UserError(f"epochs is {self.epochs}, but must be at most {_MOST_EPOCHS}.")
         if not 0 <= self.ema_decay < 1:
             raise UserError(f"ema_decay is {self.ema_decay}, but must be at least 0, below 1.")
         if not isinstance(self.optimizer, Optimizer):

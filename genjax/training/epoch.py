@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
+from jaxtyping import Array, Int, UInt8
 
 from genjax.distributed import devices, seeds
 from genjax.model import Batch, Terms
@@ -23,9 +24,12 @@ Rows = tuple[jax.Array, jax.Array]  # images uint8 [..., H, W, C] and labels int
 
 
 def gather_batch(
-    images: jax.Array, labels: jax.Array, index: jax.Array, progress: jax.Array | float = 1.0
+    images: UInt8[Array, "n h w c"],
+    labels: Int[Array, " n"],
+    index: Int[Array, " b"],
+    progress: jax.Array | float = 1.0,
 ) -> Batch:
-    """Return the batch of the images uint8 [N, H, W, C] at the positions `index`, int32 [B]."""
+    """Return the batch of the images at the positions `index`, scaled to [0, 1]."""
     return scale_batch((images[index], labels[index]), progress)
 
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from genjax.errors import UserError, check_fields, to_tuples
@@ -23,9 +22,8 @@ def use_python_numbers(spec: Any) -> None:
     """Replace numpy's numbers and arrays in the fields of a frozen dataclass by Python's."""
     for name in spec.__dataclass_fields__:
         value = getattr(spec, name)
-        if isinstance(value, np.ndarray | np.generic):
-            value = np.asarray(value).tolist()
-        object.__setattr__(spec, name, to_tuples(value))
+        if not isinstance(value, jax.core.Tracer):
+            object.__setattr__(spec, name, to_tuples(value))
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ def test_damaged_metrics_cost_only_the_damaged_line(finished, dataset):
     first, second, third = path.read_text().splitlines()
     path.write_text("\n".join([first, "3", second[:-7], third]))
     assert [line["epoch"] for line in genjax.runs.run_folder.read_metrics(finished)] == [1, 3]
-    fit(finished, dataset)
+    with pytest.warns(UserWarning, match="no whole line for the epochs 2"):
+        fit(finished, dataset)
 
 
 def test_what_else_lies_among_the_checkpoints_is_left_alone(finished, dataset):
