@@ -10,7 +10,7 @@ from genjax.data import Dataset, Stream
 from genjax.errors import UserError
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.run import run_recipe
-from genjax.runs.progress import within
+from genjax.runs.progress import prefix_bars
 
 Results = dict[str, list[dict[str, Any]]]  # recipe's name -> `result.json` of every seed
 
@@ -39,7 +39,7 @@ def run_series(recipes: Mapping[str, Recipe], out: Path, num_seeds: int) -> Resu
         recipe = replace(recipes[name], seed=seed)
         names = ("dataset", "image_size", "num_train", "num_validation", "stream")
         data = tuple(getattr(recipe, field) for field in names)
-        with within(f"{where}: "):
+        with prefix_bars(f"{where}: "):
             sets[data] = sets.get(data) or recipe.load()
             out_run = run_path(out, name, seed)
             results[name].append(run_recipe(recipe, out_run, sets=sets[data]))
