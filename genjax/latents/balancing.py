@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from genjax.data import Dataset
 from genjax.distributions import is_active
 from genjax.errors import UserError
+from genjax.latents.inputs import as_key
 from genjax.latents.sampling import encode
 from genjax.model import Params
 from genjax.models.resampling import Form, check_counts, check_histogram, probabilities
@@ -71,7 +72,7 @@ def balanced_subset(
     params: Params,
     dataset: Dataset,
     num: int,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     *,
     form: Form = "max",
     alpha: float = 0.01,
@@ -95,7 +96,7 @@ def balanced_subset(
     dataset.check_count(num)
     labels = np.asarray(dataset.labels)
     p = resampling_weights(params, dataset.images, labels, form=form, alpha=alpha, bins=bins)
-    noisy = np.log(p) + np.asarray(jax.random.gumbel(key, p.shape, p.dtype))
+    noisy = np.log(p) + np.asarray(jax.random.gumbel(as_key(key), p.shape, p.dtype))
     ranked = np.lexsort((-noisy, labels))  # class by class, in each the first drawn first
     sizes = np.unique(labels, return_counts=True)[1]
     drawn_after = np.concatenate([(np.arange(size) + 0.5) / size for size in sizes])

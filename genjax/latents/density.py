@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from genjax.distributions import Normal
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import check_encoder_labels, check_input, map_rows
+from genjax.latents.inputs import as_key, check_encoder_labels, check_input, map_rows
 from genjax.model import CanEncode, HasPosterior, Params, require
 
 
@@ -85,7 +85,7 @@ def compute_posterior(
 def fit_density(
     params: Params,
     images: ArrayLike,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     num_components: int = 20,
     labels: ArrayLike | None = None,
 ) -> LatentDensity:
@@ -115,7 +115,7 @@ def fit_density(
         raise UserError(f"a density is fitted to at least 2 images, not to {len(images)}.")
     most = len(images)
     num_components = check_integer(num_components, "num_components", most=most)
-    key_x, key_z, key_fit = jax.random.split(key, 3)
+    key_x, key_z, key_fit = jax.random.split(as_key(key), 3)
     classes = check_encoder_labels(params.model, labels, len(images))
     z = np.asarray(compute_posterior(params, images, key_x, classes).sample(key_z), np.float64)
     if not np.isfinite(z).all():

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from genjax.distributions import sum_event
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import check_input
+from genjax.latents.inputs import as_key, check_input
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, LatentModel, Params, require
 
@@ -40,7 +40,7 @@ def length_prior(z: Float[Array | np.ndarray, "n d"]) -> Float[Array, " n"]:
 def invert(
     params: Params,
     images: ArrayLike,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     *,
     starts: int = 4,
     steps: int = 200,
@@ -76,7 +76,7 @@ def invert(
             f"learning_rate is {learning_rate} and scale is {scale}, but both must be finite, the"
             " first at least 0, the second above 0."
         )
-    return _invert(params, images, key, starts, steps, learning_rate, scale)
+    return _invert(params, images, as_key(key), starts, steps, learning_rate, scale)
 
 
 def _prior(params: Params, z: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, check_integer
+from genjax.latents.inputs import as_key
 
 
 def pca(z: ArrayLike, num: int = 2) -> tuple[Float[Array, "n num"], Float[Array, " num"]]:
@@ -45,7 +46,7 @@ def _pca(z: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
     return centred @ (first * jnp.sign(largest)), shares
 
 
-def tsne(z: ArrayLike, key: PRNGKeyArray) -> Float[np.ndarray, "n 2"]:
+def tsne(z: ArrayLike, key: PRNGKeyArray | int) -> Float[np.ndarray, "n 2"]:
     """Place latents [N, D] in the plane so that neighbours stay neighbours, by t-SNE.
 
     Runs scikit-learn on the host; 2,000 latents take about ten seconds
@@ -66,7 +67,7 @@ def tsne(z: ArrayLike, key: PRNGKeyArray) -> Float[np.ndarray, "n 2"]:
             "t-SNE needs at least 5 different latents: the encoder gives almost all images the same"
             " code. Train the model longer, or on images that differ."
         )
-    return _tsne(latents, int(jax.random.randint(key, (), 0, 2**31 - 1, jnp.int32)))
+    return _tsne(latents, int(jax.random.randint(as_key(key), (), 0, 2**31 - 1, jnp.int32)))
 
 
 def _tsne(latents: np.ndarray, seed: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from genjax.errors import MissingCapability, check_integer
 from genjax.latents.density import LatentDensity
 from genjax.latents.inputs import (
     Labels,
+    as_key,
     check_classes,
     check_input,
     check_labels_for,
@@ -40,7 +41,7 @@ from genjax.nn.chunks import in_chunks
 
 def sample(
     params: Params,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     num: int = 64,
     temperature: float | Float[Array, ""] | None = None,
     density: LatentDensity | None = None,
@@ -50,7 +51,7 @@ def sample(
 
     Args:
         params: of any model.
-        key: the same key draws the same images.
+        key: the same key draws the same images. A whole number n stands for jax.random.key(n).
         num: how many.
         temperature: scales the noise of the latents: below 1 samples are more typical and vary
             less.
@@ -73,17 +74,14 @@ def sample(
     num = check_integer(num, "num")
     classes = None if labels is None else _check_sample_labels(params, labels, num)
     num = num if classes is None else len(classes)
-    return _sample(params, key, num, temperature, density, classes)
+    return _sample(params, as_key(key), num, temperature, density, classes)
 
 
 def _check_sample_labels(params: Params, labels: ArrayLike, num: int) -> jax.Array:
-    model = params.model
-    if isinstance(model, CanDecode) and takes_labels(model.decode):
-        return check_classes(model, labels, num)
-    require(model, ClassConditional)
-    if not is_class_conditional(model):
+    if not is_class_conditional(params.model):
+        require(params.model, ClassConditional)
         raise MissingCapability("labels need a model with num_classes; this one has none.")
-    return check_classes(model, labels, num)
+    return check_classes(params.model, labels, num)
 
 
 @partial(jax.jit, static_argnames="num")

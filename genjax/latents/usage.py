@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.latents.density import compute_posterior
-from genjax.latents.inputs import Labels, check_encoder_labels, check_input
+from genjax.latents.inputs import Labels, as_key, check_encoder_labels, check_input
 from genjax.model import CanEncode, HasLatentRate, HasPosterior, Params, require, with_labels
 from genjax.nn.chunks import in_chunks
 
@@ -53,7 +53,7 @@ class LatentUse:
 
 
 def latent_use(
-    params: Params, images: ArrayLike, key: PRNGKeyArray, labels: ArrayLike | None = None
+    params: Params, images: ArrayLike, key: PRNGKeyArray | int, labels: ArrayLike | None = None
 ) -> LatentUse:
     """Measure which latents the encoder uses for images, and how much.
 
@@ -75,7 +75,8 @@ def latent_use(
     if not isinstance(model, HasPosterior):
         require(model, CanEncode)
     images = check_input(params, images)
-    return _latent_use(params, images, key, check_encoder_labels(model, labels, len(images)))
+    classes = check_encoder_labels(model, labels, len(images))
+    return _latent_use(params, images, as_key(key), classes)
 
 
 @jax.jit

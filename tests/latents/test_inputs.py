@@ -10,6 +10,7 @@ import pytest
 
 import genjax
 from genjax.errors import MissingCapability, UserError
+from genjax.latents.inputs import as_key
 from genjax.model import MODELS
 from tests.helpers import blobs, small
 
@@ -237,3 +238,17 @@ def test_rates_of_other_latents_are_refused(monkeypatch):
     )
     with pytest.raises(UserError, match="gives 7 latents, but its encoder 2"):
         genjax.latent_use(params, FLOATS, KEY)
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+def test_a_whole_number_and_an_old_key_stand_for_a_key(vae):
+    expected = genjax.sample(vae, KEY, 2)
+    for key in (0, jax.random.PRNGKey(0)):
+        np.testing.assert_array_equal(genjax.sample(vae, key, 2), expected)
+    for key in (-1, 2**40, jax.random.split(KEY, 2)):
+        with pytest.raises((UserError, TypeError), match="key"):
+            genjax.sample(vae, key, 2)
+    with pytest.raises(UserError, match=r"key is 0.5, but must be one random key"):
+        as_key(0.5)
