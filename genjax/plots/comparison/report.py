@@ -11,17 +11,17 @@ import numpy as np
 from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.metrics.catalogue import Metric
 from genjax.metrics.sample_quality import MOST
 from genjax.plots.comparison.claims import decide_claims
 from genjax.plots.comparison.pictures import draw_pictures
-from genjax.plots.comparison.ranking import (
-    Contender,
-    find_winner,
-    format_mean_std,
-    list_metrics,
-)
+from genjax.plots.comparison.ranking import Contender
 from genjax.plots.comparison.summary import summarize
+from genjax.plots.comparison.tables import (
+    FLOOR,
+    tabulate_claims,
+    tabulate_metrics,
+    tabulate_runs,
+)
 from genjax.plots.document import (
     Banner,
     Block,
@@ -29,16 +29,12 @@ from genjax.plots.document import (
     Heading,
     Paragraph,
     Pictures,
-    Table,
     to_html,
     to_markdown,
 )
 from genjax.plots.page import write_page
-from genjax.runs import run_folder
 
 Measured = Mapping[str, Any]
-
-_FLOOR = "data"  # the column of what real images reach
 
 
 def write_report(
@@ -74,7 +70,8 @@ def write_report(
         *_show_claims(contenders),
         *_show_more_pictures(out, names),
         Heading("What was run"),
-        *_list_runs(contenders),
+        tabulate_runs(contenders),
+        Paragraph(_describe_software(contenders)),
     ]
     write_page(out / "report.md", to_markdown(title, blocks, out))
     return write_page(out / "report.html", to_html(title, blocks, out))
@@ -158,7 +155,7 @@ def _show_samples(names: Sequence[str]) -> list[Block]:
 def _show_metrics(contenders: Sequence[Contender], floor: Mapping[str, Measured]) -> list[Block]:
     summary = summarize(contenders)
     text = (
-        f"The column {_FLOOR} is what real images reach: training images beside the test images."
+        f"The column {FLOOR} is what real images reach: training images beside the test images."
         " ↓: lower is better, ↑: higher is better, → x: closest to x is best. A value is bold"
         " where it is better than every other by more than the sum of the two standard deviations."
         " Where all samples of a model are alike, its interpolations are trivially smooth: read"
@@ -175,45 +172,18 @@ def _show_metrics(contenders: Sequence[Contender], floor: Mapping[str, Measured]
         Heading("Metrics"),
         _picture("metrics", "The main metrics: a dot for every seed, a dashed line at the best"),
         Paragraph(text),
-        _tabulate_metrics(contenders, floor["data"]),
+        tabulate_metrics(contenders, floor["data"]),
     ]
-
-
-def _tabulate_metrics(contenders: Sequence[Contender], floor: Measured) -> Table:
-    """Return the metrics in groups, a column for each contender."""
-    rows, group, listed = [["metric", _FLOOR, *(c.name for c in contenders)]], "", []
-    for metric in list_metrics(contenders):
-        if metric.group != group:
-            group = metric.group
-            rows.append([f"**{group}**", *[""] * (len(contenders) + 1)])
-        best = find_winner(metric, contenders)
-        cells = [format_mean_std(c.values(metric.name)) for c in contenders]
-        cells = [f"**{x}**" if c is best else x for c, x in zip(contenders, cells, strict=True)]
-        data = format_mean_std((floor[metric.name],)) if metric.name in floor else "-"
-        rows.append([_label(metric), data, *cells])
-        listed.append(metric)
-    return Table(rows, {_label(m): m.explanation for m in listed if m.explanation})
-
-
-def _label(metric: Metric) -> str:
-    return f"{metric.label} {metric.aim}".strip()
 
 
 def _show_claims(contenders: Sequence[Contender]) -> list[Block]:
     decisions = decide_claims(contenders)
     if not decisions:
         return []
-    rows = [["about", "claim", "verdict", "measured", "refuted if", "why it may be so"]]
-    for decision in decisions:
-        claim = decision.claim
-        rows.append(
-            [claim.topic, claim.sentence, decision.verdict, decision.measured, claim.refutation,
-             claim.reason]
-        )  # fmt: skip
     return [
         Heading("Claims about these kinds of models, and what was measured"),
         Paragraph("Each claim is about a kind of model, and tested on every model of that kind."),
-        Table(rows),
+        tabulate_claims(decisions),
     ]
 
 
@@ -243,32 +213,13 @@ def _show_more_pictures(out: Path, names: Sequence[str]) -> Iterator[Block]:
             yield pictures
 
 
-def _list_runs(contenders: Sequence[Contender]) -> list[Block]:
-    """Return a row for every run: its length, speed and warnings."""
-    rows = [["model", "run", "epochs", "weights", "images/s", "minutes", "best epoch", "warnings"]]
-    for contender in contenders:
-        for folder, result in zip(contender.folders, contender.results, strict=True):
-            rows.append([contender.name, folder.name, *_describe_run(folder, result)])
+def _describe_software(contenders: Sequence[Contender]) -> str:
     software = contenders[0].results[0].get("record", {}).get("software", {})
-    about = (
+    return (
         f"With jax {software.get('jax')} on {software.get('backend')}"
         f" ({os.cpu_count()} cores here, {jax.devices()[0].device_kind}). The specification of a"
         " run is its config.json; how it was measured stands in its result.json."
     )
-    return [Table(rows), Paragraph(about)]
-
-
-def _describe_run(folder: Path, result: Measured) -> list[str]:
-    lines = run_folder.read_metrics(folder)
-    warned = dict.fromkeys(name for line in lines for name in line.get("warnings", []))
-    return [
-        f"{len(lines)}",
-        f"{result.get('parameters', 0):,}",
-        f"{np.median([line['images_per_second'] for line in lines]):,.0f}",
-        f"{result['training_seconds'] / 60:.1f}",
-        str(result["best"]["epoch"]) if "best" in result else "-",
-        ", ".join(name.replace("_", " ") for name in warned) or "-",
-    ]
 
 
 def _path(name: str) -> Path:
