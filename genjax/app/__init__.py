@@ -8,7 +8,7 @@ offers what the model can do. It works in a browser and in a notebook, without a
 gradio, which nothing else in genjax does. `genjax.app.explorer` makes its pictures.
 """
 
-from genjax.app.page import build
+from genjax.app.app_page import build
 from genjax.app.server import launch
 
 __all__ = ["build", "launch"]

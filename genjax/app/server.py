@@ -5,8 +5,8 @@ import os
 import socket
 import warnings
 
+from genjax.app.app_page import build
 from genjax.app.components import STYLE, gr, make_theme
-from genjax.app.page import build
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import Params

@@ -14,7 +14,7 @@ import tyro
 from genjax.cli.command import parse, run
 from genjax.cli.user_code import find_recipe, names_recipe
 from genjax.errors import UserError, check_integer
-from genjax.plots.comparison import report
+from genjax.plots.comparison import comparison_report
 from genjax.recipes import Recipe, budget, contenders
 from genjax.recipes.classifiers import get_classifier
 from genjax.recipes.matched import SETTINGS, match_models
@@ -95,7 +95,7 @@ def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
     ]
     first = next(iter(recipes.values()))
     classifier = get_classifier(*replace(first, num_train=0).load_resident())
-    return report.write_report(out, compared, *first.load_resident(), classifier)
+    return comparison_report.write_report(out, compared, *first.load_resident(), classifier)
 
 
 def _set_epochs(recipe: Recipe, epochs: int) -> Recipe:
@@ -114,4 +114,4 @@ def compare_runs(options: Options) -> Path:
         )
     folders = [Path(name) for name in options.names]
     out = options.out or Path("runs/compare")
-    return report.write_report(out, *contenders.measure_runs(folders, options.dataset))
+    return comparison_report.write_report(out, *contenders.measure_runs(folders, options.dataset))

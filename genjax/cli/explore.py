@@ -8,8 +8,8 @@ import jax
 import tyro
 
 from genjax.cli.command import parse, run
+from genjax.plots.exploration.explore_page import write_exploration
 from genjax.plots.exploration.explored import Explored
-from genjax.plots.exploration.page import write_exploration
 from genjax.recipes import trained
 from genjax.runs import run_folder
 from genjax.runs.files import enable_compilation_cache

@@ -13,7 +13,7 @@ from genjax.data import Dataset
 from genjax.data.made.biased import BIASED, GROUP
 from genjax.model import Params
 from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
-from genjax.plots.page import Section, make_page, write_page
+from genjax.plots.sections import Section, make_page, write_page
 
 _CLASS = 0  # whose histograms are shown
 _LATENTS = 6  # whose histograms are shown

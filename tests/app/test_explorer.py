@@ -116,7 +116,7 @@ def test_pixels_become_large_squares():
 
 
 def test_the_page_says_which_latents_choose_the_class():
-    from genjax.app.tabs.latents import _explain
+    from genjax.app.tabs.latent_point import _explain
 
     assert "class" not in _explain(explored("gan"))
     model = small("gan", image_shape=(8, 8, 1), num_classes=2)

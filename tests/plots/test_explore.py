@@ -14,11 +14,11 @@ import genjax
 from genjax.cli import explore as explore
 from genjax.errors import UserError
 from genjax.model import MODELS, Model
-from genjax.plots.exploration import page as exploration_page
+from genjax.plots.exploration import explore_page
+from genjax.plots.exploration.explore_page import list_panels, write_exploration
 from genjax.plots.exploration.explored import Explored
-from genjax.plots.exploration.latents import density
-from genjax.plots.exploration.page import list_panels, write_exploration
-from genjax.plots.page import Section, make_page
+from genjax.plots.exploration.latent_panels import density
+from genjax.plots.sections import Section, make_page
 from genjax.recipes import trained
 from genjax.runs.weights import find_weights, load_best
 from genjax.training.configuration import Training
@@ -107,7 +107,7 @@ def write_panels(folder, data, *names):
     chosen = [panel for panel in list_panels() if panel.name in names]
     assert len(chosen) == len(names)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exploration_page, "list_panels", lambda: chosen)
+        patch.setattr(explore_page, "list_panels", lambda: chosen)
         return write_exploration(folder, explored, folder)
 
 

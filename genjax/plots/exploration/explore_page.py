@@ -4,13 +4,15 @@ from pathlib import Path
 
 from genjax.errors import UserError
 from genjax.model import registered_name
-from genjax.plots.exploration import latents, samples, traversals
+from genjax.plots.exploration import latent_panels, sample_panels, traversal_panels
 from genjax.plots.exploration.explored import NUM_IMAGES, PANELS, Explored, Panel
-from genjax.plots.page import Section, make_page, write_page
+from genjax.plots.sections import Section, make_page, write_page
 from genjax.runs import run_folder
 from genjax.runs.progress import progress
 
-_MODULES = [module.__name__ for module in (samples, latents, traversals)]  # order of the page
+_MODULES = [
+    module.__name__ for module in (sample_panels, latent_panels, traversal_panels)
+]  # order of the page
 
 
 def list_panels() -> list[Panel]:

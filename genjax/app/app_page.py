@@ -2,9 +2,9 @@
 
 from genjax.app.components import gr
 from genjax.app.explorer import Explorer
-from genjax.app.tabs.interpolation import add_interpolation_tab
-from genjax.app.tabs.latents import add_latents_tab
-from genjax.app.tabs.samples import add_samples_tab
+from genjax.app.tabs.image_pairs import add_interpolation_tab
+from genjax.app.tabs.latent_point import add_latents_tab
+from genjax.app.tabs.sample_grids import add_samples_tab
 from genjax.data import Dataset
 from genjax.model import Params, registered_name
 from genjax.runs.files import enable_compilation_cache

@@ -15,13 +15,13 @@ from genjax.metrics.sample_quality import MOST
 from genjax.plots.comparison.claims import decide_claims
 from genjax.plots.comparison.pictures import draw_pictures
 from genjax.plots.comparison.ranking import Contender
-from genjax.plots.comparison.summary import summarize
-from genjax.plots.comparison.tables import (
+from genjax.plots.comparison.report_tables import (
     FLOOR,
     tabulate_claims,
     tabulate_metrics,
     tabulate_runs,
 )
+from genjax.plots.comparison.summary import summarize
 from genjax.plots.document import (
     Banner,
     Block,
@@ -32,7 +32,7 @@ from genjax.plots.document import (
     to_html,
     to_markdown,
 )
-from genjax.plots.page import write_page
+from genjax.plots.sections import write_page
 
 Measured = Mapping[str, Any]
 

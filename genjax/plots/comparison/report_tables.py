@@ -1,0 +1,73 @@
+"""The tables of a comparison: metrics, claims and runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax.metrics.catalogue import Metric
+from genjax.plots.comparison.claims import Decision
+from genjax.plots.comparison.ranking import (
+    Contender,
+    find_winner,
+    format_mean_std,
+    list_metrics,
+)
+from genjax.plots.document import Table
+from genjax.runs import run_folder
+
+FLOOR = "data"  # the column of what real images reach
+
+
+def tabulate_metrics(contenders: Sequence[Contender], floor: Mapping[str, Any]) -> Table:
+    """Return the metrics in groups, a column for each contender."""
+    rows, group, listed = [["metric", FLOOR, *(c.name for c in contenders)]], "", []
+    for metric in list_metrics(contenders):
+        if metric.group != group:
+            group = metric.group
+            rows.append([f"**{group}**", *[""] * (len(contenders) + 1)])
+        best = find_winner(metric, contenders)
+        cells = [format_mean_std(c.values(metric.name)) for c in contenders]
+        cells = [f"**{x}**" if c is best else x for c, x in zip(contenders, cells, strict=True)]
+        data = format_mean_std((floor[metric.name],)) if metric.name in floor else "-"
+        rows.append([_label(metric), data, *cells])
+        listed.append(metric)
+    return Table(rows, {_label(m): m.explanation for m in listed if m.explanation})
+
+
+def _label(metric: Metric) -> str:
+    return f"{metric.label} {metric.aim}".strip()
+
+
+def tabulate_claims(decisions: Sequence[Decision]) -> Table:
+    """Return a row for each claim, with its verdict and what was measured."""
+    rows = [["about", "claim", "verdict", "measured", "refuted if", "why it may be so"]]
+    for decision in decisions:
+        claim = decision.claim
+        verdict, measured = decision.verdict, decision.measured
+        refutation, reason = claim.refutation, claim.reason
+        rows.append([claim.topic, claim.sentence, verdict, measured, refutation, reason])
+    return Table(rows)
+
+
+def tabulate_runs(contenders: Sequence[Contender]) -> Table:
+    """Return a row for every run: its length, speed and warnings."""
+    rows = [["model", "run", "epochs", "weights", "images/s", "minutes", "best epoch", "warnings"]]
+    for contender in contenders:
+        for folder, result in zip(contender.folders, contender.results, strict=True):
+            rows.append([contender.name, folder.name, *_describe_run(folder, result)])
+    return Table(rows)
+
+
+def _describe_run(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    lines = run_folder.read_metrics(folder)
+    warned = dict.fromkeys(name for line in lines for name in line.get("warnings", []))
+    return [
+        f"{len(lines)}",
+        f"{result.get('parameters', 0):,}",
+        f"{np.median([line['images_per_second'] for line in lines]):,.0f}",
+        f"{result['training_seconds'] / 60:.1f}",
+        str(result["best"]["epoch"]) if "best" in result else "-",
+        ", ".join(name.replace("_", " ") for name in warned) or "-",
+    ]
