@@ -10,13 +10,23 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
+from genjax.errors import UserError
 from genjax.plots.grids import prepare_path
 
-__all__ = ["Axes", "Figure", "figure_of", "make_saver", "new_axes", "new_panels", "save_figure"]
+__all__ = [
+    "Axes",
+    "Figure",
+    "check_names",
+    "figure_of",
+    "make_saver",
+    "new_axes",
+    "new_panels",
+    "save_figure",
+]
 
 # matplotlib cannot be imported where MPLBACKEND names no backend. Charts need none: import without.
 _backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
@@ -67,6 +77,12 @@ def figure_of(axes: Axes) -> Figure:
         figure = figure.figure
     assert isinstance(figure, Figure)
     return figure
+
+
+def check_names(things: Sequence[Any], names: Sequence[str], what: str) -> None:
+    """Raise `UserError` where there is nothing to draw, or not one name for each of it."""
+    if not len(things) or len(things) != len(names):
+        raise UserError(f"there are {len(things)} {what} and {len(names)} names for them.")
 
 
 def save_figure(path: str | Path, figure: Figure) -> None:

@@ -116,6 +116,13 @@ def plot_latent_scatter(
     'z[0]'
     """
     points, classes = np.asarray(z), np.asarray(labels)
+    if points.shape != (len(classes), 2):
+        raise UserError(f"points are [N, 2] with N labels, not {points.shape} and {len(classes)}.")
+    if label_names and not set(np.unique(classes)) <= set(range(len(label_names))):
+        raise UserError(
+            f"labels are from {classes.min()} to {classes.max()}, but {len(label_names)} classes have"
+            " names."
+        )
     axes = axes or new_axes(7, 6)
     from matplotlib import colormaps
 

@@ -11,6 +11,8 @@ import jax
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from genjax.errors import UserError, check_images
+
 _GAP = 2  # pixels of white between images
 _LONG_SIDE = 1_000  # small grids are enlarged towards this many pixels, by whole numbers
 
@@ -18,15 +20,22 @@ Images = Shaped[jax.Array | np.ndarray, "n h w c"]
 Canvas = UInt8[np.ndarray, "height width 3"]
 
 
-def to_uint8(images: jax.Array | np.ndarray) -> np.ndarray:
-    """Scale images from [0, 1] to uint8, rounded and clipped. Leave uint8 images as they are.
+def to_uint8(images: Images) -> UInt8[np.ndarray, "n h w c"]:
+    """Convert images to uint8: floats in [0, 1] are scaled and rounded, and NaN becomes white.
 
-    >>> to_uint8(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
-    [0, 0, 128, 255]
+    Raises:
+        UserError: where floats are outside [0, 1], or numbers of another type have no known range.
+
+    >>> to_uint8(np.array([0.0, 0.5, np.nan]).reshape(3, 1, 1, 1)).ravel().tolist()
+    [0, 128, 255]
     """
-    if images.dtype == np.uint8:
-        return np.asarray(images)
-    return np.rint(np.clip(np.asarray(images, np.float32), 0.0, 1.0) * 255.0).astype(np.uint8)
+    array = np.asarray(images)
+    if array.dtype == np.uint8:
+        return array
+    if np.issubdtype(array.dtype, np.floating):
+        array = np.nan_to_num(array, nan=1.0)
+    scaled = np.asarray(check_images(array)) * 255.0
+    return np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
 
 
 def to_rgb(images: Images) -> UInt8[np.ndarray, "n h w 3"]:
@@ -125,6 +134,8 @@ def save_gif(
         beside: images that stand as a grid to the right of every frame.
         seconds: how long one round lasts.
     """
+    if not frames:
+        raise UserError("a GIF needs at least one frame.")
     right = make_grid(beside)
     rows = [np.hstack(_equalize_heights(make_grid(frame), right)) for frame in frames]
     times = max(1, _LONG_SIDE // 2 // rows[0].shape[0])

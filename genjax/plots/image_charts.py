@@ -7,7 +7,15 @@ import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes, new_panels
+from genjax.plots.chart import (
+    Axes,
+    Figure,
+    check_names,
+    figure_of,
+    make_saver,
+    new_axes,
+    new_panels,
+)
 from genjax.plots.grids import Images, cell_centres, make_grid, to_uint8
 
 _INCHES = 8  # the width of rows of images
@@ -35,6 +43,7 @@ def plot_strip(
     >>> plot_strip([np.zeros((3, 8, 8, 1))], ["black"], 3).axes[0].get_yticklabels()[0].get_text()
     'black'
     """
+    check_names(rows, names, "rows")
     faint = faint or [False] * len(rows)
     cells = [_prepare_row(row, num, pale) for row, pale in zip(rows, faint, strict=True)]
     canvas = make_grid(np.concatenate(cells), num)
@@ -52,9 +61,7 @@ def plot_strip(
 
 def _prepare_row(images: Images, num: int, pale: bool) -> np.ndarray:
     """Return `num` places, uint8 [num, H, W, C], with the images in the first of them."""
-    shown = np.asarray(images)[:num]
-    if shown.dtype != np.uint8:
-        shown = to_uint8(np.nan_to_num(shown.astype(np.float32), nan=1.0))
+    shown = to_uint8(np.asarray(images)[:num])
     if pale:
         shown = (153 + 0.4 * shown).round().astype(np.uint8)
     missing = [(0, num - len(shown)), (0, 0), (0, 0), (0, 0)]
@@ -110,6 +117,7 @@ def plot_panels(
     >>> [axes.get_title() for axes in figure.axes]
     ['one', 'two']
     """
+    check_names(panels, names, "sets of images")
     canvases = [make_grid(images, columns) for images in panels]
     height, width = canvases[0].shape[:2]
     axes = axes or new_panels(len(panels), len(panels), 5, 5 * height / width)

@@ -167,3 +167,15 @@ def test_charts_need_no_backend(tmp_path):
     environment = {**os.environ, "MPLBACKEND": "nonsense"}
     subprocess.run([sys.executable, "-c", script, str(path)], check=True, env=environment)
     assert path.stat().st_size > 500
+
+
+def test_what_cannot_be_drawn_is_said():
+    images = np.zeros((2, 8, 8, 1))
+    with pytest.raises(UserError, match="1 rows and 2 names"):
+        plots.plot_strip([images], ["a", "b"])
+    with pytest.raises(UserError, match="0 sets of images"):
+        plots.plot_panels([], [], 2)
+    with pytest.raises(UserError, match="from 0 to 2, but 2 classes"):
+        plots.plot_latent_scatter(np.zeros((3, 2)), np.arange(3), ["a", "b"])
+    with pytest.raises(UserError, match="at least one frame"):
+        plots.save_gif("a.gif", [], images)

@@ -321,7 +321,7 @@ def test_what_cannot_be_compared_says_why(compared, tmp_path, capsys):
     assert main(out / "vae-0", other) == 1
     assert "not finished: epoch 0 of 9" in capsys.readouterr().err
     assert main() == 1
-    assert "which runs?" in capsys.readouterr().err
+    assert "which models?" in capsys.readouterr().err
     assert main("mnist", "--budget", "soon", "--out", tmp_path / "x") == 1
     assert "--budget is 'soon'" in capsys.readouterr().err
     assert main("mnist", "--budget", "9s", "--epochs", 3, "--out", tmp_path / "x") == 1

@@ -5,11 +5,35 @@ import pytest
 from PIL import Image
 
 from genjax import plots
+from genjax.errors import UserError
 
 
-def test_values_are_rounded_and_clipped():
-    values = np.array([-1.0, 0.0, 0.5, 1.0, 2.0])
-    np.testing.assert_array_equal(plots.to_uint8(values), [0, 0, 128, 255, 255])
+def test_values_are_rounded_and_nan_is_white():
+    values = np.array([0.0, 0.5, 1.0, 1 + 1e-6, np.nan]).reshape(5, 1, 1, 1)
+    np.testing.assert_array_equal(plots.to_uint8(values).ravel(), [0, 128, 255, 255, 255])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.full((1, 8, 8, 1), 200.0), np.full((1, 8, 8, 1), -1.0), np.ones((1, 8, 8, 1), int)],
+)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda images, path: plots.save_grid(path, images),
+        lambda images, path: plots.save_gif(path, [images], images),
+        lambda images, path: plots.save_strip(path, [images], ["a"]),
+        lambda images, path: plots.save_panels(path, [images], ["a"], 1),
+        lambda images, path: plots.save_by_density(path, images, np.ones(1), 1),
+        lambda images, path: plots.save_interpolations(path, images[None]),
+        lambda images, path: plots.save_manifold(path, images[None]),
+        lambda images, path: plots.alternate_rows(images, images),
+    ],
+)
+def test_images_of_an_unknown_range_are_refused(draw, images, tmp_path):
+    with pytest.raises(UserError, match=r"must lie in|range is not known"):
+        draw(images, tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
