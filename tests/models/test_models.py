@@ -21,7 +21,7 @@ BATCH = Batch(IMAGES, jnp.zeros(6, jnp.int32))
 
 def log_likelihood(model, params, z, x):
     """(4) by scipy, from the decoded mean alone: [N]."""
-    mean = np.asarray(model.decode(params, z), np.float64)
+    mean = np.asarray(model.decode(params, jnp.asarray(z, jnp.float32)), np.float64)
     if model.likelihood == "bernoulli":
         return scipy.stats.bernoulli.logpmf(np.asarray(x), mean).sum(axis=(1, 2, 3))
     return scipy.stats.norm.logpdf(np.asarray(x), mean, model.scale).sum(axis=(1, 2, 3))
