@@ -15,7 +15,7 @@ from genjax.errors import UserError
 from genjax.latents.inputs import as_key
 from genjax.latents.sampling import encode
 from genjax.model import Params
-from genjax.models.resampling import Form, check_counts, check_histogram, probabilities
+from genjax.models.resampling import check_counts, check_histogram, probabilities
 
 
 def resampling_weights(
@@ -23,7 +23,7 @@ def resampling_weights(
     images: ArrayLike,
     labels: ArrayLike | None = None,
     *,
-    form: Form = "max",
+    form: str = "max",
     alpha: float = 0.01,
     bins: int = 10,
 ) -> Float[np.ndarray, " n"]:
@@ -74,7 +74,7 @@ def balanced_subset(
     num: int,
     key: PRNGKeyArray | int,
     *,
-    form: Form = "max",
+    form: str = "max",
     alpha: float = 0.01,
     bins: int = 10,
 ) -> Dataset:

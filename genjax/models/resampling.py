@@ -22,7 +22,6 @@ a class as often as it has images, give or take one. With uniform p_n every imag
 """
 
 from functools import partial
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +32,6 @@ from numpy.typing import ArrayLike
 from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.model import Terms
-
-Form = Literal["max", "product"]
 
 
 def histogram_densities(
@@ -57,7 +54,7 @@ def probabilities(
     debiased: jax.Array | bool = True,
     *,
     num_classes: int,
-    form: Form,
+    form: str,
     alpha: float | jax.Array,
     bins: int,
 ) -> jax.Array:
