@@ -65,8 +65,8 @@ def probabilities(
 
     >>> z = jnp.array([[0.0], [0.1], [0.0], [5.0]])  # the last is rare
     >>> p = probabilities(z, jnp.zeros(4, int), num_classes=1, form="max", alpha=0.1, bins=2)
-    >>> p.round(2)
-    Array([0.18, 0.18, 0.18, 0.47], dtype=float32)
+    >>> (100 * p).round()
+    Array([18., 18., 18., 47.], dtype=float32)
     """
     q = jnp.where(is_active(z), histogram_densities(z, labels, num_classes, bins), bins)
     log_terms = -jnp.log(q + alpha)
