@@ -61,7 +61,10 @@ def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     np.testing.assert_array_equal(jnp.argmax(z[:, :2], axis=1), BATCH.labels)
     values, _ = model.losses(params, BATCH, noise)
     one_hot = np.eye(2)[BATCH.labels]
-    x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", jnp.hstack([z, one_hot.astype(np.float32)]))
+    x, x_fake = (
+        2 * BATCH.images - 1,
+        model.apply(params, "generator", jnp.hstack([z, one_hot.astype(np.float32)])),
+    )
 
     def score(images):
         outputs = model.apply(params, "discriminator", images)

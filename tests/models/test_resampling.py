@@ -168,7 +168,9 @@ def test_mistakes_are_answered_kindly(trained, key):
         "class 0 has 4 images, fewer than the 10 bins": lambda: weights(images[:4]),
         "class 5 has 1 images": lambda: weights(labels=np.where(np.arange(60) == 1, 5, 0)),
         "no latent of the model varies": lambda: weights(np.repeat(images[:1], 20, axis=0)),
-        "is 61, but must be a whole number, from 1 to 60": lambda: genjax.balanced_subset(params, data, 61, key),
+        "is 61, but must be a whole number, from 1 to 60": lambda: genjax.balanced_subset(
+            params, data, 61, key
+        ),
     }.items():
         with pytest.raises(UserError, match=message):
             call()
