@@ -56,7 +56,10 @@ def main(arguments: list[str]) -> int:
         import_code = importlib.import_module("genjax.cli.user_code").import_code
         if code := command.run(lambda: [import_code(module) for module in modules]):
             return code
-    return importlib.import_module(f"genjax.cli.{name.replace('-', '_')}").main(rest)
+    try:
+        return importlib.import_module(f"genjax.cli.{name.replace('-', '_')}").main(rest)
+    except SystemExit as stop:  # after --help, or on a wrong option
+        return stop.code if isinstance(stop.code, int) else 0
 
 
 def _take_imports(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -86,8 +89,6 @@ def console() -> None:
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BrokenPipeError:
         code = 0
     with contextlib.suppress(BrokenPipeError):
