@@ -15,6 +15,7 @@ OTHERS = {  # kind -> name -> what it is
     "models": {
         "autoencoder": "deterministic autoencoder",
         "vae": "variational autoencoder; beta-VAE, beta-TCVAE and IWAE by its fields",
+        "conditional_vae": "VAE whose encoder and decoder know the image's class",
         "debiasing_vae": "VAE that resamples the data by the density of their latents",
         "gan": "generative adversarial network of dense layers",
         "dcgan": "deep convolutional GAN",

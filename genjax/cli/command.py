@@ -1,15 +1,9 @@
-"""What all commands share: how they read options, how they speak, and how they end.
-
-A message of the library names an argument as Python does: `out=`, `overwrite=True`, "seeds is 0".
-The user of a command gets it as he called the command: `--out`, `--overwrite`, "--seeds is 0", and
-"make train-NAME" instead of "genjax train NAME" where make called it.
-"""
+"""What all commands share: how they read options, and how they end."""
 
 import contextlib
 import dataclasses
 import io
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,11 +12,9 @@ from typing import Any, TypeVar
 import tyro
 
 from genjax.cli.interrupt import STOPPED, interruptible
+from genjax.cli.phrasing import CALLED_AS, option_names, phrase, write_for_make
 
-CALLED_AS = "GENJAX_CALLED_AS"  # set by the Makefile, such as "make train-vae-mnist"
 _LARGEST = 2**32 - 1  # whole number that an option takes
-_PREFIXED = ("model", "optimizer")  # groups whose options carry the group's name
-_MAKE_TARGETS = "train|compare|app|explore|train-classifier"
 
 OptionsType = TypeVar("OptionsType")
 
@@ -44,8 +36,8 @@ def parse(
             read = _read(options, arguments, called_as or command, default)
     finally:
         if isinstance(out, _Captured) and isinstance(err, _Captured):
-            sys.stdout.write(_for_make(out.getvalue(), called_as))
-            sys.stderr.write(_for_make(err.getvalue(), called_as))
+            sys.stdout.write(write_for_make(out.getvalue(), called_as))
+            sys.stderr.write(write_for_make(err.getvalue(), called_as))
     _refuse_huge_numbers(read)
     return read
 
@@ -82,64 +74,6 @@ class _Captured(io.StringIO):
 
     def isatty(self) -> bool:
         return sys.__stdout__ is not None and sys.__stdout__.isatty()
-
-
-def _for_make(text: str, called_as: str) -> str:
-    """Write the options of a command line as make takes them."""
-    text = re.sub(rf"(usage: {called_as}) (.*)", r'\1 ARGS="\2"', text)
-    return text.replace(f"{called_as} --help", f'{called_as} ARGS="--help"')
-
-
-def phrase(message: str, options: Any = None) -> str:
-    """Say a message of the library in the words of the command line.
-
-    >>> @dataclasses.dataclass
-    ... class Options:
-    ...     num_train: int = 0
-    >>> phrase("num_train is -1: leave out num_train=.", Options())
-    '--num-train is -1: leave out --num-train.'
-    """
-    names = option_names(options) if dataclasses.is_dataclass(options) else {}
-
-    def with_value(match: re.Match) -> str:
-        option, value = names.get(match["name"]), match["value"]
-        if option is None:
-            return match[0]
-        if value == "False":
-            return re.sub(r"^--(\w+\.)?", r"--\1no-", option)
-        return option if value in ("", "True", "...") else f"{option} {value}"
-
-    message = re.sub(r"`?\b(?P<name>\w+)=(?P<value>[\w.-]*[\w-]|)`?", with_value, message)
-    message = re.sub(
-        r"^(?:\w+: )?(?:\w+\.)?(?P<name>\w+)(?= is )",
-        lambda match: names.get(match["name"], match[0]),
-        message,
-    )
-    message = re.sub(r"\bImport ([\w.]+), which", r"Give --import \1, which", message)
-    message = re.sub(r"\S{300,}", lambda match: f"{match[0][:100]}...", message)
-    if os.environ.get(CALLED_AS):
-        message = re.sub(rf"\bgenjax ({_MAKE_TARGETS}) ([\w-]+)", r"make \1-\2", message)
-    return message
-
-
-def option_names(options: Any, prefix: str = "") -> dict[str, str]:
-    """Return the option of every field of `options` and of the groups in it, by the field's name.
-
-    >>> @dataclasses.dataclass
-    ... class Options:
-    ...     num_train: int = 0
-    >>> option_names(Options())
-    {'num_train': '--num-train'}
-    """
-    names: dict[str, str] = {}
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if dataclasses.is_dataclass(value):
-            inner = f"{field.name}." if field.name in _PREFIXED else ""
-            names = option_names(value, inner) | names
-        else:
-            names[field.name] = f"--{prefix}{field.name.replace('_', '-')}"
-    return names
 
 
 def run(

@@ -29,7 +29,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 _GROUP_OF = {name: group for group, (_, names) in _GROUPS.items() for name in names}
-_NO_OPTIONS = ("callbacks", "description", "headline", "model", "training", "optimizer")
+_PARTS = ("model", "training", "optimizer")
 _Field = tuple[str, Any, Any]  # name, annotated type, default value
 
 
@@ -87,7 +87,7 @@ def _list_fields(spec: Any) -> list[_Field]:
     return [
         (name, Annotated[_name_choices(kinds[name]), tyro.conf.arg(help=texts.get(name))], value)
         for name, value in ((f.name, getattr(spec, f.name)) for f in dataclasses.fields(spec))
-        if name not in _NO_OPTIONS
+        if name not in _PARTS and tyro.conf.Suppress not in getattr(kinds[name], "__metadata__", ())
     ]
 
 

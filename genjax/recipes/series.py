@@ -29,7 +29,7 @@ def run_series(recipes: Mapping[str, Recipe], out: Path, num_seeds: int) -> Resu
         UserError: if `num_seeds` is below 1, or a folder holds a run of another configuration.
     """
     if num_seeds < 1:
-        raise UserError(f"--seeds is {num_seeds}, but must be at least 1.")
+        raise UserError(f"seeds is {num_seeds}, but must be at least 1.")
     results: Results = {name: [] for name in recipes}
     sets: dict[Any, tuple[Dataset | Stream, Dataset]] = {}  # each is loaded once
     runs = [(name, seed) for seed in range(num_seeds) for name in recipes]

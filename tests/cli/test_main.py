@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genjax.cli import catalogue, command, main, train
+from genjax.cli import catalogue, command, main, phrasing, train
 from genjax.cli.recipe_options import apply_options, make_options
 from genjax.cli.train import Options
 from genjax.data import NAMES
@@ -130,7 +130,7 @@ def test_options_hold_every_field_of_a_recipe(name):
     recipe = RECIPES[name]
     options = make_options(recipe, Options(), "")
     assert apply_options(recipe, options()) == recipe
-    names = command.option_names(options())
+    names = phrasing.option_names(options())
     for owner in (recipe.model, recipe.training.optimizer, Options().many_hosts):
         assert {f.name for f in fields(owner)} <= names.keys()
     assert names["latent_dim"] == "--model.latent-dim"
@@ -180,14 +180,14 @@ class _Outer:
     ],
 )
 def test_messages_name_options_as_the_command_was_called(said, heard):
-    assert command.phrase(said, _Outer()) == heard
+    assert phrasing.phrase(said, _Outer()) == heard
 
 
 def test_messages_name_make_where_it_called(monkeypatch, capsys):
     said = "Train it: genjax train vae-mnist"
-    assert command.phrase(said) == said
-    monkeypatch.setenv(command.CALLED_AS, "make app-vae-mnist")
-    assert command.phrase(said) == "Train it: make train-vae-mnist"
+    assert phrasing.phrase(said) == said
+    monkeypatch.setenv(phrasing.CALLED_AS, "make app-vae-mnist")
+    assert phrasing.phrase(said) == "Train it: make train-vae-mnist"
     with pytest.raises(SystemExit, match="2"):
         command.parse(_Outer, ["--outt", "x"], "genjax app")
     assert 'run make app-vae-mnist ARGS="--help"' in capsys.readouterr().err

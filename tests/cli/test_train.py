@@ -252,5 +252,5 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
     assert "finished already" in capsys.readouterr().out
     with pytest.raises(UserError, match="density is fitted to"):
         run_recipe(replace(tiny, num_components=5_000), tmp_path / "other")
-    with pytest.raises(UserError, match="--num-generated"):
+    with pytest.raises(UserError, match="num_generated="):
         replace(tiny, num_components=2, num_generated=0).check()
