@@ -13,11 +13,11 @@ def print_metrics(result: Mapping[str, Any]) -> None:
 
     Numbers that no table names, such as those of single groups, follow the others.
 
-    >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "accuracy": 0.5, "accuracy_group_1": 0.25})
+    >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "parameters": 1234, "accuracy_group_1": 0.25})
     Reconstruction and likelihood
       NLL (nats per image)                  86.51 ± 0.25
-    Classification
-      accuracy                                0.5
+    Cost
+      weights                               1,234
     Others
       accuracy_group_1                       0.25
     """
@@ -45,4 +45,6 @@ def _format_line(label: str, name: str, result: Mapping[str, Any], best: Mapping
     width = result.get(name + "_sd", result.get(name + "_sem"))
     spread = "" if width is None else f" ± {width:.2g}"
     of_best = f" {best[name]:16.4g}" if name in best else ""
-    return f"  {label:{WIDTH - 2}} {result[name]:12.4g}{spread}{of_best}"
+    value = result[name]
+    number = f"{value:12,}" if isinstance(value, int) else f"{value:12.4g}"
+    return f"  {label:{WIDTH - 2}} {number}{spread}{of_best}"
