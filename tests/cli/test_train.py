@@ -34,6 +34,7 @@ SMALL = [
 
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found")
+@pytest.mark.slow
 def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
     out = tmp_path / "run"
     arguments = ["vae-mnist", *SMALL, "--model.latent-dim", "2", "--seed", "1", "--out", str(out)]
@@ -75,6 +76,7 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")
+@pytest.mark.slow
 def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("genjax.recipes.classifiers._MOST_EPOCHS", 1)
     out = tmp_path / "run"
@@ -101,6 +103,7 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
     assert genjax.load(out / "best.npz").model.hidden == (16,)
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_a_data_set(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
@@ -147,6 +150,7 @@ def test_mistakes_are_answered_kindly(arguments, message, offline, tmp_path, cap
     assert not (tmp_path / "run").exists()  # nothing to be in the way of the next try
 
 
+@pytest.mark.slow
 def test_disentangle_trains_what_is_missing_and_compares(tmp_path, monkeypatch, capsys):
     few = partial(sprites, scales=2, orientations=2, columns=3, rows=6, size=16)
     monkeypatch.setitem(LOADERS, "sprites", lambda split: few(split=split))
@@ -224,6 +228,7 @@ def test_importing_genjax_is_light():
     assert out.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):
     """Of a model that has best weights too, whose figures stand beside the last's."""
     monkeypatch.setattr(
