@@ -1,279 +1,252 @@
-"""The figures of a trained model on a data set, with a record of how they were measured."""
+"""`evaluate`: all metrics of a trained model on a data set, with a record of how they were made."""
 
-import time
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
-from genjax import latents
 from genjax.data import Dataset
 from genjax.data.made.biased import GROUP
-from genjax.errors import UserError
-from genjax.metrics import disentanglement, frechet, likelihood, sample_quality, smoothness
+from genjax.errors import UserError, check_integer
+from genjax.metrics import disentanglement, likelihood, sample_quality, smoothness
 from genjax.metrics.classifiers import Classifier
+from genjax.metrics.generation import draw_classes, measure_generation
 from genjax.metrics.groups import group_accuracies
-from genjax.metrics.images import check_shape, padded_chunks
-from genjax.metrics.sharpness import relative, sharpness
+from genjax.metrics.images import check_shape, knows_classes, renumber_labels, with_bytes
+from genjax.metrics.per_image import ImageMetrics, measure_images
+from genjax.metrics.sharpness import compute_ratio
 from genjax.model import (
     CanClassify,
     CanDecode,
     CanEncode,
-    CanReconstruct,
-    ClassConditional,
     HasBound,
+    HasLogProb,
+    HasMetrics,
     Params,
     is_class_conditional,
-    require,
     to_json,
 )
 from genjax.runs.files import enable_compilation_cache, software
-from genjax.runs.progress import progress as progress_bar
-
-_IMAGES_AT_ONCE = 100
-# folded into the key; chunks of images fold in 0, 1, ...
-_SAMPLES, _WALKS, _ASKED = 2**31 - 1, 2**31 - 2, 2**31 - 3
-_SAMPLES_ASKED = 2000  # of classes that were asked for
-
-
-@partial(jax.jit, static_argnames="num_samples")
-def _measure(
-    params: Params, images: jax.Array, labels: jax.Array, key: jax.Array, *, num_samples: int
-) -> dict[str, jax.Array]:
-    """Every quantity of each of the images, uint8 [N, H, W, C]: name -> [N, ...]."""
-    model = params.model
-    images = images.astype(jnp.float32) / 255.0
-    values = {}
-    if isinstance(model, CanClassify):
-        values["accuracy"] = 1.0 * (jnp.argmax(model.classify(params, images), axis=1) == labels)
-    if isinstance(model, CanEncode):
-        values["codes"] = model.encode(params, images)
-    if isinstance(model, CanReconstruct):
-        reconstructions = model.decode(params, values["codes"])
-        values["reconstruction_error"] = jnp.mean((reconstructions - images) ** 2, axis=(1, 2, 3))
-        values["reconstruction_sharpness"] = sharpness(reconstructions)
-        values["sharpness"] = sharpness(images)
-    if isinstance(model, HasBound):
-        key_x, key_elbo, key_nll = jax.random.split(key, 3)
-        x = model.observe(images, key_x)  # the same for both bounds
-        distortion, rate = model.distortion_and_rate(params, x, key_elbo)
-        values |= {"negative_elbo": distortion + rate, "distortion": distortion, "rate": rate}
-        values["nll"] = likelihood.importance_weighted_nll(
-            params, x, key_nll, num_samples=num_samples
-        )
-        posterior = model.posterior(params, x)
-        values |= {"posterior_means": posterior.loc, "posterior_scales": posterior.scale}
-    return values
-
-
-def _measure_all(
-    params: Params, dataset: Dataset, key: jax.Array, num_samples: int, count: int, show: bool
-) -> dict[str, np.ndarray]:
-    """`_measure` of the first `count` images: name -> [count, ...]."""
-    parts = []
-    with progress_bar(total=count, desc="measuring", show=show) as bar:
-        for number, (index, real) in enumerate(padded_chunks(count, _IMAGES_AT_ONCE)):
-            values = _measure(
-                params,
-                dataset.images[index],
-                dataset.labels[index],
-                jax.random.fold_in(key, number),
-                num_samples=num_samples,
-            )
-            parts.append({name: np.asarray(value)[:real] for name, value in values.items()})
-            bar.update(real)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _feature_error(
-    params: Params, dataset: Dataset, classifier: Classifier, count: int
-) -> np.ndarray:
-    """The mean squared error of the classifier's features of the first `count` reconstructions."""
-    parts = []
-    for index, real in padded_chunks(count, frechet.IMAGES_AT_ONCE):
-        images = dataset.images[index] / np.float32(255)
-        error = classifier.features(latents.reconstruct(params, images)) - classifier.features(
-            images
-        )
-        parts.append(np.mean(error**2, axis=1)[:real])
-    return np.concatenate(parts)
-
-
-def _compare_with_factors(
-    codes: np.ndarray, factors: Mapping[str, np.ndarray], show: bool
-) -> dict[str, float]:
-    """The figures of genjax.metrics.disentanglement, where there is enough to compare."""
-    if len(codes) < disentanglement.LEAST or not disentanglement.varying(factors):
-        return {}
-    gap = disentanglement.mutual_information_gap(codes, factors)
-    dci = disentanglement.dci(codes, factors, show)
-    return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
-
-
-def _class_agreement(params: Params, classifier: Classifier, key: jax.Array) -> float:
-    """The share of samples that the classifier takes for the class that was asked for, each as often."""
-    num_classes = require(params.model, ClassConditional).num_classes
-    labels = np.arange(frechet.IMAGES_AT_ONCE) % num_classes
-    images = frechet.generate_samples(params, key, _SAMPLES_ASKED, labels=labels)
-    asked = np.resize(labels, _SAMPLES_ASKED)
-    return float(np.mean(classifier.classify(images / np.float32(255)).labels == asked))
-
-
-def _of_samples(
-    params: Params,
-    dataset: Dataset,
-    key: jax.Array,
-    num: int,
-    classifier: Classifier | None,
-    train_set: Dataset | None,
-    show: bool,
-) -> dict[str, Any]:
-    """The figures of `num` samples, and those of the latent space that they come from."""
-    moments: list[tuple[float, int]] = []  # after every chunk: the time, the samples in it
-
-    with progress_bar(total=num, desc="sampling", show=show) as bar:
-
-        def drawn(count: int) -> None:
-            bar.update(count)
-            moments.append((time.perf_counter(), count))
-
-        generated = frechet.generate_samples(params, jax.random.fold_in(key, _SAMPLES), num, drawn)
-    result = sample_quality.measure_samples(generated, dataset, classifier, train_set)
-    if timed := sum(count for _, count in moments[1:]):  # the first chunk compiles
-        seconds = moments[-1][0] - moments[0][0]
-        result["sampling_seconds"] = 10_000 * seconds / timed
-    if classifier and is_class_conditional(params.model):
-        result["class_agreement"] = _class_agreement(
-            params, classifier, jax.random.fold_in(key, _ASKED)
-        )
-    if isinstance(params.model, CanDecode):
-        result |= smoothness.navigability(params, classifier, jax.random.fold_in(key, _WALKS))
-    return result
 
 
 def evaluate(
     params: Params,
     dataset: Dataset,
-    key: jax.Array,
+    key: PRNGKeyArray,
     *,
     num_samples: int = 500,
     num_images: int | None = None,
     classifier: Classifier | None = None,
     num_generated: int = 0,
     train_set: Dataset | None = None,
+    per_image: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Measures what the model's parts allow, on the images of `dataset`, in order.
-
-    With `num_generated`, its samples too: drawn a chunk at a time, and quantised to uint8, as the
-    images of `dataset` are.
+    """Measure everything that the model's methods allow, on the images of `dataset`.
 
     Args:
+        params: of a model made for images of this shape.
+        dataset: images to measure with: those of a test set.
+        key: the same key gives the same metrics.
         num_samples: k of the importance-weighted bound.
-        num_images: only the first so many; all by default. Samples are compared with all.
-        classifier: the classifier of `genjax.metrics.classifiers.classifier`, for the classes of the samples.
-        num_generated: how many samples to measure; with 0 none are drawn.
-        train_set: what the model was trained on, to look for copies of it among the samples.
+        num_images: measure this many images, drawn at random but always the same; by default all.
+            Samples are compared with all.
+        classifier: of the data's classes (`genjax.metrics.load_classifier`).
+        num_generated: how many samples to draw and measure, as bytes; with 0 none.
+        train_set: what the model was trained on, to look for copies of it among the samples. Its
+            `label_names` say how the model numbers classes; without it, labels are used only where
+            the model knows as many classes as `dataset` has.
+        per_image: also return the value of each image.
         progress: show a bar.
 
     Returns:
-        `parameters`: the number of weights of all networks. For a model that reconstructs:
-        `reconstruction_error`, the mean squared error a pixel of the images as they are, in units
-        of [0, 1]; `reconstruction_sharpness`, 1 being that of the images
-        (genjax.metrics.sharpness); and, with a classifier, `reconstruction_feature_error`, the mean
-        squared error of its features. For one with a likelihood also, in nats an image,
-        `negative_elbo` with its halves `distortion` and `rate`, and `nll`, the bound of k =
-        `num_samples`; `active_units`; and, of at least two active ones, `latent_correlation`, 0
-        where they are uncorrelated (genjax.metrics.disentanglement, (8)); these on what the
-        likelihood is defined on: a binary likelihood on one binary draw of every image, the same
-        for all. Every mean over images has its standard error beside it, `..._sem`.
-        For a model that encodes, on at least 20 images whose `attributes` are known: `mig`, and, of
-        at most 5,000 of the images, `dci_disentanglement`, `dci_completeness` and
-        `dci_informativeness` (genjax.metrics.disentanglement), 1 where every factor has a latent of
-        its own.
-        For a model that classifies: `accuracy`; and where the images have the attribute "group",
-        `accuracy_group_0`, ..., `worst_group_accuracy` and `group_gap` (genjax.metrics.groups).
-        Of samples, compared with the images of `dataset`, at most 10,000 of either, drawn at random
-        but always the same: `sharpness` and `spectral_sharpness`, 1 being those of the images
-        (genjax.metrics.sharpness); `frechet_random_features` (genjax.metrics.frechet); of more than
-        500 also `sampling_seconds`, what 10,000 take here, drawn 500 at a time. With a classifier, in
-        its features, but not of stacked digits: `frechet_classifier`, the same distance (FCD, which
-        is no FID); `kernel_distance`, with its standard deviation over subsets `..._std`
-        (genjax.metrics.kernel); and, of more than 5 samples and images, `precision`, `recall`,
-        `density` and `coverage` (genjax.metrics.coverage). By its classes, over all samples:
-        `modes`, `modes_kl`, `least_share`, `confidence` and, of up to 20 classes, `shares`
-        (genjax.metrics.modes). With `train_set`: `nearer_to_train`, 0.5 where samples keep the
-        distance of unseen images, and `copies`, a share (genjax.metrics.coverage; by the pixels of
-        at most 2,000 samples and images).
-        With a classifier, of a GAN that knows classes: `class_agreement`, the share of 2,000 samples
-        that the classifier takes for the class that was asked for.
-        Of the latent space of a model that decodes, where samples are measured:
-        `jacobian_variation`, and with a classifier `path_length` and `label_agreement`, with their
-        standard errors (genjax.metrics.smoothness).
-        `record` says how all this was measured.
+        Metrics by name (`genjax.metrics.METRICS` explains each), and `record`, which says how they
+        were measured. A mean over images has its standard error beside it, `..._sem`. A metric that
+        would not be a finite number is left out, and named in the record. With `per_image`, arrays
+        [N] by name, with the positions `index` of the images.
+
+        ======================  =====================================================  ===========
+        needs                   metrics                                                module
+        ======================  =====================================================  ===========
+        any model               parameters
+        reconstruct             reconstruction_error, reconstruction_sharpness         sharpness
+        + classifier            reconstruction_feature_error
+        a bound                 negative_elbo, distortion, rate, nll, active_units,    likelihood,
+                                latent_correlation (of two active latents or more)     disentangl.
+        `log_prob`              nll, exact
+        likelihood of bytes     bits_per_dim                                           likelihood
+        encode + 20 images with mig, dci_disentanglement, dci_completeness,            disentangl.
+        known attributes        dci_informativeness (of at most 5,000 images)
+        classify, known classes accuracy; by the attribute "group" accuracy_group_0,   groups
+                                ..., worst_group_accuracy, group_gap
+        `image_metrics`         the model's own
+        num_generated           sharpness, spectral_sharpness,                         sharpness,
+                                frechet_random_features, sampling_seconds (of 10,000)  frechet
+        + classifier            frechet_classifier (FCD), kernel_distance (KID),       frechet,
+                                precision, recall, density, coverage (except of        kernel,
+                                stacked digits); modes, modes_kl, least_share,         coverage,
+                                confidence, shares (of 20 classes or fewer)            modes
+        + train_set             nearer_to_train, copies (of 2,000 samples, by pixels)  coverage
+        + classifier, classes   class_agreement (of 2,000 samples)                     generation
+        + decode                jacobian_variation; with a classifier path_length,     smoothness
+                                label_agreement
+        ======================  =====================================================  ===========
 
     Raises:
-        UserError: if the images of `dataset` or `train_set` have another shape than the model's, or
-            a number is below 1 (`num_generated`: 1, or below 0), or a group has no images.
+        UserError: if images have another shape than the model's, parameters are not finite, a
+            number is too small, a group has no images, or an image is of an unknown class.
+
+    >>> images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), np.uint8)
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> params = genjax.init(model, jax.random.key(0))
+    >>> data = genjax.data.from_arrays(images)
+    >>> result = evaluate(params, data, jax.random.key(1), num_samples=2, progress=False)
+    >>> result["negative_elbo"] > 0
+    True
     """
-    model = params.model
-    for images in filter(None, (dataset, train_set)):
-        check_shape(model, images)
-    if classifier and classifier.image_shape != model.image_shape:
-        raise UserError(
-            f"the model makes images of shape {model.image_shape}, but the classifier knows those of"
-            f" {classifier.image_shape}."
-        )
-    if num_samples < 1 or (num_images is not None and num_images < 1):
-        raise UserError("num_samples and num_images must be at least 1.")
-    if num_generated < 0 or num_generated == 1:
-        raise UserError(f"num_generated is {num_generated}, but must be 0, or at least 2.")
+    _check(params, dataset, classifier, train_set)
+    num_samples = check_integer(num_samples, "num_samples")
+    if num_generated:
+        check_integer(num_generated, "num_generated", least=2)
+    count = len(dataset) if num_images is None else check_integer(num_images, "num_images")
     enable_compilation_cache()
-    count = min(num_images or len(dataset), len(dataset))
+    dataset = with_bytes(dataset)
+    part = _number_classes(dataset, train_set).draw_subset(min(count, len(dataset)))
+    labelled = knows_classes(params.model, dataset, train_set)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
     result: dict[str, Any] = {"parameters": parameters}
-    measured = isinstance(model, CanEncode | HasBound)
-    values = _measure_all(params, dataset, key, num_samples, count, progress) if measured else {}
-    codes, means, scales = (
-        values.pop(name, None) for name in ("codes", "posterior_means", "posterior_scales")
-    )
-    if "sharpness" in values:
-        ours, real = (values.pop(name) for name in ("reconstruction_sharpness", "sharpness"))
-        result["reconstruction_sharpness"] = relative(ours, real)
-    if classifier and isinstance(model, CanReconstruct):
-        values["reconstruction_feature_error"] = _feature_error(params, dataset, classifier, count)
-    for name, value in values.items():
-        result[name] = float(np.mean(value, dtype=np.float64))
-        result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(count))
-    if means is not None and scales is not None:
-        result["active_units"] = likelihood.active_units(means)
-        correlation = disentanglement.latent_correlation(means, scales)
-        result |= {} if correlation is None else {"latent_correlation": correlation}
-    known = {name: values[:count] for name, values in dataset.attributes.items()}
-    groups = known.pop(GROUP, None)
-    if groups is not None and "accuracy" in values:
-        result |= group_accuracies(values["accuracy"], groups)
-    if codes is not None:
-        result |= _compare_with_factors(codes, known, progress)
+    measured = None
+    if isinstance(params.model, CanEncode | HasBound | HasLogProb | CanClassify | HasMetrics):
+        measured = measure_images(params, part, key, num_samples, classifier, labelled, progress)
+        result |= _summarise(measured, part.attributes, progress)
     if num_generated:
-        result |= _of_samples(params, dataset, key, num_generated, classifier, train_set, progress)
-    result["record"] = {
-        "model": to_json(model),
-        "dataset": dataset.record() | {"num_images": count},
+        result |= measure_generation(
+            params, dataset, key, num_generated, classifier, train_set, progress
+        )
+    wrong = [name for name, value in result.items() if not np.all(np.isfinite(value))]
+    result = {name: value for name, value in result.items() if name not in wrong}
+    if per_image:
+        result["per_image"] = dict(measured.metrics) if measured else {}
+        result["per_image"]["index"] = _drawn_index(dataset, len(part))
+    how = _record(params, dataset, key, len(part), num_samples, wrong)
+    result["record"] = how | _record_samples(
+        params, dataset, key, num_generated, classifier, train_set
+    )
+    return result
+
+
+def _check(
+    params: Params, dataset: Dataset, classifier: Classifier | None, train_set: Dataset | None
+) -> None:
+    for images in filter(None, (dataset, train_set)):
+        check_shape(params.model, images)
+    if classifier and classifier.image_shape != params.model.image_shape:
+        raise UserError(
+            f"the model makes images of shape {params.model.image_shape}, but the classifier knows"
+            f" those of {classifier.image_shape}."
+        )
+    if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
+        raise UserError(
+            "the parameters are not finite numbers: the training has diverged. Load the best"
+            " weights, or train with a smaller learning rate."
+        )
+
+
+def _number_classes(dataset: Dataset, train_set: Dataset | None) -> Dataset:
+    """Number the labels as the model does: by the names of the classes that it was trained on."""
+    if train_set:
+        labels = jnp.asarray(renumber_labels(dataset, train_set.label_names))
+        return replace(dataset, labels=labels)
+    return dataset
+
+
+def _drawn_index(dataset: Dataset, count: int) -> np.ndarray:
+    """Return the positions of the images that `draw_subset` draws."""
+    positions = np.arange(len(dataset))
+    return replace(dataset, attributes={"": positions}).draw_subset(count).attributes[""]
+
+
+def _summarise(
+    measured: ImageMetrics, attributes: Mapping[str, np.ndarray], progress: bool
+) -> dict[str, Any]:
+    """Return means and standard errors, and the metrics of all images together."""
+    result: dict[str, Any] = {}
+    if measured.sharpness:
+        result["reconstruction_sharpness"] = compute_ratio(*measured.sharpness)
+    for name, value in measured.metrics.items():
+        result[name] = float(np.mean(value, dtype=np.float64))
+        result[f"{name}_sem"] = float(np.std(value, dtype=np.float64) / np.sqrt(len(value)))
+    if measured.posterior:
+        result["active_units"] = likelihood.active_units(measured.posterior[0])
+        correlation = disentanglement.latent_correlation(*measured.posterior)
+        result |= {} if correlation is None else {"latent_correlation": correlation}
+    factors = {name: values for name, values in attributes.items() if name != GROUP}
+    if GROUP in attributes and "accuracy" in measured.metrics:
+        result |= group_accuracies(measured.metrics["accuracy"], attributes[GROUP])
+    if measured.codes is not None:
+        result |= _compare_with_factors(measured.codes, factors, progress)
+    return result
+
+
+def _compare_with_factors(
+    codes: np.ndarray, factors: Mapping[str, np.ndarray], progress: bool
+) -> dict[str, float]:
+    """Measure disentanglement where there are enough codes and a factor that varies."""
+    if len(codes) < disentanglement.LEAST or not disentanglement.varying(factors):
+        return {}
+    gap = disentanglement.mutual_information_gap(codes, factors)
+    dci = disentanglement.dci(codes, factors, progress)
+    return {"mig": gap} | {f"dci_{name}": value for name, value in dci.items()}
+
+
+def _record(
+    params: Params,
+    dataset: Dataset,
+    key: jax.Array,
+    count: int,
+    num_samples: int,
+    not_finite: list[str],
+) -> dict[str, Any]:
+    """Return how images were measured, ready for JSON."""
+    exact, bound = (isinstance(params.model, kind) for kind in (HasLogProb, HasBound))
+    return {
+        "model": to_json(params.model),
+        "dataset": dataset.record()
+        | {
+            "num_images": count,
+            "images": "all" if count == len(dataset) else "drawn at random, always the same",
+        },
         "num_samples": num_samples,
-        "num_generated": num_generated,
-        "samples": sample_quality.record() if num_generated else None,
-        "smoothness": smoothness.record()
-        if num_generated and isinstance(model, CanDecode)
-        else None,
-        "train_set": train_set.record() if num_generated and train_set else None,
-        "classifier": {"accuracy": classifier.accuracy, "digest": classifier.digest}
-        if classifier
-        else None,
+        "nll": "exact" if exact else "bound" if bound else None,
+        "not_finite": not_finite,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),
     }
-    return result
+
+
+def _record_samples(
+    params: Params,
+    dataset: Dataset,
+    key: jax.Array,
+    num_generated: int,
+    classifier: Classifier | None,
+    train_set: Dataset | None,
+) -> dict[str, Any]:
+    """Return how samples were measured, ready for JSON."""
+    known = {"accuracy": classifier.accuracy, "digest": classifier.digest} if classifier else None
+    result: dict[str, Any] = {"num_generated": num_generated, "classifier": known}
+    if not num_generated:
+        return result | {"samples": None, "smoothness": None, "train_set": None}
+    samples = sample_quality.record(dataset, classifier)
+    if is_class_conditional(params.model):
+        drawn = draw_classes(params, dataset, train_set, key, 1)
+        samples["requested_classes"] = "even classes" if drawn is None else "the data's shares"
+    return result | {
+        "samples": samples,
+        "smoothness": smoothness.record() if isinstance(params.model, CanDecode) else None,
+        "train_set": train_set.record() if train_set else None,
+    }

@@ -1,4 +1,4 @@
-"""Frechet distance between two sets of images, each taken for a Gaussian in a space of features.
+"""Frechet distance between two sets of images, each fitted by a Gaussian in a space of features.
 
 (1) d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))     means m, covariances C
           Heusel et al. 2017, arXiv:1706.08500, equation 6 (Dowson & Landau 1982)
@@ -9,57 +9,75 @@
           its means over the four quarters of the image (which tell shapes, and so classes, apart)
 
 The number reported is d^2, as everywhere. With (3) it needs no labels and no training, and serves
-for images of any kind; that random embeddings do, where the data are unlike natural photographs, is
-shown by Naeem et al. 2020, arXiv:2002.09797, section 5. It is no FID, and comparable only with
-itself. It falls with the number of images: compare at equal numbers.
+images of any kind: Naeem et al. 2020, arXiv:2002.09797, section 5, show that random features do,
+where the data are unlike natural photographs. This is not the standard FID, which uses Inception
+features; compare it only with itself. It falls with the number of images: compare at equal numbers.
 """
 
 import itertools
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from genjax import latents
 from genjax.data import Dataset
-from genjax.errors import UserError
-from genjax.metrics.images import check_shape, padded_chunks
+from genjax.errors import UserError, check_integer
+from genjax.metrics.coverage import check_points
+from genjax.metrics.images import check_shape, padded_chunks, to_bytes
+from genjax.metrics.samples import IMAGES_AT_ONCE, draw_images, generate_samples
 from genjax.model import Params
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 
-IMAGES_AT_ONCE = 500
 _CHANNELS = (8, 12, 16)
 Gaussian = tuple[np.ndarray, np.ndarray]  # mean [D] and covariance [D, D], float64
 
 
-def frechet_distance(
-    mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray
-) -> float:
-    """(1): means [D] and covariances [D, D] -> d^2, real and at least 0, in features squared."""
-    mean1, cov1, mean2, cov2 = (np.asarray(a, np.float64) for a in (mean1, cov1, mean2, cov2))
-    values, vectors = np.linalg.eigh(cov1)
+def frechet_distance(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike, cov2: ArrayLike) -> float:
+    """Compute d^2, (1), of two Gaussians: real and at least 0, in units of the features squared.
+
+    Args:
+        mean1: [D].
+        cov1: [D, D].
+        mean2: [D].
+        cov2: [D, D].
+
+    >>> frechet_distance([0.0], [[1.0]], [3.0], [[4.0]])  # 3^2 + (2 - 1)^2
+    10.0
+    """
+    m1, c1, m2, c2 = (np.asarray(a, np.float64) for a in (mean1, cov1, mean2, cov2))
+    values, vectors = np.linalg.eigh(c1)
     root = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-    product = root @ cov2 @ root
+    product = root @ c2 @ root
     values = np.linalg.eigvalsh((product + product.T) / 2)
     trace = np.sum(np.sqrt(np.maximum(values, 0.0)))  # (2)
-    distance = np.sum((mean1 - mean2) ** 2) + np.trace(cov1) + np.trace(cov2) - 2 * trace  # (1)
+    distance = np.sum((m1 - m2) ** 2) + np.trace(c1) + np.trace(c2) - 2 * trace  # (1)
     return float(max(distance, 0.0))  # of equal Gaussians it may fall below 0 by rounding
 
 
-def fit_gaussian(features: np.ndarray) -> Gaussian:
-    """Mean [D] and covariance [D, D] of features [N, D]. Raises `UserError` where N < 2."""
-    if len(features) < 2:
+def fit_gaussian(features: ArrayLike) -> Gaussian:
+    """Compute mean and covariance of features [N, D].
+
+    Raises:
+        UserError: where there are fewer than two, or one is not finite.
+    """
+    if np.ndim(features) == 2 and len(np.asarray(features)) < 2:
         raise UserError("a Frechet distance needs at least two images on either side.")
-    features = np.asarray(features, np.float64)
-    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+    x = check_points(features, "features", 2).astype(np.float64)
+    return x.mean(axis=0), np.atleast_2d(np.cov(x, rowvar=False))
+
+
+def compare_features(x: ArrayLike, y: ArrayLike) -> float:
+    """Compute (1) between two sets of features, [N, D] and [M, D]."""
+    return frechet_distance(*fit_gaussian(x), *fit_gaussian(y))
 
 
 def _kernels(image_channels: int) -> list[np.ndarray]:
-    """The random kernels [4, 4, C, O] of (3): of variance 1 / fan-in, the same everywhere."""
+    """Draw the kernels [4, 4, C, O] of (3), of variance 1 / fan-in, the same on every machine."""
     rng = np.random.default_rng(2002)
     sizes = itertools.pairwise((image_channels, *_CHANNELS))
     return [rng.normal(0, (16 * c) ** -0.5, (4, 4, c, o)).astype(np.float32) for c, o in sizes]
@@ -67,7 +85,7 @@ def _kernels(image_channels: int) -> list[np.ndarray]:
 
 @jax.jit
 def _random_features(images: jax.Array) -> jax.Array:
-    """(3): uint8 [N, H, W, C] -> [N, 128]."""
+    """Compute (3) of bytes [N, H, W, C]: [N, 128]."""
     x, scales = images.astype(jnp.float32) / 127.5 - 1.0, []
     for kernel in _kernels(images.shape[-1]):
         x = jax.nn.leaky_relu(conv(x, jnp.asarray(kernel), stride=2), 0.2)
@@ -78,66 +96,41 @@ def _random_features(images: jax.Array) -> jax.Array:
     return jnp.concatenate(pooled, axis=1)
 
 
-def random_features(images: jax.Array) -> np.ndarray:
-    """(3): uint8 [N, H, W, C] -> [N, D], a chunk at a time."""
+def random_features(images: ArrayLike) -> Float[np.ndarray, "n d"]:
+    """Compute the features (3) of images [N, H, W, C], a chunk at a time."""
+    stored = to_bytes(images)
     parts = [
-        np.asarray(_random_features(images[index]))[:real]
-        for index, real in padded_chunks(len(images), IMAGES_AT_ONCE)
+        np.asarray(_random_features(stored[index]))[:count]
+        for index, count in padded_chunks(len(stored), IMAGES_AT_ONCE)
     ]
     return np.concatenate(parts)
 
 
-@partial(jax.jit, static_argnames="num")
-def _quantised_samples(params: Params, key: jax.Array, *, num: int, **how: Any) -> jax.Array:
-    return jnp.round(255.0 * latents.sample(params, key, num, **how)).astype(jnp.uint8)
-
-
-def generate_samples(
-    params: Params,
-    key: jax.Array,
-    num: int,
-    drawn: Callable[[int], object] = lambda _: None,
-    **how: Any,
-) -> jax.Array:
-    """`num` samples as uint8 [num, H, W, C], as the data are stored; drawn a chunk at a time.
-
-    The last chunk is cut, so the first of many samples are those of a smaller `num`. `drawn` is
-    told the number of samples after each chunk. `how` is what else `genjax.sample` takes: a
-    temperature, a density.
-    """
-    chunks = []
-    for number, start in enumerate(range(0, num, IMAGES_AT_ONCE)):
-        fresh = _quantised_samples(
-            params, jax.random.fold_in(key, number), num=IMAGES_AT_ONCE, **how
-        )
-        chunks.append(fresh.block_until_ready()[: num - start])
-        drawn(len(chunks[-1]))
-    return jnp.concatenate(chunks)
-
-
-def draw_images(dataset: Dataset, num: int) -> jax.Array:
-    """uint8 [num, H, W, C], the same random ones at every call; all where there are fewer."""
-    order = jax.random.permutation(jax.random.key(0), len(dataset))
-    return dataset.images[order[:num]]
-
-
 def make_distance(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
-    """A function `(params, key) -> d^2` that classifies a model against `dataset`, often and cheaply.
+    """Make a function `(params, key) -> d^2` that measures a model, cheaply enough for every epoch.
 
-    (1) in the features (3), between `num` samples and `num` images of the data set, the same at
-    every call (all, where it has fewer). Lower is better. The function also takes what
-    `genjax.sample` takes beside them: a temperature, a density.
+    It compares `num` samples with `num` images of the data set in the features (3); lower is
+    better. It also takes what `genjax.sample` takes beside them: a temperature, a density.
+
+    Args:
+        dataset: of which `num` images are drawn, the same at every call; all, if it has fewer.
+        num: how many of either.
 
     Raises:
         UserError: where `num` or the number of images is below 2.
+
+    >>> images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), np.uint8)
+    >>> distance = make_distance(genjax.data.from_arrays(images), num=9)
+    >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
+    >>> distance(genjax.init(model, jax.random.key(0)), jax.random.key(1)) > 0
+    True
     """
-    if num < 2:
-        raise UserError(f"num is {num}, but a Frechet distance needs at least 2 samples.")
+    num = check_integer(num, "num", least=2)  # covariances need two
     real = fit_gaussian(random_features(draw_images(dataset, num)))
 
-    def distance(params: Params, key: jax.Array, **how: Any) -> float:
+    def distance(params: Params, key: jax.Array, **options: Any) -> float:
         check_shape(params.model, dataset)
-        samples = generate_samples(params, key, num, **how)
+        samples = generate_samples(params, key, num, **options)
         return frechet_distance(*fit_gaussian(random_features(samples)), *real)
 
     return distance

@@ -1,4 +1,4 @@
-"""How fair is a classifier, and a sample, to groups of images that training knows nothing of?
+"""How fair a classifier and a sample are to groups of images whose group training does not know.
 
 Of N images of groups 0..G-1, r_n = 1 where the classifier is right about image n, else 0:
 
@@ -11,16 +11,31 @@ the test set.
 """
 
 import numpy as np
+from jaxtyping import Float, Integer, Num
 
 from genjax.errors import UserError
 
 
-def group_accuracies(right: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """(1) and (2), of `right` [N], 0 or 1, and `groups` int [N]:
-    `accuracy_group_0`, ..., `worst_group_accuracy`, `group_gap`.
+def group_accuracies(
+    right: Num[np.ndarray, " n"], groups: Integer[np.ndarray, " n"]
+) -> dict[str, float]:
+    """Compute the accuracy of every group (1), the worst and the gap (2).
 
-    Raises `UserError` where a group between 0 and the last one has no images.
+    Args:
+        right: 0 or 1 for each image.
+        groups: the group of each image, from 0 on.
+
+    Returns:
+        `accuracy_group_0`, ..., `worst_group_accuracy`, `group_gap`.
+
+    Raises:
+        UserError: where a group between 0 and the last one has no images.
+
+    >>> group_accuracies(np.array([1, 0, 1]), np.array([0, 0, 1]))["group_gap"]
+    0.5
     """
+    if not len(groups) or groups.min() < 0:
+        raise UserError("groups are numbered from 0 on, and there must be at least one image.")
     sizes = np.bincount(groups)
     if empty := np.flatnonzero(sizes == 0).tolist():
         raise UserError(
@@ -34,6 +49,12 @@ def group_accuracies(right: np.ndarray, groups: np.ndarray) -> dict[str, float]:
     }
 
 
-def group_shares(p: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(3): probabilities [N], whose sum is 1, and `groups` int [N] -> [G]."""
+def group_shares(
+    p: Num[np.ndarray, " n"], groups: Integer[np.ndarray, " n"]
+) -> Float[np.ndarray, " groups"]:
+    """Compute the share (3) of every group in a sample that draws image n with probability `p`[n].
+
+    >>> group_shares(np.array([0.5, 0.25, 0.25]), np.array([0, 1, 1]))
+    array([0.5, 0.5])
+    """
     return np.bincount(groups, weights=p)

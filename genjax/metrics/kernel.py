@@ -9,27 +9,31 @@
           equation 3 (the unbiased estimator)
 
 (2) is unbiased: of two sets of one distribution it is 0 in the mean, so it may be below 0, and
-unlike the Frechet distance it does not fall with the number of images. The figure depends on the
-network. Here that is the classifier of genjax.metrics.classifiers and not Inception: compare it only
-with figures of the same classifier.
+unlike the Frechet distance it does not fall with the number of images. It depends on the network,
+here the classifier of genjax.metrics.classifiers and not Inception: compare it only with values
+from the same classifier.
 """
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+from numpy.typing import ArrayLike
+
+from genjax.metrics.coverage import check_points
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
 
 
 def polynomial_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
-    """(1): features [N, D] and [M, D] -> [N, M]."""
+    """Compute (1): features [N, D] and [M, D] -> [N, M]."""
     return (x @ y.T / x.shape[1] + 1.0) ** 3
 
 
 def squared_mmd(x: jax.Array, y: jax.Array) -> jax.Array:
-    """(2): features [N, D] of either set, N at least 2 -> a scalar."""
+    """Compute (2), a scalar: features [N, D] of either set, N at least 2."""
     num = len(x)
 
     def within(x: jax.Array) -> jax.Array:
@@ -39,24 +43,42 @@ def squared_mmd(x: jax.Array, y: jax.Array) -> jax.Array:
     return within(x) + within(y) - 2.0 * jnp.mean(polynomial_kernel(x, y))  # (2)
 
 
-@partial(jax.jit, static_argnames=("num_subsets", "subset_size"))
 def kernel_distance(
-    x: jax.Array,
-    y: jax.Array,
-    key: jax.Array,
+    x: ArrayLike,
+    y: ArrayLike,
+    key: PRNGKeyArray,
     num_subsets: int = SUBSETS,
     subset_size: int = SUBSET_SIZE,
-) -> tuple[jax.Array, jax.Array]:
-    """(3): features [N, D] and [M, D], each at least 2 -> mean and standard deviation of (2).
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Compute the kernel distance (3): mean and standard deviation over subsets.
 
-    Where a set is smaller than `subset_size`, so are the subsets.
+    Args:
+        x: features [N, D].
+        y: features [M, D].
+        key: draws the subsets.
+        num_subsets: how many.
+        subset_size: n; where a set is smaller, so are the subsets.
+
+    Raises:
+        UserError: where a set has fewer than 2 features, or one is not finite.
+
+    >>> x = np.random.default_rng(0).normal(size=(50, 3))
+    >>> mean, deviation = kernel_distance(x, x + 1, jax.random.key(0), num_subsets=3)
+    >>> bool(mean > 1)
+    True
     """
-    size = min(subset_size, len(x), len(y))
+    x, y = check_points(x, "features", 2), check_points(y, "features", 2)
+    return _kernel_distance(x, y, key, num_subsets, min(subset_size, len(x), len(y)))
 
-    def of_subset(key: jax.Array) -> jax.Array:
+
+@partial(jax.jit, static_argnames=("num_subsets", "size"))
+def _kernel_distance(
+    x: jax.Array, y: jax.Array, key: jax.Array, num_subsets: int, size: int
+) -> tuple[jax.Array, jax.Array]:
+    def measure_subset(key: jax.Array) -> jax.Array:
         key_x, key_y = jax.random.split(key)
         some_x = jax.random.choice(key_x, x, (size,), replace=False)
         return squared_mmd(some_x, jax.random.choice(key_y, y, (size,), replace=False))
 
-    distances = jax.lax.map(of_subset, jax.random.split(key, num_subsets))
+    distances = jax.lax.map(measure_subset, jax.random.split(key, num_subsets))
     return jnp.mean(distances), jnp.std(distances)  # (3)

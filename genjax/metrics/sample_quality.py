@@ -1,28 +1,31 @@
-"""The figures of samples beside a data set: every metric that needs images alone, and no model."""
+"""Metrics of samples beside a data set: every metric that needs images alone, and no model."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, UInt8
+from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.metrics import frechet
-from genjax.metrics.classifiers import Classifier
+from genjax.metrics.classifiers import Classifier, Predictions
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
+from genjax.metrics.images import renumber_labels, to_bytes
 from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
-from genjax.metrics.modes import class_coverage
-from genjax.metrics.sharpness import high_frequency_share, relative, sharpness
-from genjax.nn.networks import flatten
+from genjax.metrics.modes import class_coverage, expected_shares
+from genjax.metrics.samples import draw_images, draw_rows
+from genjax.metrics.sharpness import compute_ratio, high_frequency_share, sharpness
 
-MOST = 10_000  # of either side: beyond, the figures hardly change
+MOST = 10_000  # of either side: more hardly change a metric
 _MOST_FOR_MEMORISATION = 2000  # samples and test images, each compared with all training images
 
 
-def record() -> dict[str, Any]:
-    """How `measure_samples` measures, ready for JSON."""
-    return {
+def record(dataset: Dataset, classifier: Classifier | None) -> dict[str, Any]:
+    """Return how `measure_samples` measures, ready for JSON."""
+    result = {
         "quantisation": "uint8",
         "most_compared": MOST,
         "neighbours": NEIGHBOURS,
@@ -30,69 +33,104 @@ def record() -> dict[str, Any]:
         "kernel_subset_size": SUBSET_SIZE,
         "most_for_memorisation": _MOST_FOR_MEMORISATION,
     }
+    if classifier:
+        known = _data_shares(dataset, classifier) is not None
+        result["expected_classes"] = "the data's shares" if known else "even classes"
+    return result
 
 
 def measure_samples(
-    samples: jax.Array,
+    samples: ArrayLike,
     dataset: Dataset,
     classifier: Classifier | None = None,
     train_set: Dataset | None = None,
 ) -> dict[str, Any]:
-    """The figures of any samples, uint8 [N, H, W, C], beside `dataset`; `evaluate` explains them.
+    """Measure any samples beside a data set. `genjax.evaluate` has the table of the metrics.
 
-    Such as those of `genjax.metrics.generate_samples`, drawn at a temperature or from a fitted density. Of
-    real images they are the floor, what a perfect model would reach: with `index` a permutation of
-    the test set, `measure_samples(test_set.images[index[:5000]], test_set.subset(index[5000:],
-    "half"), classifier)`. Compare it with as many samples beside as many images.
+    Samples may be those of `genjax.metrics.generate_samples`, drawn at a temperature or from a
+    fitted density, or real images, which show what a perfect model would reach. Compare them with
+    as many samples beside as many images.
+
+    Args:
+        samples: [N, H, W, C], bytes or floats in [0, 1]. Of more than 10,000, as many are drawn.
+        dataset: the images to compare with.
+        classifier: of the data's classes; without one, only pixels are compared.
+        train_set: what the model was trained on, to look for copies of it.
+
+    Returns:
+        metrics by name. One that would not be a finite number, such as a ratio to data without any
+        contrast, is left out.
 
     Raises:
         UserError: where there are fewer than two samples or images, or their shapes differ.
+
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
+    >>> data = genjax.data.from_arrays(images)
+    >>> measure_samples(images, data, train_set=data)["copies"]
+    1.0
     """
-    if samples.shape[1:] != dataset.image_shape:
+    stored = to_bytes(samples, name="samples")
+    if stored.shape[1:] != dataset.image_shape:
         raise UserError(
-            f"the samples have the shape {samples.shape[1:]}, but the images of {dataset.name!r}"
+            f"the samples have the shape {stored.shape[1:]}, but the images of {dataset.name!r}"
             f" have {dataset.image_shape}."
         )
-    some, real = samples[:MOST], frechet.draw_images(dataset, MOST)
-    result = _of_pixels(some, real)
+    some, real = draw_rows(stored, MOST), draw_images(dataset, MOST)
+    result: dict[str, Any] = _compare_pixels(some, real)
     if classifier:
-        predictions = classifier.classify(samples / np.float32(255))
-        if not classifier.stacked:
-            features = classifier.features(real / np.float32(255))
-            result |= _of_features(predictions.features[:MOST], features)
-        result |= class_coverage(predictions, len(classifier.label_names))
-    if train_set and len(train_set) >= 2:
-        few = (flatten(images[:_MOST_FOR_MEMORISATION]) for images in (some, real))
-        result |= _floats(memorisation(*few, flatten(train_set.images)))
-    return result
+        result |= _compare_classes(stored, real, dataset, classifier)
+    if train_set and bool(jnp.any(train_set.images != train_set.images[:1])):
+        few, tested = (draw_rows(images, _MOST_FOR_MEMORISATION) for images in (some, real))
+        result |= _to_floats(memorisation(few, tested, to_bytes(train_set.images)))
+    return {name: value for name, value in result.items() if np.all(np.isfinite(value))}
 
 
-def _of_pixels(samples: jax.Array, real: jax.Array) -> dict[str, float]:
-    images = [x / np.float32(255) for x in (samples, real)]
-    features = (frechet.random_features(x) for x in (samples, real))
+def _compare_pixels(
+    samples: UInt8[Array, "n h w c"], real: UInt8[Array, "m h w c"]
+) -> dict[str, float]:
+    features = map(frechet.random_features, (samples, real))
+    result = {"frechet_random_features": frechet.compare_features(*features)}
+    if min(samples.shape[1:3]) < 3:  # too small for sharpness
+        return result
     return {
-        "sharpness": relative(*map(sharpness, images)),
-        "spectral_sharpness": relative(*map(high_frequency_share, images)),
-        "frechet_random_features": _frechet_distance(*features),
-    }
+        "sharpness": compute_ratio(sharpness(samples), sharpness(real)),
+        "spectral_sharpness": compute_ratio(*map(high_frequency_share, (samples, real))),
+    } | result
 
 
-def _of_features(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Features [N, D] and [M, D]; nearest neighbours only where there are enough."""
+def _compare_classes(
+    samples: jax.Array, real: jax.Array, dataset: Dataset, classifier: Classifier
+) -> dict[str, Any]:
+    """Compare features, except of stacked digits, and count the classes of all samples."""
+    predictions: Predictions = classifier.classify(samples)
+    result: dict[str, Any] = {}
+    if not classifier.stacked:
+        some = draw_rows(predictions.features, MOST)
+        result = _compare_features(some, classifier.features(real))
+    expected = _data_shares(dataset, classifier)
+    return result | class_coverage(predictions, len(classifier.label_names), expected)
+
+
+def _data_shares(dataset: Dataset, classifier: Classifier) -> Float[np.ndarray, " classes"] | None:
+    """Return the shares of the data's classes, None where samples are expected to be even."""
+    if not dataset.label_names or not {*dataset.label_names} <= {*classifier.label_names}:
+        return None
+    labels = renumber_labels(dataset, classifier.label_names)
+    return expected_shares(labels, len(classifier.label_names))
+
+
+def _compare_features(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Compare features [N, D] and [M, D]; nearest neighbours only where there are enough."""
     mean, deviation = kernel_distance(samples, real, jax.random.key(0))
     result = {
-        "frechet_classifier": _frechet_distance(samples, real),
+        "frechet_classifier": frechet.compare_features(samples, real),
         "kernel_distance": float(mean),
         "kernel_distance_std": float(deviation),
     }
     if min(len(samples), len(real)) > NEIGHBOURS:
-        result |= _floats(coverage(jnp.asarray(samples), jnp.asarray(real)))
+        result |= _to_floats(coverage(samples, real))
     return result
 
 
-def _frechet_distance(samples: np.ndarray, real: np.ndarray) -> float:
-    return frechet.frechet_distance(*frechet.fit_gaussian(samples), *frechet.fit_gaussian(real))
-
-
-def _floats(scalars: dict[str, jax.Array]) -> dict[str, float]:
+def _to_floats(scalars: dict[str, Float[Array, ""]]) -> dict[str, float]:
     return {name: float(value) for name, value in scalars.items()}

@@ -1,25 +1,23 @@
 """How smoothly the images of a model change along its latent space, for any model with `decode`.
 
-G decodes, phi are a classifier's features and c(x) the class that it sees; a, b, z ~ N(0, I), the prior
-of all models here.
+G decodes, phi are a classifier's features and c(x) the class that it sees. a, b and z are drawn from
+the model's prior.
 
 (1) path length = E |phi(G(slerp(a, b; t + e))) - phi(G(slerp(a, b; t)))|^2 / e^2,  t ~ U(0, 1)
           Karras et al. 2019, arXiv:1812.04948, section 4.1, there in the features of VGG16
-(2) label agreement = the mean over ways, and over their inner points t = j/(P+1), j = 1..P, of
-          1[c(G(slerp(a, b; t))) is c(G(a)) or c(G(b))]
-          (along such ways, what is not one of the ends' classes is a detour)
+(2) label agreement = the mean over interpolations, and over their inner points t = j/(P+1),
+          j = 1..P, of 1[c(G(slerp(a, b; t))) is c(G(a)) or c(G(b))]
+          (an image of a third class on the way between two others is a detour)
 (3) Jacobian variation = standard deviation / mean over z of |J(z)|,  J = dG/dz
 (4) |J|^2 = E |J^T y|^2,  y ~ N(0, I) of an image's shape
           Karras et al. 2020, "StyleGAN2", arXiv:1912.04958, section 3.2, equation 4: that |J^T y|
           be the same everywhere is what their regulariser asks for; (3) is the root of its minimum
           over the scale, relative to that scale
 
-e is 0.001: on MNIST, e = 0.0001 as in (1)'s source gives the same to 0.2% for a VAE and a DCGAN,
-but is nearer to the rounding of float32; 0.01 gives up to 3% less. (The limit would need a forward
-derivative, which the convolutions here have not.) (1) is in units of the classifier's features squared,
-and comparable only with the same classifier; steep places weigh much in it, so see its standard error.
-In (2), points of a random class would agree in about 2/C of the cases. (3) is 0 of a linear
-decoder, but for the error of the mean (4) over a few y.
+(1) is in units of the classifier's features squared, and comparable only with the same classifier;
+steep places weigh much in it, so see its standard error. In (2), points of a random class would
+agree in about 2/C of the cases. (3) is 0 of a linear decoder, except for the error of the mean (4)
+over a few y. How e was chosen is told in docs/notes/metrics.md.
 """
 
 from functools import partial
@@ -27,6 +25,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.latents.interpolation import slerp
 from genjax.metrics.classifiers import Classifier
@@ -35,12 +34,12 @@ from genjax.nn.chunks import in_chunks
 
 EPSILON = 1e-3
 STEPS = 2000  # of (1)
-WAYS, POINTS = 500, 9  # of (2)
+INTERPOLATIONS, POINTS = 500, 9  # of (2)
 PLACES, PROBES = 200, 16  # of (3) and (4)
 _AT_ONCE = 100
 
 
-def _two_ends(params: Params, key: jax.Array, num: int) -> tuple[Any, jax.Array, jax.Array]:
+def _draw_ends(params: Params, key: jax.Array, num: int) -> tuple[Any, jax.Array, jax.Array]:
     model = require(params.model, CanDecode)
     a, b = jnp.split(model.sample_latents(params, key, 2 * num), 2)
     return model, a, b
@@ -50,13 +49,13 @@ def _two_ends(params: Params, key: jax.Array, num: int) -> tuple[Any, jax.Array,
 def path_length(
     params: Params,
     classifier: Classifier,
-    key: jax.Array,
+    key: PRNGKeyArray,
     num: int = STEPS,
-    epsilon: float = EPSILON,
-) -> jax.Array:
-    """(1) before the mean: of `num` steps of e = `epsilon`, [num], in features squared."""
+    epsilon: float | Float[Array, ""] = EPSILON,
+) -> Float[Array, " num"]:
+    """Compute (1) before the mean, in features squared, of `num` steps of e = `epsilon`."""
     key_ends, key_share = jax.random.split(key)
-    model, a, b = _two_ends(params, key_ends, num)
+    model, a, b = _draw_ends(params, key_ends, num)
     share = jax.random.uniform(key_share, (num, 1))
 
     def squared_step(z: jax.Array) -> jax.Array:
@@ -70,10 +69,14 @@ def path_length(
 
 @partial(jax.jit, static_argnames=("num", "points"))
 def label_agreement(
-    params: Params, classifier: Classifier, key: jax.Array, num: int = WAYS, points: int = POINTS
-) -> jax.Array:
-    """(2) before the mean over ways: of `num` ways with `points` inner points, [num]."""
-    model, a, b = _two_ends(params, key, num)
+    params: Params,
+    classifier: Classifier,
+    key: PRNGKeyArray,
+    num: int = INTERPOLATIONS,
+    points: int = POINTS,
+) -> Float[Array, " num"]:
+    """Compute (2) of each of `num` interpolations with `points` inner points."""
+    model, a, b = _draw_ends(params, key, num)
     shares = jnp.linspace(0.0, 1.0, points + 2)
     z = jax.vmap(lambda share: slerp(a, b, share))(shares).reshape(-1, a.shape[1])
 
@@ -88,16 +91,16 @@ def label_agreement(
 
 @partial(jax.jit, static_argnames=("num", "probes"))
 def jacobian_variation(
-    params: Params, key: jax.Array, num: int = PLACES, probes: int = PROBES
-) -> jax.Array:
-    """(3), a scalar: over `num` latents, with (4) over `probes` draws of y at each."""
+    params: Params, key: PRNGKeyArray, num: int = PLACES, probes: int = PROBES
+) -> Float[Array, ""]:
+    """Compute (3) over `num` latents, with (4) over `probes` draws of y at each."""
     model = require(params.model, CanDecode)
     key_z, key_y = jax.random.split(key)
     z = model.sample_latents(params, key_z, num)
 
     def squared_norm(key: jax.Array) -> jax.Array:
         images, pull_back = jax.vjp(partial(model.decode, params), z)
-        (gradient,) = pull_back(jax.random.normal(key, images.shape))
+        (gradient,) = pull_back(jax.random.normal(key, images.shape, images.dtype))
         return jnp.sum(gradient**2, axis=1)
 
     squares = jax.lax.map(squared_norm, jax.random.split(key_y, probes))
@@ -106,19 +109,24 @@ def jacobian_variation(
 
 
 def record() -> dict[str, Any]:
-    """How `navigability` measures, ready for JSON."""
+    """Return how `measure_smoothness` measures, ready for JSON."""
     return {
         "epsilon": EPSILON,
         "steps": STEPS,
-        "ways": WAYS,
+        "interpolations": INTERPOLATIONS,
         "points": POINTS,
         "places": PLACES,
         "probes": PROBES,
     }
 
 
-def navigability(params: Params, classifier: Classifier | None, key: jax.Array) -> dict[str, float]:
-    """(1), (2), each with its standard error `..._sem`, where there is a classifier, and (3)."""
+def measure_smoothness(
+    params: Params, classifier: Classifier | None, key: PRNGKeyArray
+) -> dict[str, float]:
+    """Compute `jacobian_variation` (3), and with a classifier `path_length` and `label_agreement`.
+
+    The latter, (1) and (2), have their standard errors beside them, `..._sem`.
+    """
     key_length, key_agreement, key_jacobian = jax.random.split(key, 3)
     result = {}
     if classifier:

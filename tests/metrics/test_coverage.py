@@ -31,7 +31,9 @@ def test_the_squared_mmd_agrees_with_sums_over_scikit_learns_kernel():  # (1), (
 
     off = ~np.eye(30, dtype=bool)
     expected = of(x, x)[off].mean() + of(y, y)[off].mean() - 2 * of(x, y).mean()
-    np.testing.assert_allclose(kernel.squared_mmd(x, y), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        kernel.squared_mmd(jnp.asarray(x), jnp.asarray(y)), expected, rtol=1e-4
+    )
 
 
 def test_the_kernel_distance_of_two_gaussians_is_that_of_their_moments(key):  # (2), (3)
@@ -52,7 +54,9 @@ def test_the_kernel_distance_of_two_gaussians_is_that_of_their_moments(key):  # 
 def test_subsets_are_drawn_without_replacement_and_by_the_key(key):  # (3)
     x, y = normal(12), normal(9, seed=1)
     whole, deviation = kernel.kernel_distance(x[:9], y, key, num_subsets=3)
-    np.testing.assert_allclose(whole, kernel.squared_mmd(x[:9], y), rtol=1e-4)
+    np.testing.assert_allclose(
+        whole, kernel.squared_mmd(jnp.asarray(x[:9]), jnp.asarray(y)), rtol=1e-4
+    )
     np.testing.assert_allclose(deviation, 0, atol=1e-5)
     one, again, other = (kernel.kernel_distance(x, y, jax.random.key(k), 3, 5) for k in (1, 1, 2))
     assert one == again
@@ -84,7 +88,7 @@ def expected_coverage(generated, real, k):
 def test_nearest_neighbours_agree_with_scikit_learn(k, monkeypatch):  # (1) to (4)
     monkeypatch.setattr(coverage, "_ROWS_AT_ONCE", 7)
     generated, real = normal(40, 3, 1, 0.7), normal(53, 3) + 100  # far from the origin
-    result = coverage.coverage.__wrapped__(generated + 100, real, k)
+    result = coverage._coverage.__wrapped__(jnp.asarray(generated + 100), jnp.asarray(real), k)
     expected = expected_coverage(generated + 100, real, k)
     assert len({float(value) for value in expected.values()}) == 4
     for name, value in expected.items():

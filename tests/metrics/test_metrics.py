@@ -12,7 +12,7 @@ import scipy.special
 
 import genjax
 from genjax.errors import UserError
-from genjax.metrics import classifiers, frechet, modes, smoothness
+from genjax.metrics import classifiers, frechet, generate_samples, modes, samples, smoothness
 from genjax.metrics.sharpness import sharpness
 from genjax.model import Batch, Model
 from genjax.models import image_classifier
@@ -24,11 +24,11 @@ from tests.helpers import blobs, small
 def test_shares_modes_and_divergence_of_labels_counted_by_hand():  # (1), (2), (3)
     share = modes.shares(np.array([0, 0, 3, 1]), 5)
     np.testing.assert_array_equal(share, [0.5, 0.25, 0, 0.25, 0])
-    assert modes.modes(share) == 3
+    assert modes.count_modes(share) == 3
     expected = scipy.special.rel_entr(share, np.full(5, 0.2)).sum()
-    np.testing.assert_allclose(modes.kl_to_uniform(share), expected)
-    assert modes.kl_to_uniform(np.full(8, 1 / 8)) == 0
-    np.testing.assert_allclose(modes.kl_to_uniform(np.eye(1000)[7]), np.log(1000))
+    np.testing.assert_allclose(modes.class_divergence(share), expected)
+    assert modes.class_divergence(np.full(8, 1 / 8)) == 0
+    np.testing.assert_allclose(modes.class_divergence(np.eye(1000)[7]), np.log(1000))
 
 
 # --- the Frechet distance -----------------------------------------------------------------------
@@ -94,11 +94,11 @@ def test_distance_orders_models_and_compiles_once():  # (3)
     assert 0 <= real < 0.5 * min(one_class, noise)
     assert isinstance(real, float)
 
-    programs = frechet._quantised_samples._cache_size(), frechet._random_features._cache_size()
+    programs = samples._quantised_samples._cache_size(), frechet._random_features._cache_size()
     assert distance(spots(fresh.images), key) == real
     assert distance(spots(data.images), key) != real
     assert programs == (
-        frechet._quantised_samples._cache_size(),
+        samples._quantised_samples._cache_size(),
         frechet._random_features._cache_size(),
     )
     with pytest.raises(UserError, match="num is 1"):
@@ -107,13 +107,13 @@ def test_distance_orders_models_and_compiles_once():  # (3)
 
 def test_samples_are_quantised_and_their_last_chunk_is_cut(key, monkeypatch):
     params = small("vae", image_shape=(8, 8, 1)).init(key)
-    monkeypatch.setattr(frechet, "IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr(samples, "IMAGES_AT_ONCE", 4)
     drawn = []
-    images = frechet.generate_samples(params, key, 10, drawn.append)
+    images = generate_samples(params, key, 10, drawn.append)
     assert drawn == [4, 4, 2]
     chunks = [genjax.sample(params, jax.random.fold_in(key, i), 4) for i in range(3)]
     np.testing.assert_array_equal(images, np.round(255 * np.concatenate(chunks)[:10]))
-    np.testing.assert_array_equal(images[:6], frechet.generate_samples(params, key, 6))
+    np.testing.assert_array_equal(images[:6], generate_samples(params, key, 6))
 
 
 # --- the classifier -----------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_stacked_digits_are_classified_channel_by_channel(key):  # (3)
 
 
 def test_evaluation_of_samples_by_a_classifier(key, dataset, monkeypatch):
-    monkeypatch.setattr(frechet, "IMAGES_AT_ONCE", 20)
+    monkeypatch.setattr(samples, "IMAGES_AT_ONCE", 20)
     classifier = classifiers.Classifier(
         image_classifier.ImageClassifier((8, 8, 1), num_classes=2).init(key),
         0.75,
@@ -213,11 +213,11 @@ def test_evaluation_of_samples_by_a_classifier(key, dataset, monkeypatch):
     assert result["copies"] == 1  # the samples are the training images
     assert result["nearer_to_train"] == pytest.approx(1, abs=1e-6)
 
-    samples = frechet.generate_samples(params, jax.random.fold_in(key, 2**31 - 1), 50)
-    predictions = classifier.classify(samples / np.float32(255))
+    images = generate_samples(params, jax.random.fold_in(key, 2**31 - 1), 50)
+    predictions = classifier.classify(images / np.float32(255))
     np.testing.assert_allclose(result["shares"], np.bincount(predictions.labels, minlength=2) / 50)
     np.testing.assert_allclose(result["confidence"], predictions.confidence.mean(), rtol=1e-6)
-    features = [classifier.features(x / np.float32(255)) for x in (samples, unseen.images)]
+    features = [classifier.features(x / np.float32(255)) for x in (images, unseen.images)]
     expected = frechet.frechet_distance(*map_gaussians(features))
     np.testing.assert_allclose(result["frechet_classifier"], expected, rtol=1e-3, atol=1e-6)
 

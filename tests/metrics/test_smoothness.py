@@ -90,15 +90,15 @@ def test_networks_have_finite_figures_that_follow_the_key(name, key):
     params = small(name, image_shape=(8, 9, 3)).init(key)
     classes = ImageClassifier((8, 9, 3), num_classes=2, channels=(4,), hidden=8)
     classifier = classifiers.Classifier(classes.init(key), 0.9, "", ("a", "b"))
-    result = smoothness.navigability(params, classifier, key)
+    result = smoothness.measure_smoothness(params, classifier, key)
     assert result.keys() == {
         "path_length", "path_length_sem", "label_agreement", "label_agreement_sem",
         "jacobian_variation",
     }  # fmt: skip
     assert all(np.isfinite(list(result.values())))
-    assert result == smoothness.navigability(params, classifier, key)
-    assert result != smoothness.navigability(params, classifier, jax.random.key(1))
-    assert smoothness.navigability(params, None, key).keys() == {"jacobian_variation"}
+    assert result == smoothness.measure_smoothness(params, classifier, key)
+    assert result != smoothness.measure_smoothness(params, classifier, jax.random.key(1))
+    assert smoothness.measure_smoothness(params, None, key).keys() == {"jacobian_variation"}
 
 
 def test_a_model_without_a_decoder_is_refused(key, monkeypatch):

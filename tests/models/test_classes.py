@@ -12,7 +12,7 @@ import genjax
 from genjax import losses
 from genjax.data import from_arrays
 from genjax.errors import UserError
-from genjax.metrics.evaluation import _class_agreement
+from genjax.metrics.generation import class_agreement
 from genjax.model import Batch
 from genjax.training.configuration import Optimizer, Training
 from tests.helpers import blobs, small
@@ -136,8 +136,8 @@ def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
             self.turned = turned
 
         def classify(self, images):
-            labels = (np.mean(images, axis=(1, 2, 3)) > 0.5) != self.turned
+            labels = (np.mean(images, axis=(1, 2, 3)) > 127.5) != self.turned
             return dataclasses.make_dataclass("Predictions", ["labels"])(labels.astype(int))
 
-    assert _class_agreement(of_shades, Classifier(False), key) > 0.9
-    assert _class_agreement(of_shades, Classifier(True), key) < 0.1
+    assert class_agreement(of_shades, Classifier(False), key) > 0.9
+    assert class_agreement(of_shades, Classifier(True), key) < 0.1
