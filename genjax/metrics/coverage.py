@@ -206,6 +206,6 @@ def _memorisation(generated: jax.Array, test: jax.Array, train: jax.Array) -> di
     below = jnp.searchsorted(ordered, ours[:, 0], side="left")
     not_above = jnp.searchsorted(ordered, ours[:, 0], side="right")
     return {
-        "nearer_to_train": jnp.mean(2 * len(test) - below - not_above) / (2 * len(test)),  # (6)
+        "nearer_to_train": jnp.mean(1 - (below + not_above) / (2 * len(test))),  # (6)
         "copies": jnp.mean(_RATIO * ours[:, 0] < ours[:, 1]),  # (7)
     }

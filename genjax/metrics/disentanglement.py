@@ -30,6 +30,7 @@ Of a posterior q(z|x) = N(mu(x), diag sigma(x)^2):
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from genjax.distributions import is_active
 from genjax.errors import UserError
@@ -50,7 +51,7 @@ def varying(factors: Factors) -> dict[str, np.ndarray]:
     return {name: values for name, values in factors.items() if np.ptp(values) > 0}
 
 
-def entropy(shares: np.ndarray) -> np.ndarray:
+def entropy(shares: np.ndarray) -> np.ndarray | np.float64:
     """Compute the entropy in nats of shares [..., n], which sum to 1 over the last axis.
 
     >>> entropy(np.array([0.5, 0.5])).round(3)
@@ -74,22 +75,22 @@ def mutual_information(left: np.ndarray, right: np.ndarray) -> float:
     return float(alone - entropy(joint.ravel()))  # (1), as H(b) + H(v) - H(b, v)
 
 
-def mutual_information_gap(codes: np.ndarray, factors: Factors) -> float:
+def mutual_information_gap(codes: ArrayLike, factors: Factors) -> float:
     """Compute the gap (2) of codes [N, D]. Factors that do not vary are left out.
 
     Raises:
         UserError: if codes and factors do not fit together, there are fewer than `LEAST`, a code is
             not finite, or no factor varies.
     """
-    codes, numbers = _checked(codes, factors)
+    points, numbers = _checked(codes, factors)
     gaps = []
     for v in numbers:
-        second, first = np.sort([0.0, *(mutual_information(_binned(z), v) for z in codes.T)])[-2:]
+        second, first = np.sort([0.0, *(mutual_information(_binned(z), v) for z in points.T)])[-2:]
         gaps.append((first - second) / mutual_information(v, v))
     return float(np.mean(gaps))  # (2)
 
 
-def dci(codes: np.ndarray, factors: Factors, progress: bool = False) -> dict[str, float]:
+def dci(codes: ArrayLike, factors: Factors, progress: bool = False) -> dict[str, float]:
     """Compute `disentanglement` (4), `completeness` (5) and `informativeness` (6) of codes [N, D].
 
     Of more than 5,000 codes, 5,000 are drawn at random but always the same. The forests see three
@@ -103,10 +104,10 @@ def dci(codes: np.ndarray, factors: Factors, progress: bool = False) -> dict[str
     Raises:
         UserError: as `mutual_information_gap`.
     """
-    codes, numbers = _checked(codes, factors)
-    order = np.random.default_rng(0).permutation(len(codes))[:_MOST_FOR_FORESTS]
+    points, numbers = _checked(codes, factors)
+    order = np.random.default_rng(0).permutation(len(points))[:_MOST_FOR_FORESTS]
     bar = progress_bar([v[order] for v in numbers], unit=" factors", desc="DCI", show=progress)
-    importances, accuracies = _forests(codes[order], bar)
+    importances, accuracies = _forests(points[order], bar)
     return {
         "disentanglement": disentanglement(importances),
         "completeness": completeness(importances),
@@ -126,7 +127,7 @@ def completeness(importances: np.ndarray) -> float:
     return float(np.mean(_concentration(importances.T)))
 
 
-def aggregate_correlation(means: np.ndarray, scales: np.ndarray) -> np.ndarray:
+def aggregate_correlation(means: ArrayLike, scales: ArrayLike) -> np.ndarray:
     """Compute rho [D, D], (7), from means and standard deviations of q(z|x) of many x, [N, D]."""
     means, scales = np.asarray(means, np.float64), np.asarray(scales, np.float64)
     covariance = np.cov(means, rowvar=False, ddof=0).reshape(2 * means.shape[1:])
@@ -135,33 +136,34 @@ def aggregate_correlation(means: np.ndarray, scales: np.ndarray) -> np.ndarray:
     return covariance / np.outer(deviations, deviations)
 
 
-def latent_correlation(means: np.ndarray, scales: np.ndarray) -> float | None:
+def latent_correlation(means: ArrayLike, scales: ArrayLike) -> float | None:
     """Compute (8), from 0 to 1, from the same; None where fewer than two latents are active."""
     chosen = is_active(means)
     if chosen.sum() < 2:
         return None
-    correlation = aggregate_correlation(means[:, chosen], scales[:, chosen])
+    means, scales = np.asarray(means)[:, chosen], np.asarray(scales)[:, chosen]
+    correlation = aggregate_correlation(means, scales)
     others = ~np.eye(len(correlation), dtype=bool)
     return float(np.mean(np.abs(correlation[others])))
 
 
-def _checked(codes: np.ndarray, factors: Factors) -> tuple[np.ndarray, list[np.ndarray]]:
+def _checked(codes: ArrayLike, factors: Factors) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the codes, and the factors that vary with their values numbered from 0 on."""
-    codes = np.asarray(codes, np.float64)
-    if codes.ndim != 2 or len(codes) < LEAST or not np.all(np.isfinite(codes)):
+    points = np.asarray(codes, np.float64)
+    if points.ndim != 2 or len(points) < LEAST or not np.all(np.isfinite(points)):
         raise UserError(
-            f"codes {list(codes.shape)} must be finite numbers [N, D], N at least {LEAST}."
+            f"codes {list(points.shape)} must be finite numbers [N, D], N at least {LEAST}."
         )
     for name, values in factors.items():
-        if np.shape(values) != (len(codes),):
+        if np.shape(values) != (len(points),):
             raise UserError(
                 f"the factor {name!r} has shape {list(np.shape(values))}, but there are"
-                f" {len(codes)} codes: it must have one value for each."
+                f" {len(points)} codes: it must have one value for each."
             )
     numbers = [np.unique(v, return_inverse=True)[1] for v in varying(factors).values()]
     if not numbers:
         raise UserError("no factor takes more than one value: there is nothing to find in codes.")
-    return codes, numbers
+    return points, numbers
 
 
 def _binned(z: np.ndarray) -> np.ndarray:

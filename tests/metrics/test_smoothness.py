@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,14 +29,22 @@ class Linear(LatentModel):
         return images.reshape(-1, *self.image_shape)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["border"], meta_fields=[])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["border"],
+    meta_fields=["params", "accuracy", "digest", "label_names", "stacked"],
+)
 @dataclasses.dataclass(frozen=True)
-class Pixels:
+class Pixels(classifiers.Classifier):
     """A classifier whose features are the pixels, and whose class says on which side of 0 the first is.
 
     Nearer to 0 than `border` it sees a third class.
     """
 
+    params: Any = None
+    accuracy: float = 0.0
+    digest: str = ""
+    label_names: tuple[str, ...] = ()
     border: float = 0.0
 
     def predict(self, images):

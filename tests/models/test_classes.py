@@ -12,6 +12,7 @@ import genjax
 from genjax import losses
 from genjax.data import from_arrays
 from genjax.errors import UserError
+from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import class_agreement
 from genjax.model import Batch
 from genjax.training.configuration import Optimizer, Training
@@ -131,13 +132,13 @@ def test_labels_that_cannot_be_had_are_refused(of_shades, key):
 def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
     """Of a classifier that tells dark from bright, and of one that has them the wrong way round."""
 
-    class Classifier:
+    class Shades(Classifier):
         def __init__(self, turned):
-            self.turned = turned
+            object.__setattr__(self, "turned", turned)
 
         def classify(self, images):
             labels = (np.mean(images, axis=(1, 2, 3)) > 127.5) != self.turned
             return dataclasses.make_dataclass("Predictions", ["labels"])(labels.astype(int))
 
-    assert class_agreement(of_shades, Classifier(False), key) > 0.9
-    assert class_agreement(of_shades, Classifier(True), key) < 0.1
+    assert class_agreement(of_shades, Shades(False), key) > 0.9
+    assert class_agreement(of_shades, Shades(True), key) < 0.1
