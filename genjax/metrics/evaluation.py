@@ -16,7 +16,7 @@ from genjax.metrics import disentanglement, likelihood, sample_quality, smoothne
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import draw_classes, measure_generation
 from genjax.metrics.groups import group_accuracies
-from genjax.metrics.images import check_shape, knows_classes, renumber_labels, with_bytes
+from genjax.metrics.images import check_shape, knows_classes, renumber_labels
 from genjax.metrics.per_image import ImageMetrics, measure_images
 from genjax.metrics.sharpness import compute_ratio
 from genjax.model import (
@@ -114,7 +114,6 @@ def evaluate(
         check_integer(num_generated, "num_generated", least=2)
     count = len(dataset) if num_images is None else check_integer(num_images, "num_images")
     enable_compilation_cache()
-    dataset = with_bytes(dataset)
     part = _number_classes(dataset, train_set).draw_subset(min(count, len(dataset)))
     labelled = knows_classes(params.model, dataset, train_set)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))

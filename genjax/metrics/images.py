@@ -1,7 +1,6 @@
 """The images and labels that are measured: checks, bytes, names of classes, chunks of one shape."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,14 +41,6 @@ def to_bytes(
         check_images(images[:1], image_shape, name)  # type: ignore[index]
         return jnp.asarray(images)
     return jnp.round(255.0 * check_images(images, image_shape, name)).astype(jnp.uint8)
-
-
-def with_bytes(dataset: Dataset) -> Dataset:
-    """Return the data set with its images as bytes, also where somebody replaced them by floats."""
-    images: Any = dataset.images
-    if images.dtype == np.uint8:
-        return dataset
-    return replace(dataset, images=to_bytes(images, name=f"the images of {dataset.name!r}"))
 
 
 def check_shape(model: Model, dataset: Dataset) -> None:

@@ -81,7 +81,7 @@ def measure_samples(
         result |= _compare_classes(stored, real, dataset, classifier)
     if train_set and bool(jnp.any(train_set.images != train_set.images[:1])):
         few, tested = (draw_rows(images, _MOST_FOR_MEMORISATION) for images in (some, real))
-        result |= _to_floats(memorisation(few, tested, to_bytes(train_set.images)))
+        result |= _to_floats(memorisation(few, tested, train_set.images))
     return {name: value for name, value in result.items() if np.all(np.isfinite(value))}
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from genjax import latents
 from genjax.data import Dataset
 from genjax.errors import UserError, check_integer
-from genjax.metrics.images import padded_chunks, to_bytes
+from genjax.metrics.images import padded_chunks
 from genjax.model import Params
 
 IMAGES_AT_ONCE = 500
@@ -77,7 +77,7 @@ def generate_samples(
 
 def draw_images(dataset: Dataset, num: int) -> UInt8[Array, "n h w c"]:
     """Draw images at random, the same ones at every call; all where there are fewer than `num`."""
-    return draw_rows(to_bytes(dataset.images, name=f"the images of {dataset.name!r}"), num)
+    return draw_rows(dataset.images, num)
 
 
 def draw_rows(images: Any, num: int) -> Any:
