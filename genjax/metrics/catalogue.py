@@ -84,7 +84,13 @@ METRICS: Mapping[str, Metric] = {
             ("coverage", "coverage", "share of the data with a sample nearby", 1, ""),
             ("modes", "classes", "classes that the classifier finds among the samples", inf, ""),
             ("least_share", "rarest class", "its share of the samples", inf, ""),
-            ("modes_kl", "class imbalance", "KL of the samples' classes from even", 0, "nats"),
+            (
+                "modes_kl",
+                "class imbalance",
+                "KL of the samples' classes from the data's",
+                0,
+                "nats",
+            ),
             ("confidence", "confidence", "mean probability of the most probable class", 1, ""),
             (
                 "class_agreement",
