@@ -116,6 +116,9 @@ class HasLogProb(Protocol):
 
     `log_prob` is log p(x), in nats, of each image as it is. It is exact: a bound belongs into
     `HasBound`.
+
+    A model whose likelihood is a probability of bytes, not a density, says so by an attribute
+    `likelihood_of_bytes = True`; `evaluate` then reports bits per dimension.
     """
 
     def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]: ...
