@@ -98,7 +98,7 @@ def test_players_share_their_forward_pass(key):
     def flops(cls):
         model = cls(image_shape=(16, 16, 1), channels=(8, 16), hidden=(32,), latent_dim=4)
         batch = Batch(jnp.zeros((16, 16, 16, 1)), jnp.zeros(16, jnp.int32))
-        weights = jax.eval_shape(genjax.VAE.init, model, key)
+        weights = jax.eval_shape(model.init, key)
         return (
             jax.jit(compute_gradients).lower(weights, batch, key).compile().cost_analysis()["flops"]
         )
