@@ -15,7 +15,7 @@ help: ## list what can be made
 	@echo
 	@sed -n 's/^\([a-z0-9%-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
 	@echo
-	@$(PYTHON) -m genjax.cli.catalogue
+	@$(PYTHON) -m genjax.cli.listing
 
 # The environment: made again only when what it is made from changes.
 $(READY): pyproject.toml .constraints.txt

@@ -20,7 +20,7 @@ from genjax.data import Dataset
 from genjax.data.picture import read_picture
 from genjax.errors import UserError
 from genjax.latents import LatentUse
-from genjax.metrics.images import check_shape
+from genjax.metrics.chunking import check_shape
 from genjax.model import CanDecode, CanEncode, Params, is_class_conditional
 
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on

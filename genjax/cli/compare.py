@@ -16,7 +16,7 @@ from genjax.cli.user_code import find_recipe, names_recipe
 from genjax.errors import UserError, check_integer
 from genjax.plots.comparison import comparison_report
 from genjax.recipes import Recipe, budget, contenders
-from genjax.recipes.classifiers import get_classifier
+from genjax.recipes.classifier_training import get_classifier
 from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache

@@ -13,7 +13,7 @@ from genjax.cli.metrics_table import print_metrics
 from genjax.errors import check_integer
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
-from genjax.recipes.classifiers import get_classifier
+from genjax.recipes.classifier_training import get_classifier
 from genjax.runs.files import enable_compilation_cache, write_json
 from genjax.runs.weights import load_best
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from genjax.cli import catalogue
+from genjax.cli import listing
 from genjax.cli.command import parse
 
 What = Literal["all", "recipes", "models", "data-sets", "losses", "likelihoods", "activations"]
@@ -29,11 +29,11 @@ def main(arguments: list[str]) -> int:
         importlib.import_module("genjax.model").find_models()
     parts = []
     if what in ("all", "recipes"):
-        parts.append(catalogue.format_recipes(more=_find_other_recipes()))
-    for kind, names in catalogue.OTHERS.items():
+        parts.append(listing.format_recipes(more=_find_other_recipes()))
+    for kind, names in listing.OTHERS.items():
         if what == "all" or kind == _KINDS.get(what, what):
             lines = names | _find_others(kind, names)
-            parts.append(f"{kind.capitalize()}\n{catalogue.format_lines(lines)}")
+            parts.append(f"{kind.capitalize()}\n{listing.format_lines(lines)}")
     print("\n\n".join(parts))
     return 0
 
@@ -44,7 +44,7 @@ def _find_other_recipes() -> dict[str, str]:
         return {}
     from genjax.recipes import RECIPES
 
-    ours = {name for group in catalogue.read_recipes().values() for name in group}
+    ours = {name for group in listing.read_recipes().values() for name in group}
     return {
         n: f"{type(r.model).__name__} on {r.dataset}" for n, r in RECIPES.items() if n not in ours
     }
@@ -54,7 +54,7 @@ def _find_others(kind: str, ours: dict[str, str]) -> dict[str, str]:
     """Return what --import or installed packages brought, with the first line of its docstring."""
     if "genjax.models" not in sys.modules:
         return {}
-    from genjax.data.registry import LOADERS
+    from genjax.data.loaders import LOADERS
     from genjax.losses import ADVERSARIAL
     from genjax.model import MODELS
     from genjax.models.likelihoods import LIKELIHOODS

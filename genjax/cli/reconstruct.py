@@ -9,7 +9,7 @@ import tyro
 
 import genjax
 from genjax.cli.command import parse, run
-from genjax.cli.images import check_suffix, write_images
+from genjax.cli.image_files import check_suffix, write_images
 from genjax.errors import check_integer
 from genjax.model import CanReconstruct, require
 from genjax.recipes import trained

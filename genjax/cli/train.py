@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import tyro
 
-from genjax.cli import catalogue
+from genjax.cli import listing
 from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import WIDTH, print_metrics
 from genjax.cli.recipe_options import apply_options, make_options
@@ -55,7 +55,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
-        print(_USAGE.format(recipes=catalogue.format_recipes()))
+        print(_USAGE.format(recipes=listing.format_recipes()))
         return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
     named, *rest = arguments
     found: list[tuple[str, Recipe]] = []

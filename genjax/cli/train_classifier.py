@@ -9,7 +9,7 @@ from pathlib import Path
 from genjax.cli.command import parse, run
 from genjax.errors import UserError, check_integer
 from genjax.metrics.classifier_files import compute_digest, write_classifier
-from genjax.recipes.classifiers import CLASSIFIERS, train_shipped
+from genjax.recipes.classifier_training import CLASSIFIERS, train_shipped
 
 
 @dataclass(frozen=True)

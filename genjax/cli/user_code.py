@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from genjax.cli.catalogue import describe_unknown
+from genjax.cli.listing import describe_unknown
 from genjax.errors import UserError
 from genjax.model import find_models
 from genjax.recipes import RECIPES, Recipe

@@ -18,12 +18,12 @@ from functools import partial
 from genjax.data.arrays import from_arrays, from_npz
 from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
+from genjax.data.loaders import NAMES, load, register_dataset
 from genjax.data.made.biased import BIASED, load_biased
 from genjax.data.made.sprites import sprites
 from genjax.data.made.stacked import load_stacked
 from genjax.data.published.formats import LABEL_NAMES
 from genjax.data.published.loading import load_published
-from genjax.data.registry import NAMES, load, register_dataset
 from genjax.data.resolve import as_dataset, resolve, select_trained, split_every_tenth
 from genjax.data.stream import Stream
 

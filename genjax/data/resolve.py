@@ -9,8 +9,8 @@ import numpy as np
 from genjax.data.arrays import from_npz, has_splits
 from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
+from genjax.data.loaders import HOW_TO_ADD, LOADERS, NAMES, is_prepared, load
 from genjax.data.published.prepared import list_splits, load_prepared
-from genjax.data.registry import HOW_TO_ADD, LOADERS, NAMES, is_prepared, load
 from genjax.data.stream import Stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError

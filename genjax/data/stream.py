@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from genjax.data.dataset import Dataset, DatasetBase, HostImages, draw_positions, to_device
-from genjax.data.published import records
+from genjax.data.published import record_files
 from genjax.errors import UserError
 from genjax.runs.progress import progress
 
@@ -42,7 +42,7 @@ class Stream(DatasetBase):
     checksum: str
     folder: Path
     _records: Any  # grain's source: its `__getitems__` reads many at once
-    _features: records.Features
+    _features: record_files.Features
     _positions: np.ndarray | None = None  # of the images in `_records`; all, if None
 
     def __len__(self) -> int:
@@ -75,9 +75,11 @@ class Stream(DatasetBase):
         """
         index = index if self._positions is None else self._positions[index]
         try:
-            return records.parse_records(self._records.__getitems__(index.tolist()), self._features)
+            return record_files.parse_records(
+                self._records.__getitems__(index.tolist()), self._features
+            )
         except Exception as error:  # array_record, protobuf and pillow have each their own errors
-            raise records.explain_damage(self.folder, error) from error
+            raise record_files.explain_damage(self.folder, error) from error
 
     def take(self, num: int) -> "Stream":
         """Return the first `num` images, on disk, as `Dataset.take` does."""
@@ -123,7 +125,7 @@ class Stream(DatasetBase):
 
 def check_can_stream(name: str) -> None:
     """Raise `UserError` where a package is missing."""
-    if not records.can_read_array_record() or find_spec("grain") is None:
+    if not record_files.can_read_array_record() or find_spec("grain") is None:
         raise UserError(
             f"{name} cannot be streamed: that needs the packages array-record and grain, which are"
             " made for Linux and Apple silicon: pip install grain. Or load it with stream=False."
@@ -137,22 +139,22 @@ def open_stream(name: str, split: str, folder: Path, label_names: tuple[str, ...
         UserError: where it cannot be streamed, or is damaged.
     """
     check_can_stream(name)
-    file_format, expected = records.read_info(folder)
+    file_format, expected = record_files.read_info(folder)
     if file_format != "array_record":
         raise UserError(
             f"{name} cannot be streamed: {folder} holds {file_format}, and only array_record can be"
             " read in any order. Let TFDS prepare it with --file_format=array_record, or load it"
             " with stream=False."
         )
-    shards = records.list_files(folder, split)[:-1]
-    features = records.read_features(folder)
+    shards = record_files.list_files(folder, split)[:-1]
+    features = record_files.read_features(folder)
     source, shape, origin = _open_shards(folder, shards, expected.get(split, 0), features)
     checksum = _compute_checksum(shape, shards)
     return Stream(name, split, shape, label_names, origin, checksum, folder, source, features)
 
 
 def _open_shards(
-    folder: Path, shards: list[Path], expected: int, features: records.Features
+    folder: Path, shards: list[Path], expected: int, features: record_files.Features
 ) -> tuple[Any, Any, str]:
     """Return the records, the shape [N, H, W, C] of their images, and where they are from."""
     try:
@@ -161,10 +163,14 @@ def _open_shards(
         source = ArrayRecordDataSource([str(shard) for shard in shards])
         if len(source) != expected:
             raise ValueError(f"it holds {len(source)} records instead of {expected}")
-        images, _ = records.parse_records([source[0]], features)
-        return source, (expected, *images.shape[1:]), records.describe_source(folder, source[0])
+        images, _ = record_files.parse_records([source[0]], features)
+        return (
+            source,
+            (expected, *images.shape[1:]),
+            record_files.describe_source(folder, source[0]),
+        )
     except Exception as error:  # array_record, protobuf and pillow have each their own errors
-        raise records.explain_damage(folder, error) from error
+        raise record_files.explain_damage(folder, error) from error
 
 
 def _compute_checksum(shape: tuple[int, ...], shards: Iterable[Path]) -> str:
@@ -184,8 +190,8 @@ def is_large(folder: Path, split: str) -> bool:
     It should if it is array_record and takes, decoded, more than half of the device's free memory,
     or where the device does not tell, more than `LARGEST_RESIDENT`.
     """
-    file_format, expected = records.read_info(folder)
+    file_format, expected = record_files.read_info(folder)
     stats = jax.local_devices()[0].memory_stats() or {}
     most = (stats.get("bytes_limit", 2 * LARGEST_RESIDENT) - stats.get("bytes_in_use", 0)) // 2
-    size = expected.get(split, 0) * records.count_image_bytes(folder)
+    size = expected.get(split, 0) * record_files.count_image_bytes(folder)
     return file_format == "array_record" and size > most

@@ -30,7 +30,9 @@ from genjax.runs.files import cache_folder, replace_file
 WEIGHTS = Path(__file__).parent / "weights"
 _FILE_NAMES = {"stacked_mnist, R": "stacked_mnist"}  # of data sets whose file is called otherwise
 _LARGEST_DIFFERENCE = 2.0  # of a pixel of a mean image, in grey levels of 255
-_VERSION = 1  # of how `genjax.recipes.classifiers` trains; part of the name of a cached file
+_VERSION = (
+    1  # of how `genjax.recipes.classifier_training` trains; part of the name of a cached file
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ each channel.
 
 No two machines train the same weights to the bit. Metrics that depend on a classifier are
 comparable only where its `digest` is the same, as it is for every data set whose classifier is
-shipped. `load_classifier` finds a classifier; `genjax.recipes.classifiers` trains one.
+shipped. `load_classifier` finds a classifier; `genjax.recipes.classifier_training` trains one.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from genjax.data.made.stacked import LABEL_NAMES as STACKED_NAMES
 from genjax.data.made.stacked import select_first_digit
 from genjax.errors import UserError, check_images
 from genjax.metrics import classifier_files as files
-from genjax.metrics.images import padded_chunks
+from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
 from genjax.nn.networks import flatten
 from genjax.runs.files import enable_compilation_cache
@@ -144,7 +144,7 @@ def load_classifier(train_set: Dataset, test_set: Dataset) -> Classifier:
 
     genjax ships those of MNIST, Fashion-MNIST, CIFAR-10 and Stacked MNIST. Others, that of the
     offline sample of MNIST too, lie in the user's cache folder (or GENJAX_CACHE_DIR) once
-    `genjax.recipes.classifiers.get_classifier` has trained them. That of stacked digits classifies
+    `genjax.recipes.classifier_training.get_classifier` has trained them. That of stacked digits classifies
     one digit, and is applied to each channel.
 
     Args:
@@ -160,7 +160,7 @@ def load_classifier(train_set: Dataset, test_set: Dataset) -> Classifier:
     if stored is None:
         raise UserError(
             f"there is no classifier of {train_set.name} ({train_set.split}) yet. Train one, once:"
-            " genjax.recipes.classifiers.get_classifier(train_set, test_set)."
+            " genjax.recipes.classifier_training.get_classifier(train_set, test_set)."
         )
     return make_classifier(stored, test_set)
 

@@ -13,10 +13,10 @@ from genjax.data import Dataset
 from genjax.data.made.biased import GROUP
 from genjax.errors import UserError, check_integer
 from genjax.metrics import disentanglement, likelihood, sample_quality, smoothness
+from genjax.metrics.chunking import check_shape, knows_classes, renumber_labels
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import draw_classes, measure_generation
 from genjax.metrics.groups import group_accuracies
-from genjax.metrics.images import check_shape, knows_classes, renumber_labels
 from genjax.metrics.per_image import ImageMetrics, measure_images
 from genjax.metrics.sharpness import compute_ratio
 from genjax.model import (

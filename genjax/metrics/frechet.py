@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
 from genjax.errors import UserError, check_integer
+from genjax.metrics.chunking import check_shape, padded_chunks, to_bytes
 from genjax.metrics.coverage import check_points
-from genjax.metrics.images import check_shape, padded_chunks, to_bytes
 from genjax.metrics.samples import IMAGES_AT_ONCE, draw_images, generate_samples
 from genjax.model import Params
 from genjax.nn.conv import conv

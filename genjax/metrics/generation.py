@@ -10,8 +10,8 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 
 from genjax.data import Dataset
 from genjax.metrics import sample_quality, smoothness
+from genjax.metrics.chunking import knows_classes, renumber_labels
 from genjax.metrics.classifiers import Classifier
-from genjax.metrics.images import knows_classes, renumber_labels
 from genjax.metrics.samples import generate_samples
 from genjax.model import CanDecode, Params, is_class_conditional
 from genjax.runs.progress import progress as progress_bar

@@ -12,8 +12,8 @@ from genjax.data import Dataset
 from genjax.errors import UserError, check_images
 from genjax.metrics import likelihood
 from genjax.metrics.catalogue import METRICS
+from genjax.metrics.chunking import padded_chunks
 from genjax.metrics.classifiers import Classifier
-from genjax.metrics.images import padded_chunks
 from genjax.metrics.sharpness import sharpness
 from genjax.model import (
     CanClassify,

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.metrics import frechet
+from genjax.metrics.chunking import renumber_labels, to_bytes
 from genjax.metrics.classifiers import Classifier, Predictions
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
-from genjax.metrics.images import renumber_labels, to_bytes
 from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from genjax.metrics.modes import class_coverage, expected_shares
 from genjax.metrics.samples import draw_images, draw_rows

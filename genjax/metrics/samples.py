@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from genjax import latents
 from genjax.data import Dataset
 from genjax.errors import UserError, check_integer
-from genjax.metrics.images import padded_chunks
+from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
 
 IMAGES_AT_ONCE = 500

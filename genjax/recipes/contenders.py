@@ -15,7 +15,7 @@ from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
 from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
-from genjax.recipes.classifiers import get_classifier
+from genjax.recipes.classifier_training import get_classifier
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import read_json, write_json
 from genjax.runs.weights import find_best_epoch, load_best

@@ -17,7 +17,7 @@ from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import TrainingDiverged
 from genjax.model import CanEncode, Params
-from genjax.recipes.classifiers import get_classifier
+from genjax.recipes.classifier_training import get_classifier
 from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
 from genjax.runs import run_folder
 from genjax.runs.weights import find_best_epoch

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genjax.cli import catalogue, command, main, phrasing, train
+from genjax.cli import command, listing, main, phrasing, train
 from genjax.cli.recipe_options import apply_options, make_options
 from genjax.cli.train import Options
 from genjax.data import NAMES
@@ -109,9 +109,9 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback():
 
 
 def test_the_catalogue_is_that_of_the_tables():
-    remedy = "the catalogue is stale: python -m genjax.cli.catalogue write"
-    assert catalogue.read_recipes() == catalogue.collect_recipes(), remedy
-    listed = {kind: set(names) for kind, names in catalogue.OTHERS.items()}
+    remedy = "the catalogue is stale: python -m genjax.cli.listing write"
+    assert listing.read_recipes() == listing.collect_recipes(), remedy
+    listed = {kind: set(names) for kind, names in listing.OTHERS.items()}
     assert listed["models"] == {n for n, c in MODELS.items() if c.__module__.startswith("genjax.")}
     assert listed["data sets"] == set(NAMES)
     assert listed["adversarial losses"] == set(ADVERSARIAL)

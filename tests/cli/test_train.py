@@ -19,7 +19,7 @@ from experiments import disentangle, variants
 from experiments.study import Study
 from genjax.cli.train import main
 from genjax.data import sprites
-from genjax.data.registry import LOADERS
+from genjax.data.loaders import LOADERS
 from genjax.errors import UserError
 from genjax.recipes import RECIPES, run_recipe, series
 from genjax.recipes.records import summarize_record
@@ -78,7 +78,7 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
 @pytest.mark.filterwarnings("ignore:MNIST cannot be found", "ignore:since epoch")
 @pytest.mark.slow
 def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("genjax.recipes.classifiers._MOST_EPOCHS", 1)
+    monkeypatch.setattr("genjax.recipes.classifier_training._MOST_EPOCHS", 1)
     out = tmp_path / "run"
     small = ["--epochs", "2", "--model.hidden", "16", "--model.discriminator-hidden", "16"]
     small += ["--model.num-classes", "10", "--num-generated", "30"]

@@ -13,7 +13,7 @@ import pytest
 import genjax
 from genjax.cli import main
 from genjax.cli.user_code import find_recipe, import_code
-from genjax.data.registry import LOADERS
+from genjax.data.loaders import LOADERS
 from genjax.errors import UserError
 from genjax.model import MODELS
 from genjax.recipes import RECIPES

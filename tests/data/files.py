@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genjax.data.published import download, formats, records
+from genjax.data.published import download, formats, record_files
 
 TFDS_DATA_DIR = os.environ.get("TFDS_DATA_DIR")
 DOWNLOADS = os.environ.get("GENJAX_TEST_DOWNLOADS")
 needs_full_data = pytest.mark.skipif(not TFDS_DATA_DIR, reason="TFDS_DATA_DIR is not set")
 needs_downloads = pytest.mark.skipif(not DOWNLOADS, reason="GENJAX_TEST_DOWNLOADS is not set")
 needs_array_record = pytest.mark.skipif(
-    not records.can_read_array_record(), reason="array_record is not installed"
+    not record_files.can_read_array_record(), reason="array_record is not installed"
 )
 real_url_infos = download.get_url_infos
 

@@ -8,7 +8,7 @@ import pytest
 
 from genjax import data
 from genjax.data import cache
-from genjax.data.published import records
+from genjax.data.published import record_files
 from genjax.data.published.prepare import prepare
 from tests.data.files import needs_array_record, write_mnist
 
@@ -16,8 +16,10 @@ from tests.data.files import needs_array_record, write_mnist
 @pytest.fixture
 def decodings(monkeypatch):
     """Counts how often prepared data are decoded."""
-    calls, decode = [], records.decode_split
-    monkeypatch.setattr(records, "decode_split", lambda *args: calls.append(args) or decode(*args))
+    calls, decode = [], record_files.decode_split
+    monkeypatch.setattr(
+        record_files, "decode_split", lambda *args: calls.append(args) or decode(*args)
+    )
     return calls
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.data.published import download, formats, records
+from genjax.data.published import download, formats, record_files
 from genjax.data.published.crc32c import compute_masked_crc32c
 from genjax.data.published.offline_sample import read_digits
 from genjax.data.published.prepare import prepare
@@ -85,7 +85,7 @@ def as_tfrecord(version):
     """Rewrites a prepared version as TFRecord; gives the file of its training set."""
     for shard in version.glob("*array_record*"):
         with open(str(shard).replace("array_record", "tfrecord"), "wb") as file:
-            for record in records.read_array_records(shard):
+            for record in record_files.read_array_records(shard):
                 length = struct.pack("<Q", len(record))
                 checks = compute_masked_crc32c([length, record])
                 file.write(length + checks[:1].tobytes() + record + checks[1:].tobytes())
@@ -112,11 +112,11 @@ def test_every_flipped_byte_of_a_tfrecord_is_found(tiny_copy):
         damaged[position] ^= 1 << (position % 8)
         shard.write_bytes(damaged)
         with pytest.raises(UserError, match="cannot be read"):
-            records.decode_split(shard.parent, "train")
+            record_files.decode_split(shard.parent, "train")
     for end in (0, 5, 12, 100, len(whole) - 1):
         shard.write_bytes(whole[:end])
         with pytest.raises(UserError, match="cannot be read"):
-            records.decode_split(shard.parent, "train")
+            record_files.decode_split(shard.parent, "train")
 
 
 def test_the_checksum_of_tfrecord():
@@ -134,7 +134,7 @@ def test_damaged_data_are_to_be_copied_again(tiny_copy, monkeypatch):
     def fail(shard):
         raise ImportError("No module named 'array_record'")
 
-    monkeypatch.setattr(records, "read_array_records", fail)
+    monkeypatch.setattr(record_files, "read_array_records", fail)
     with pytest.raises(UserError, match="a package is missing: No module named") as error:
         data.load("mnist", "train", tiny_copy[0])
     assert "elete" not in str(error.value)
@@ -281,7 +281,7 @@ def server(tmp_path, monkeypatch):
 @pytest.mark.parametrize("with_array_record", [pytest.param(True, marks=needs_array_record), False])
 def test_download(server, tmp_path, monkeypatch, with_array_record):
     _, truth, seen = server
-    monkeypatch.setattr(records, "can_read_array_record", lambda: with_array_record)
+    monkeypatch.setattr(record_files, "can_read_array_record", lambda: with_array_record)
     home = tmp_path / "home/tensorflow_datasets"  # TFDS's default, created if need be
     for split in ("train", "test"):
         dataset = data.load("mnist", split)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from genjax import data
-from genjax.data.registry import LOADERS
+from genjax.data.loaders import LOADERS
 from genjax.errors import UserError
 from tests.data.files import needs_array_record, write_prepared
 from tests.helpers import blobs

@@ -16,7 +16,7 @@ from genjax.metrics.classifiers import load_classifier
 from genjax.model import Batch
 from genjax.models import image_classifier
 from genjax.models.image_classifier import ImageClassifier
-from genjax.recipes import classifiers
+from genjax.recipes import classifier_training
 from tests.helpers import blobs
 
 SHAPE = (28, 28, 1)
@@ -48,7 +48,7 @@ def own_folders(tmp_path, monkeypatch):
     """An empty cache and an empty folder of shipped files, and none but short trainings."""
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(files, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(classifiers, "_MOST_EPOCHS", 1)
+    monkeypatch.setattr(classifier_training, "_MOST_EPOCHS", 1)
     return tmp_path
 
 
@@ -62,7 +62,7 @@ def changed(data: Dataset, **changes) -> Dataset:
 def ship(train_set, test_set, key, **fields) -> files.StoredClassifier:
     small = {"num_classes": 2, "channels": (4,), "hidden": 8} | fields
     params = ImageClassifier(train_set.image_shape, **small).init(key)
-    stored = files.add_fingerprint(classifiers.measure_stored(params, test_set), train_set)
+    stored = files.add_fingerprint(classifier_training.measure_stored(params, test_set), train_set)
     files.write_classifier(files.WEIGHTS / f"{train_set.name}.npz", stored)
     return stored
 
@@ -70,16 +70,16 @@ def ship(train_set, test_set, key, **fields) -> files.StoredClassifier:
 def test_a_shipped_classifier_serves_its_data_set_in_any_order(own_folders, key, monkeypatch):
     train, test = blobs(40), blobs(30, seed=1)
     stored = ship(train, test, key)
-    monkeypatch.setattr(classifiers, "fit", None)  # nothing is trained
+    monkeypatch.setattr(classifier_training, "fit", None)  # nothing is trained
     classifier = load_classifier(train, test)
     assert classifier.digest == files.compute_digest(stored.params)
     assert classifier.accuracy == stored.accuracy
     nearly = jnp.clip(train.images, 1, 254)  # as if stored as JPEG
-    again = classifiers.get_classifier(
+    again = classifier_training.get_classifier(
         changed(train, images=nearly).subset(np.arange(40)[::-1], ""), test
     )
     assert again.digest == classifier.digest
-    other_test = classifiers.get_classifier(train, blobs(31, seed=2))
+    other_test = classifier_training.get_classifier(train, blobs(31, seed=2))
     labels = classifier.classify(blobs(31, seed=2).images / np.float32(255)).labels
     assert other_test.accuracy == np.mean(labels == blobs(31, seed=2).labels)
     assert not (own_folders / "cache").exists()
@@ -97,7 +97,7 @@ def test_other_images_under_the_same_name_have_a_classifier_of_their_own(own_fol
         dataclasses.replace(train, name=f"../weights/{train.name}"),
     ):
         assert files.load_shipped(other) is None
-    classifier = classifiers.get_classifier(
+    classifier = classifier_training.get_classifier(
         dataclasses.replace(train, name="others"), test, progress=False
     )
     assert classifier.digest != shipped
@@ -113,7 +113,7 @@ def test_a_damaged_shipped_file_is_named(own_folders, key):
     for damage in (whole[:-100], whole[:place] + bytes(8) + whole[place + 8 :], b""):
         path.write_bytes(damage)
         with pytest.raises(UserError, match=r"blobs\.npz, the classifier.*is damaged.*Install"):
-            classifiers.get_classifier(train, test)
+            classifier_training.get_classifier(train, test)
 
 
 def test_what_is_written_is_what_was_measured(own_folders, key):
@@ -154,19 +154,23 @@ def test_half_of_the_images_are_mirrored(key):
 
 
 def test_only_digits_are_never_mirrored():
-    mirrored = {name: recipe.model.mirrored for name, recipe in classifiers.CLASSIFIERS.items()}
+    mirrored = {
+        name: recipe.model.mirrored for name, recipe in classifier_training.CLASSIFIERS.items()
+    }
     assert mirrored == {"mnist": False, "stacked": False, "fashion": True, "cifar10": True}
 
 
 def test_the_command_writes_a_file_that_can_be_shipped(own_folders, monkeypatch, capsys):
     sets = {"train": blobs(40), "test": blobs(30, seed=1)}
-    monkeypatch.setattr(classifiers.data, "load", lambda name, split, stream: sets[split])
-    small = classifiers.ClassifierRecipe("fashion_mnist", ImageClassifier(channels=(4,), hidden=8))
-    monkeypatch.setitem(classifiers.CLASSIFIERS, "fashion", small)
+    monkeypatch.setattr(classifier_training.data, "load", lambda name, split, stream: sets[split])
+    small = classifier_training.ClassifierRecipe(
+        "fashion_mnist", ImageClassifier(channels=(4,), hidden=8)
+    )
+    monkeypatch.setitem(classifier_training.CLASSIFIERS, "fashion", small)
     out = own_folders / "weights" / "blobs.npz"
     assert command.main(["fashion", "--out", str(out), "--seed", "1"]) == 0
     printed = capsys.readouterr().out
-    classifier = classifiers.get_classifier(sets["train"], sets["test"])
+    classifier = classifier_training.get_classifier(sets["train"], sets["test"])
     assert f"digest {classifier.digest}" in printed
     assert f"test accuracy {classifier.accuracy:.2%}" in printed
     assert command.main(["fashion", "--out", "/dev/null/weights.npz"]) == 1

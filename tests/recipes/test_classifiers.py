@@ -10,14 +10,14 @@ from genjax.data.made.stacked import select_first_digit, stack_digits
 from genjax.errors import UserError
 from genjax.metrics import classifier_files
 from genjax.metrics.classifiers import load_classifier
-from genjax.recipes import classifiers
+from genjax.recipes import classifier_training
 from tests.helpers import blobs
 
 
 @pytest.fixture
 def own_classifiers(tmp_path, monkeypatch):
     monkeypatch.setattr(classifier_files, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(classifiers, "_MOST_EPOCHS", 25)
+    monkeypatch.setattr(classifier_training, "_MOST_EPOCHS", 25)
     return tmp_path / "classifiers"
 
 
@@ -26,11 +26,11 @@ def trainings(monkeypatch):
     """Grows by one at each training."""
     calls = []
 
-    def counted(*args, fit=classifiers.fit, **options):
+    def counted(*args, fit=classifier_training.fit, **options):
         calls.append(args)
         return fit(*args, **options)
 
-    monkeypatch.setattr(classifiers, "fit", counted)
+    monkeypatch.setattr(classifier_training, "fit", counted)
     return calls
 
 
@@ -38,7 +38,7 @@ def test_a_classifier_is_trained_once_and_a_damaged_file_again(own_classifiers, 
     train_set, test_set = blobs(300), blobs(100, seed=1)
     with pytest.raises(UserError, match=r"no classifier of blobs \(all\) yet.*get_classifier"):
         load_classifier(train_set, test_set)
-    classifier = classifiers.get_classifier(train_set, test_set, progress=False)
+    classifier = classifier_training.get_classifier(train_set, test_set, progress=False)
     assert classifier.accuracy > 0.7
     images = test_set.images / np.float32(255)
     predictions = classifier.classify(images)
@@ -54,7 +54,7 @@ def test_a_classifier_is_trained_once_and_a_damaged_file_again(own_classifiers, 
     again = load_classifier(train_set, test_set)
     assert (again.digest, again.accuracy) == (classifier.digest, classifier.accuracy)
     np.testing.assert_array_equal(again.probabilities(images), probabilities)
-    other = classifiers.get_classifier(
+    other = classifier_training.get_classifier(
         train_set, blobs(60, seed=2), progress=False
     )  # is measured on its own test set
     assert (len(trainings), other.digest) == (1, classifier.digest)
@@ -62,7 +62,9 @@ def test_a_classifier_is_trained_once_and_a_damaged_file_again(own_classifiers, 
     whole = file.read_bytes()
     for damage in (whole[:-500], whole[:3000] + b"\xff" * 8 + whole[3008:]):
         file.write_bytes(damage)
-        assert classifiers.get_classifier(train_set, test_set, progress=False).accuracy > 0.7
+        assert (
+            classifier_training.get_classifier(train_set, test_set, progress=False).accuracy > 0.7
+        )
         assert classifier_files.read_classifier(file).accuracy == classifier.accuracy
     assert len(trainings) == 3
 
@@ -73,9 +75,9 @@ def test_the_classifier_of_stacked_digits_knows_one_digit(own_classifiers, monke
         names = tuple("0123456789")
         return dataclasses.replace(data, split=split, labels=data.labels + 4, label_names=names)
 
-    monkeypatch.setattr(classifiers, "_MOST_EPOCHS", 2)
+    monkeypatch.setattr(classifier_training, "_MOST_EPOCHS", 2)
     train, test = stack_digits(digits("train")), stack_digits(digits("test"))
-    classifier = classifiers.get_classifier(train, test, progress=False)
+    classifier = classifier_training.get_classifier(train, test, progress=False)
     assert classifier.stacked
     assert classifier.image_shape == (28, 28, 3)
     assert len(classifier.label_names) == 1000
@@ -93,10 +95,10 @@ def test_a_classifier_needs_labels_of_two_classes(own_classifiers):
         dataclasses.replace(data, labels=jnp.zeros(20, jnp.int32)),
     ):
         with pytest.raises(UserError, match="no labels of two or more classes"):
-            classifiers.get_classifier(without, without, progress=False)
+            classifier_training.get_classifier(without, without, progress=False)
     with pytest.raises(UserError, match="other classes or another shape"):
-        classifiers.get_classifier(data, blobs(20, (9, 8, 1)), progress=False)
+        classifier_training.get_classifier(data, blobs(20, (9, 8, 1)), progress=False)
     with pytest.raises(UserError, match="labels count from 0"):
-        classifiers.get_classifier(
+        classifier_training.get_classifier(
             dataclasses.replace(data, labels=data.labels + 1), data, progress=False
         )

@@ -8,7 +8,7 @@ import pytest
 
 import genjax
 from genjax import data
-from genjax.data.registry import LOADERS
+from genjax.data.loaders import LOADERS
 from genjax.errors import TrainingDiverged, UserError
 from genjax.recipes import (
     RECIPES,

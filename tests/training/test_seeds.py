@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import genjax
-from genjax.data.registry import LOADERS
+from genjax.data.loaders import LOADERS
 from genjax.distributed import seeds
 from genjax.recipes import RECIPES, run_recipe
 from genjax.recipes.measurement import average_results

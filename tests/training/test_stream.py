@@ -16,7 +16,7 @@ import pytest
 
 import genjax
 from genjax.data import Dataset, Stream, stream
-from genjax.data.published import records
+from genjax.data.published import record_files
 from genjax.errors import UserError
 from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
@@ -28,7 +28,8 @@ from tests.data.files import write_prepared
 from tests.helpers import blobs, small
 
 pytestmark = pytest.mark.skipif(
-    not (records.can_read_array_record() and find_spec("grain")), reason="grain is not installed"
+    not (record_files.can_read_array_record() and find_spec("grain")),
+    reason="grain is not installed",
 )
 ROOT = Path(__file__).parent.parent.parent
 

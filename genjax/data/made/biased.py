@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data.dataset import Dataset, compute_checksum
-from genjax.data.registry import load
+from genjax.data.loaders import load
 
 GROUP = "group"  # the name of the attribute
 _IMAGES = 10_000

@@ -17,7 +17,7 @@ import numpy as np
 
 from genjax.data.arrays import from_arrays
 from genjax.data.dataset import Dataset, compute_checksum
-from genjax.data.registry import load
+from genjax.data.loaders import load
 
 NAME = "stacked_mnist"
 LABEL_NAMES = tuple(f"{label:03d}" for label in range(1000))

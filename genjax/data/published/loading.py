@@ -8,7 +8,7 @@ from pathlib import Path
 from genjax.data.cache import decode_cached, identify_files
 from genjax.data.dataset import Dataset, HostImages, to_device
 from genjax.data.memory import check_memory
-from genjax.data.published import records
+from genjax.data.published import record_files
 from genjax.data.published.download import find_manual_folder, find_original_files
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.offline_sample import read_digits
@@ -29,12 +29,12 @@ def load_published(
     if stream:
         check_can_stream(name)
     folder = find_data_folder(data_dir)
-    if not (version := records.find_prepared(name, folder)):
+    if not (version := record_files.find_prepared(name, folder)):
         try:
             files = find_original_files(name, folder)
         except ConnectionError as error:
             return _load_offline(name, split, folder, error)
-        if not records.can_read_array_record():
+        if not record_files.can_read_array_record():
             return _load_cached(name, split, files.values(), partial(_parse, name, split, files))
         version = prepare(name, files, folder)
     return load_version(name, split, version, LABEL_NAMES[name], stream)
@@ -46,10 +46,12 @@ def load_version(
     """Load a split of the version of a data set that TFDS has prepared in a folder."""
     if stream or (stream is None and is_large(version, split)):
         return open_stream(name, split, version, label_names)
-    size = records.read_info(version)[1].get(split, 0) * records.count_image_bytes(version)
+    size = record_files.read_info(version)[1].get(split, 0) * record_files.count_image_bytes(
+        version
+    )
     check_memory(size, f"{name} ({split}), which is not streamed,")
-    decode = partial(records.decode_split, version, split)
-    files = records.list_files(version, split)
+    decode = partial(record_files.decode_split, version, split)
+    files = record_files.list_files(version, split)
     return _load_cached(name, split, files, decode, label_names)
 
 
@@ -86,7 +88,7 @@ def _parse(name: str, split: str, files: dict[str, Path]) -> HostImages:
 
 
 def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -> Dataset:
-    formats = "array_record or TFRecord" if records.can_read_array_record() else "TFRecord"
+    formats = "array_record or TFRecord" if record_files.can_read_array_record() else "TFRecord"
     tried = f"- TFDS's prepared data in {folder / name}: none there as {formats}\n{error}"
     remedy = (
         f"Put the original files into {find_manual_folder(name, folder)}, or let TFDS_DATA_DIR name a"

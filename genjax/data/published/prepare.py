@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from genjax.data.published.formats import LABEL_NAMES, parse
-from genjax.data.published.records import find_prepared
+from genjax.data.published.record_files import find_prepared
 from genjax.errors import UserError
 from genjax.runs.progress import progress
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genjax.data.dataset import Dataset, to_device
 from genjax.data.memory import check_memory
-from genjax.data.published import records
+from genjax.data.published import record_files
 from genjax.data.published.loading import find_data_folder, load_version
 from genjax.data.stream import Stream
 from genjax.errors import UserError
@@ -33,10 +33,10 @@ def load_prepared(
             differ in size and `image_size` is not given.
     """
     version = find_version(name, data_dir)
-    features, (_, sizes) = records.read_features(version), records.read_info(version)
+    features, (_, sizes) = record_files.read_features(version), record_files.read_info(version)
     if split not in sizes:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(sizes)}.")
-    names = records.read_label_names(version, features)
+    names = record_files.read_label_names(version, features)
     if min(features.shape, default=0) > 0:
         return load_version(name, split, version, names, stream)
     if stream or image_size is None:
@@ -46,17 +46,17 @@ def load_prepared(
         )
     size = (image_size, image_size)
     check_memory(sizes[split] * math.prod(size) * 3, f"{sizes[split]} images of {name}")
-    return to_device(name, split, records.decode_split(version, split, size), names)
+    return to_device(name, split, record_files.decode_split(version, split, size), names)
 
 
 def find_version(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of a prepared data set. Raises `UserError` where it is not there."""
     folder = find_data_folder(data_dir)
-    if version := records.find_prepared(name, folder):
+    if version := record_files.find_prepared(name, folder):
         return version
     raise UserError(f"TFDS has prepared no data set {name!r} in {folder}.")
 
 
 def list_splits(name: str, data_dir: str | os.PathLike[str] | None = None) -> dict[str, int]:
     """Return how many images each split of a prepared data set has."""
-    return records.read_info(find_version(name, data_dir))[1]
+    return record_files.read_info(find_version(name, data_dir))[1]

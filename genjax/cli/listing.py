@@ -1,6 +1,6 @@
 """What genjax offers, with a line each. `make` and `genjax list` print it, without importing jax.
 
-The recipes stand in catalogue.json, which `python -m genjax.cli.catalogue write` makes from the
+The recipes stand in recipes.json, which `python -m genjax.cli.listing write` makes from the
 table. Without `write`, it prints the targets of make that train a recipe.
 """
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_RECIPES = Path(__file__).with_name("catalogue.json")  # data set -> recipe -> description
+_RECIPES = Path(__file__).with_name("recipes.json")  # data set -> recipe -> description
 OTHERS = {  # kind -> name -> what it is
     "models": {
         "autoencoder": "deterministic autoencoder",

@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 from genjax.data.dataset import Dataset
 from genjax.data.published.loading import find_data_folder
 from genjax.data.published.prepared import load_prepared
-from genjax.data.published.records import find_prepared
+from genjax.data.published.record_files import find_prepared
 from genjax.data.stream import Stream
 from genjax.errors import UserError
 
