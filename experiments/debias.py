@@ -47,7 +47,7 @@ def make_pair(dataset: str) -> dict[str, Recipe]:
 
 
 def make_sweep(dataset: str) -> dict[float, tuple[str, Recipe]]:
-    """Return alpha -> (name of the run, recipe), the smallest first; infinity is uniform sampling."""
+    """Return alpha -> (name of the run, recipe), the smallest first; infinity is uniform."""
     uniform, debiased = make_pair(dataset).items()
     sweep = {
         alpha: (f"alpha-{alpha:g}-{dataset}", _change_model(debiased[1], alpha=alpha))

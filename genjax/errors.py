@@ -212,8 +212,8 @@ def check_image_shape(shape: Any, smallest: int, name: str) -> None:
         )
     if min(shape[:2]) < smallest or shape[2] < 1 or max(shape) > _LARGEST_IMAGE:
         raise UserError(
-            f"{name}: image_shape is {shape}, but images must be at least {smallest}x{smallest} with"
-            f" one channel, and at most {_LARGEST_IMAGE} a side."
+            f"{name}: image_shape is {shape}, but images must be at least {smallest}x{smallest}"
+            f" with one channel, and at most {_LARGEST_IMAGE} a side."
         )
 
 
@@ -226,8 +226,8 @@ def check_serialisable(spec: Any, name: str) -> None:
             json.dumps(value)
         except (TypeError, ValueError):
             raise UserError(
-                f"{name}: {field.name} is {value!r}, which cannot be written to a file. A field is a"
-                " number, a text, True or False, or a tuple of those. Register a function under a"
+                f"{name}: {field.name} is {value!r}, which cannot be written to a file. A field is"
+                " a number, a text, True or False, or a tuple of those. Register a function under a"
                 " name (register_activation, register_loss, register_likelihood), or make it a"
                 " method of the model."
             ) from None

@@ -173,7 +173,7 @@ def check_latent_transforms(trial: Trial) -> None:
 
 
 def check_encoding_transforms(trial: Trial) -> None:
-    """Use of latents and attribute vectors work under `jit` and `vmap`, and densities can be fitted."""
+    """Latent use and attribute vectors work under `jit` and `vmap`; densities can be fitted."""
     if not isinstance(trial.model, CanReconstruct):
         return
     params, key = trial.fresh, trial.key

@@ -14,8 +14,8 @@ from jaxtyping import install_import_hook
 
 import tests.typechecker  # noqa: F401  (the hook looks it up by name)
 
-# Annotations of the functions on arrays are checked in every test. (Those of configurations are not:
-# tests give them wrong types to see what users are told.)
+# Annotations of the functions on arrays are checked in every test. (Those of configurations are
+# not: tests give them wrong types to see what users are told.)
 install_import_hook(
     [
         "genjax.distributions",

@@ -4,8 +4,9 @@ Every contender trains the same model on the same data with the same optimizer, 
 own. The rounds alternate, so that a machine that slows down slows all contenders. They are:
 
 genjax   the training loop of genjax: whole epochs compiled, data on the device
-flax     the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from the host
-pytorch  the usual PyTorch program, where torch is installed: eager and compiled, with float32 and
+flax     the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from the
+host pytorch  the usual PyTorch program, where torch is installed: eager and compiled, with float32
+and
          with bfloat16 products
 ceiling  an upper bound: a step that does only its matrix products, at the speed of a large product
 

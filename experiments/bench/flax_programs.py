@@ -1,6 +1,7 @@
 """The models as a Flax tutorial would write them.
 
-They use flax.linen's layers, and one jitted step for every batch, which comes from the host's memory.
+They use flax.linen's layers, and one jitted step for every batch, which comes from the host's
+memory.
 """
 
 from collections.abc import Callable

@@ -54,7 +54,7 @@ def measure_contender(
 
 
 def measure_ceiling(name: str) -> dict[str, float]:
-    """Compute images per second of a step that does only its products, at a large product's speed."""
+    """Compute images per second of a step of products alone, at a large product's speed."""
     from experiments.bench.genjax_program import count_operations, measure_peak_speed
 
     an_image, a_second = count_operations(CASES[name]), measure_peak_speed()

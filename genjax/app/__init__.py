@@ -3,9 +3,9 @@
     import genjax.app
     genjax.app.launch(genjax.load("runs/vae-mnist"), genjax.data.load("mnist", "test"))
 
-Latents are sliders and points of a plane; images can be interpolated; samples can be drawn. The page
-offers what the model can do. It works in a browser and in a notebook, without a network, and needs
-gradio, which nothing else in genjax does. `genjax.app.explorer` makes its pictures.
+Latents are sliders and points of a plane; images can be interpolated; samples can be drawn. The
+page offers what the model can do. It works in a browser and in a notebook, without a network, and
+needs gradio, which nothing else in genjax does. `genjax.app.explorer` makes its pictures.
 """
 
 from genjax.app.app_page import build

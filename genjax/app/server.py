@@ -50,7 +50,8 @@ def launch(
     _exempt_from_proxies("127.0.0.1", "localhost", host)
     try:
         _, address, _ = page.launch(
-            server_name=host, server_port=port, share=share, auth=auth, prevent_thread_lock=not wait,
+            server_name=host, server_port=port, share=share, auth=auth,
+            prevent_thread_lock=not wait,
             theme=make_theme(), css=STYLE, footer_links=[], run_history=False, show_error=True,
             quiet=not share, max_file_size=_LARGEST_UPLOAD, state_session_capacity=_MOST_SESSIONS,
         )  # fmt: skip

@@ -13,13 +13,13 @@ def print_metrics(result: Mapping[str, Any]) -> None:
 
     Numbers that no table names, such as those of single groups, follow the others.
 
-    >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "parameters": 1234, "accuracy_group_1": 0.25})
+    >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "parameters": 1234, "accuracy_group_1": 0.2})
     Reconstruction and likelihood
       NLL (nats per image)                  86.51 ± 0.25
     Cost
       weights                               1,234
     Others
-      accuracy_group_1                       0.25
+      accuracy_group_1                       0.2
     """
     numbers = {
         name: value

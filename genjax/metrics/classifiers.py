@@ -144,8 +144,8 @@ def load_classifier(train_set: Dataset, test_set: Dataset) -> Classifier:
 
     genjax ships those of MNIST, Fashion-MNIST, CIFAR-10 and Stacked MNIST. Others, that of the
     offline sample of MNIST too, lie in the user's cache folder (or GENJAX_CACHE_DIR) once
-    `genjax.recipes.classifier_training.get_classifier` has trained them. That of stacked digits classifies
-    one digit, and is applied to each channel.
+    `genjax.recipes.classifier_training.get_classifier` has trained them. That of stacked digits
+    classifies one digit, and is applied to each channel.
 
     Args:
         test_set: on which the accuracy is measured.

@@ -175,7 +175,7 @@ def _binned(z: np.ndarray) -> np.ndarray:
 
 
 def _forests(codes: np.ndarray, numbers: Iterable[np.ndarray]) -> tuple[np.ndarray, list[float]]:
-    """Return R [D, K], (3), by how much splits at z_d purify leaves, and the accuracies (6), [K]."""
+    """Return R [D, K], (3), how much splits at z_d purify leaves, and the accuracies (6), [K]."""
     from sklearn.ensemble import RandomForestClassifier
 
     seen = len(codes) - int(len(codes) * _SHARE_UNSEEN)

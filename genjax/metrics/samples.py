@@ -81,7 +81,7 @@ def draw_images(dataset: Dataset, num: int) -> UInt8[Array, "n h w c"]:
 
 
 def draw_rows(images: Any, num: int) -> Any:
-    """Draw `num` of the first axis at random, the same ones at every call; all if there are fewer."""
+    """Draw `num` of the first axis at random, the same at every call; all if there are fewer."""
     if len(images) <= num:
         return images
     return images[np.asarray(jax.random.permutation(jax.random.key(0), len(images)))[:num]]

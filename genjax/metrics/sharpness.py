@@ -43,7 +43,7 @@ def sharpness(images: ArrayLike) -> Float[Array, " n"]:
 
 
 def check_size(images: ArrayLike) -> Float[Array, "n h w c"]:
-    """Return images as floats in [0, 1]. Raises `UserError` where they have less than 3x3 pixels."""
+    """Return images as floats in [0, 1]. Raises `UserError` on fewer than 3x3 pixels."""
     checked = check_images(images)
     if not len(checked) or min(checked.shape[1:3]) < 3:
         raise UserError(

@@ -1,7 +1,7 @@
 """How smoothly the images of a model change along its latent space, for any model with `decode`.
 
-G decodes, phi are a classifier's features and c(x) the class that it sees. a, b and z are drawn from
-the model's prior.
+G decodes, phi are a classifier's features and c(x) the class that it sees. a, b and z are drawn
+from the model's prior.
 
 (1) path length = E |phi(G(slerp(a, b; t + e))) - phi(G(slerp(a, b; t)))|^2 / e^2,  t ~ U(0, 1)
           Karras et al. 2019, arXiv:1812.04948, section 4.1, there in the features of VGG16

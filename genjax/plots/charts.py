@@ -120,8 +120,8 @@ def plot_latent_scatter(
         raise UserError(f"points are [N, 2] with N labels, not {points.shape} and {len(classes)}.")
     if label_names and not set(np.unique(classes)) <= set(range(len(label_names))):
         raise UserError(
-            f"labels are from {classes.min()} to {classes.max()}, but {len(label_names)} classes have"
-            " names."
+            f"labels are from {classes.min()} to {classes.max()}, but {len(label_names)} classes"
+            " have names."
         )
     axes = axes or new_axes(7, 6)
     from matplotlib import colormaps

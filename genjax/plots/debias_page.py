@@ -142,7 +142,7 @@ def _draw_histograms(path: Path, run: DebiasedRun) -> Section:
 
 
 def _measure_changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Measure how much each latent's histogram of z [N, D] changes where image n weighs drawn[n]."""
+    """Measure how each latent's histogram of z [N, D] changes where image n weighs drawn[n]."""
     before, after = (
         np.stack([np.histogram(latent, 10, weights=weights)[0] for latent in z.T])
         for weights in (np.full(len(z), 1 / len(z)), drawn)

@@ -1,4 +1,4 @@
-"""A page of sections: a picture each, with its explanation, its table and the code that draws it."""
+"""A page of sections: a picture each, with explanation, table and the code that draws it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

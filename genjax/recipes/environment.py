@@ -15,7 +15,7 @@ _PACKAGES = ("genjax-vae-gan", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return the processor, the device, the versions, the commit where there is one, and the date."""
+    """Return processor, device, versions, the commit where there is one, and the date."""
     described: dict[str, Any] = {
         "processor": _name_processor(),
         "cores": len(os.sched_getaffinity(0))

@@ -54,7 +54,7 @@ class Recipe:
     num_images: int = 0
     """Number of test images that the model encodes to be measured at the end; 0 for all."""
     num_generated: int = 0
-    """Number of samples that are measured at the end, also by a classifier of the data's classes."""
+    """Number of samples that are measured at the end, also by a classifier of the data."""
     num_components: int = 0
     """Number of Gaussians in a mixture that is fitted to the codes, and whose samples are measured
     too; 0 fits none."""
@@ -116,7 +116,7 @@ class Recipe:
         return self.num_train or max(1, len(train_set) - self.num_validation)
 
     def load_resident(self) -> tuple[Dataset, Dataset]:
-        """Load both sets to measure and to draw with: of a stream, as much as fits on the device."""
+        """Load both sets to measure and draw with: of a stream, as much as fits on the device."""
         train_set, test_set = self.load()
         return data.as_dataset(train_set), test_set
 

@@ -52,7 +52,8 @@ def weighting_options(params: Params) -> dict:
 def measure_group_shares(
     out: Path, params: Params, train_set: Dataset, key: jax.Array
 ) -> dict[str, float]:
-    """Measure the share of every group in the data, in what the model saw, and in a balanced subset.
+    """Measure the share of every group in the data, in what the model saw, and in a balanced
+    subset.
 
     The largest group is the common one; `..._rare` is the share of all others. Returns {} where
     groups are not known or the model does not resample.

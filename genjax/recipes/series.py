@@ -55,7 +55,8 @@ def _time_left(results: Results, runs: Sequence[tuple[str, int]]) -> str:
 def make_rows(
     results: Mapping[str, Sequence[Mapping[str, Any]]], columns: Mapping[str, str]
 ) -> list[list[str]]:
-    """Return the mean and the standard deviation of every recipe's metrics, below a row of headings.
+    """Return the mean and the standard deviation of every recipe's metrics, below a row of
+    headings.
 
     Args:
         results: of every recipe, the content of its runs' `result.json`.

@@ -1,4 +1,4 @@
-"""Reading `.npz` files that may come from elsewhere: nothing is unpickled, sizes are checked first."""
+"""Read `.npz` files that may come from elsewhere: nothing is unpickled, sizes are checked."""
 
 import zipfile
 from typing import Any

@@ -10,7 +10,8 @@ from genjax.model import Params
 class StopTraining(Exception):
     """Raised by a callback to end the run after this epoch, for the reason in its message.
 
-    The run counts as finished: its last epoch has a checkpoint, and `config.json` says why it ended.
+    The run counts as finished: its last epoch has a checkpoint, and `config.json` says why it
+    ended.
     """
 
 
@@ -33,7 +34,7 @@ class Callback:
 
 
 class EpochFunction(Callback):
-    """A function of the epoch and the parameters as a callback, called before the first epoch too."""
+    """Call a function of the epoch and the parameters, before the first epoch too."""
 
     def __init__(self, function: Callable[[int, Params], None]):
         self.function = function

@@ -47,8 +47,8 @@ def fit(
     """Train a model and return its parameters (their moving average where one is kept).
 
     Many devices: every batch is shared out over all that divide it evenly, and the run equals that
-    of one device up to rounding. Many hosts (`genjax.distributed.hosts.join`) all call this with the
-    same arguments: each gets the parameters, and host 0 alone uses `out`, calls back, measures,
+    of one device up to rounding. Many hosts (`genjax.distributed.hosts.join`) all call this with
+    the same arguments: each gets the parameters, and host 0 alone uses `out`, calls back, measures,
     warns, and shows the bar.
 
     A `genjax.data.Stream` is read ahead of the device, and trains to the same bits as the `Dataset`

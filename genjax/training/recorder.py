@@ -129,8 +129,8 @@ def _cut_metrics(folder: Path, epochs: int) -> list[dict[str, Any]]:
     lost = run_folder.truncate_metrics(folder, epochs)
     if lost:
         warnings.warn(
-            f"{folder / run_folder.METRICS} has no whole line for the epochs {_shorten(lost)}: it is"
-            " damaged. Weights and checkpoints are not; the curves lack those epochs.",
+            f"{folder / run_folder.METRICS} has no whole line for the epochs {_shorten(lost)}: it"
+            " is damaged. Weights and checkpoints are not; the curves lack those epochs.",
             stacklevel=5,
         )
     if had and not epochs:

@@ -8,8 +8,8 @@ networks alone:
 (2) weights_p <- weights_p - optimizer_p(g_p)
 (3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
 
-A step follows `Model.update_schedule`: for most models one update of every player. Each update takes
-a batch of its own.
+A step follows `Model.update_schedule`: for most models one update of every player. Each update
+takes a batch of its own.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -268,8 +268,9 @@ _VALUES = st.one_of(
     ),
     st.text(max_size=8),
 )
-_NAMES = ["--epochs", "--out", "--model.latent-dim", "--model.channels", "--optimizer.learning-rate",
-          "--seed", "--stream", "--hosts", "--dataset", "--num-samples", "--modle", "-x", "--"]  # fmt: skip
+_NAMES = ["--epochs", "--out", "--model.latent-dim", "--model.channels",
+          "--optimizer.learning-rate", "--seed", "--stream", "--hosts", "--dataset",
+          "--num-samples", "--modle", "-x", "--"]  # fmt: skip
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

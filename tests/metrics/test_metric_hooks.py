@@ -1,4 +1,4 @@
-"""What a model of one's own adds to its evaluation: exact likelihood, own metrics, labels, prior."""
+"""What an own model adds to its evaluation: exact likelihood, metrics, labels, prior."""
 
 import dataclasses
 import json

@@ -36,7 +36,8 @@ class Linear(LatentModel):
 )
 @dataclasses.dataclass(frozen=True)
 class Pixels(classifiers.Classifier):
-    """A classifier whose features are the pixels, and whose class says on which side of 0 the first is.
+    """A classifier whose features are the pixels, and whose class says on which side of 0 the first
+    is.
 
     Nearer to 0 than `border` it sees a third class.
     """

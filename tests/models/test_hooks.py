@@ -1,4 +1,4 @@
-"""What a file from outside can change: networks, likelihoods, losses, activations, rates, labels."""
+"""What a file from outside can change: networks, likelihoods, losses, rates, labels."""
 
 import importlib
 from dataclasses import dataclass, replace

@@ -386,7 +386,8 @@ loaded = genjax.load({out!r})
 for leaf in jax.tree.leaves((params, loaded)):
     assert leaf.dtype == np.float32, leaf.dtype
 genjax.save({out!r} + "/weights.npz", jax.tree.map(lambda a: a.astype("float64"), params))
-assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(genjax.load({out!r} + "/weights.npz")))
+loaded = genjax.load({out!r} + "/weights.npz")
+assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(loaded))
 """
 
 

@@ -1,4 +1,4 @@
-"""The tab of one point in the latent space: the plane, the image and the sliders show the same z."""
+"""The tab of one point in the latent space: plane, image and sliders show the same z."""
 
 import os
 from dataclasses import dataclass

@@ -9,7 +9,7 @@
     heart:   (a^2 + b^2 - 1)^3 <= a^2 b^3,  (a, b) = (1.3 u, 0.2 - 1.3 v)
 
 A pixel is white where its centre fulfils (4); x and u point to the right, y and v down. Every shape
-lies within its radius, and so within the image. The shapes of dSprites are smaller and move further,
+lies within its radius, and so within the image. Shapes of dSprites are smaller and move further,
 and a network needs many more of them to learn that a place is two numbers.
 
 The periods in (2), after which a shape looks the same again, are a quarter turn for the square,

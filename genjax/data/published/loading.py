@@ -91,8 +91,8 @@ def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -
     formats = "array_record or TFRecord" if record_files.can_read_array_record() else "TFRecord"
     tried = f"- TFDS's prepared data in {folder / name}: none there as {formats}\n{error}"
     remedy = (
-        f"Put the original files into {find_manual_folder(name, folder)}, or let TFDS_DATA_DIR name a"
-        " folder with data that TFDS has prepared."
+        f"Put the original files into {find_manual_folder(name, folder)}, or let TFDS_DATA_DIR name"
+        " a folder with data that TFDS has prepared."
     )
     if name != "mnist":
         raise UserError(f"{name} cannot be found. Tried:\n{tried}\n{remedy}") from error

@@ -92,7 +92,7 @@ def _save_interpolations(path: Path, found: Mapping[str, np.ndarray]) -> None:
 
 
 def plot_metrics(contenders: Sequence[Contender], axes: Sequence[Axes] | None = None) -> Figure:
-    """Plot the main metrics, a panel each: a dot for every seed, a dashed line at the best value."""
+    """Plot the main metrics, a panel each: a dot per seed, a dashed line at the best value."""
     metrics = [m for m in list_metrics(contenders) if m.name in _CHARTED]
     columns = min(4, len(metrics))
     axes = axes or new_panels(len(metrics), columns, 3.2, 0.9 + 0.27 * len(contenders))

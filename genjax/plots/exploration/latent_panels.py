@@ -81,8 +81,8 @@ def neighbourhoods(explored: Explored, path: Path) -> str:
     return (
         f"The latents of {len(points):,} test images{_colours(explored)}, laid out by t-SNE:"
         " neighbours stay neighbours, but distances between groups, and their sizes, mean nothing."
-        " A label with a group of its own is one that the latents distinguish, although the training"
-        " saw no labels."
+        " A label with a group of its own is one that the latents distinguish, although the"
+        " training saw no labels."
     )
 
 
@@ -114,9 +114,9 @@ def inversion(explored: Explored, path: Path) -> str:
     return (
         "Bottom row: latents found by gradient descent, the best of 4 restarts, then decoded. The"
         " descent minimises the pixel MSE plus a penalty on lengths |z| that are unusual under"
-        f" N(0, I).{encoded}\nThe error is the mean squared error per pixel of images in [0, 1]. The"
-        f" latents found have a mean length of {length:.1f}; the length of a draw from N(0, I) is"
-        f" about {typical:.1f}."
+        f" N(0, I).{encoded}\nThe error is the mean squared error per pixel of images in [0, 1]."
+        f" The latents found have a mean length of {length:.1f}; the length of a draw from N(0, I)"
+        f" is about {typical:.1f}."
     )
 
 
@@ -132,8 +132,8 @@ def density(explored: Explored, path: Path) -> str:
     weights = resampling_weights(explored.params, images, bins=_BINS)
     save_by_density(path, images, weights, _BY_DENSITY)
     return (
-        f"Among {len(images):,} training images, the {_BY_DENSITY} with the most common latents, and"
-        f" the {_BY_DENSITY} with the rarest: for at least one latent, few other images have similar"
-        " values. A model sees little of what is rare; genjax.balanced_subset draws a subset with"
-        " more of it."
+        f"Among {len(images):,} training images, the {_BY_DENSITY} with the most common latents,"
+        f" and the {_BY_DENSITY} with the rarest: for at least one latent, few other images have"
+        " similar values. A model sees little of what is rare; genjax.balanced_subset draws a"
+        " subset with more of it."
     )

@@ -55,8 +55,8 @@ def discriminator(explored: Explored, path: Path) -> str:
     save_strip(path, rows, ["highest\nscores", "lowest\nscores"], _NUM_ROW)
     higher = float(np.mean(real[:, None] > scores[None]))
     return (
-        f"Of {_NUM_SCORED} samples, those that the discriminator scores highest and lowest. Its mean"
-        f" score of test images is {real.mean():.2f}, of samples {scores.mean():.2f}; in"
+        f"Of {_NUM_SCORED} samples, those that the discriminator scores highest and lowest. Its"
+        f" mean score of test images is {real.mean():.2f}, of samples {scores.mean():.2f}; in"
         f" {higher:.0%} of all pairs the test image scores higher than the sample (50%: it cannot"
         " tell them apart)."
     )
