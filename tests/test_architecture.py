@@ -26,8 +26,11 @@ ROOMS = [
     "cli",
 ]
 ABOVE_ALL = {"__init__", "__main__", "public", "testing"}  # names, command, and checks for users
-LONGEST_FILE = 260  # lines
-LONGER_FOR_A_REASON = {"testing": "a list of promises, one function each"}
+LONGEST_FILE = 270  # lines
+LONGER_FOR_A_REASON = {
+    "model.base": "the one page that the author of a model reads",
+    "testing": "a list of promises, one function each",
+}
 
 
 def name_module(path: Path) -> str:

@@ -26,21 +26,22 @@ def test_normal_log_prob_is_scipys(jit):  # (1)
     value = np.array([[0.1, 0.2, 2.1], [3.0, -1.0, 0.0]], np.float32)
     log_prob = jax.jit(Normal.log_prob) if jit else Normal.log_prob
     expected = scipy.stats.norm.logpdf(value, LOC, SCALE).sum(axis=1)
-    np.testing.assert_allclose(log_prob(NORMAL, value), expected, rtol=1e-5)
+    np.testing.assert_allclose(log_prob(NORMAL, jnp.asarray(value)), expected, rtol=1e-5)
 
 
 def test_log_prob_sums_over_whole_images():
     value = np.random.default_rng(0).normal(size=(4, 3, 2, 5)).astype(np.float32)
     one = Normal(jnp.zeros((4, 3, 2, 5)), jnp.asarray(0.7))
     expected = scipy.stats.norm.logpdf(value, 0, 0.7).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(one.log_prob(value), expected, rtol=1e-5)
+    np.testing.assert_allclose(one.log_prob(jnp.asarray(value)), expected, rtol=1e-5)
 
 
 def test_bernoulli_log_prob_is_scipys():  # (2)
     logits = np.array([[-3.0, 0.2, 5.0], [0.0, 1.0, -1.0]], np.float32)
     value = np.array([[0, 1, 1], [1, 0, 0]], np.float32)
     expected = scipy.stats.bernoulli.logpmf(value, 1 / (1 + np.exp(-logits))).sum(axis=1)
-    np.testing.assert_allclose(Bernoulli(jnp.array(logits)).log_prob(value), expected, rtol=1e-5)
+    coins = Bernoulli(jnp.array(logits))
+    np.testing.assert_allclose(coins.log_prob(jnp.asarray(value)), expected, rtol=1e-5)
 
 
 def test_bernoulli_survives_extreme_logits():

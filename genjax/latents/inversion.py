@@ -81,8 +81,11 @@ def invert(
 
 def _prior(params: Params, z: jax.Array) -> jax.Array:
     """Compute (2) where the model's prior is N(0, I), else 0: [N, D] -> [N]."""
-    has_own_prior = type(params.model).sample_latents is not LatentModel.sample_latents  # type: ignore[attr-defined]
-    return jnp.zeros(len(z)) if has_own_prior else length_prior(z)
+    model = params.model
+    is_normal = (
+        isinstance(model, LatentModel) and type(model).sample_latents is LatentModel.sample_latents
+    )
+    return length_prior(z) if is_normal else jnp.zeros(len(z))
 
 
 @partial(jax.jit, static_argnames=("starts", "steps"))

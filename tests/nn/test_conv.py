@@ -156,7 +156,7 @@ def test_equation_1_in_loops():
     for i, j in np.ndindex(4, 3):
         patch = padded[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4]
         desired[:, i, j] = np.einsum("nabc,abco->no", patch, kernel)
-    assert_close(conv(x, kernel, 2), desired)
+    assert_close(conv(jnp.asarray(x), jnp.asarray(kernel), 2), desired)
 
 
 def test_adjoint():

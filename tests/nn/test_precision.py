@@ -236,7 +236,10 @@ def test_a_run_from_before_the_field_existed_was_in_float32(tmp_path, key):
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert genjax.load(tmp_path).model == params.model
     genjax.fit(vae(), blobs(), key, training, out=tmp_path, progress=False)
-    with pytest.raises(genjax.UserError, match=r"model.compute_dtype: 'float32' there, 'bfloat16'"):
+    with pytest.raises(
+        genjax.UserError,
+        match=r"model.compute_dtype: existing run: 'float32'; requested: 'bfloat16'",
+    ):
         genjax.fit(
             vae(compute_dtype="bfloat16"), blobs(), key, training, out=tmp_path, progress=False
         )

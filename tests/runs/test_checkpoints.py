@@ -212,7 +212,8 @@ genjax.fit(small("vae"), blobs(2_000), jax.random.key(0), Training({epochs}, 16)
 
 def test_killed_at_any_moment_it_ends_in_the_same_bits(tmp_path):
     """`kill -9` of a real process, at several moments, until the run is through."""
-    environment = os.environ | {"GENJAX_CACHE_DIR": str(tmp_path / "cache")}
+    cache = str(tmp_path / "cache")  # a process killed while it writes spoils no other test
+    environment = os.environ | {"GENJAX_CACHE_DIR": cache, "JAX_COMPILATION_CACHE_DIR": cache}
     epochs = 40
 
     def start(out):

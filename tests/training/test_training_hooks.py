@@ -211,10 +211,14 @@ def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path):
         if epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        fit(out=tmp_path, on_epoch=interrupt)
-    assert signal.getsignal(signal.SIGINT) is handler
+    # a shell that starts the tests in the background has them ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(out=tmp_path, on_epoch=interrupt)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert checkpoints.find_newest(tmp_path).name == "2"
     assert len(run_folder.read_metrics(tmp_path)) == 2
 
