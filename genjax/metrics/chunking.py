@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, UInt8
 from numpy.typing import ArrayLike
 
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.errors import UserError, check_images
 from genjax.model import Model
 
@@ -43,7 +43,7 @@ def to_bytes(
     return jnp.round(255.0 * check_images(images, image_shape, name)).astype(jnp.uint8)
 
 
-def check_shape(model: Model, dataset: Dataset) -> None:
+def check_shape(model: Model, dataset: Dataset | Stream) -> None:
     """Raise `UserError` if the images of `dataset` have another shape than the model's."""
     if dataset.image_shape != model.image_shape:
         raise UserError(

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.errors import UserError, check_integer
 from genjax.metrics.chunking import check_shape, padded_chunks, to_bytes
 from genjax.metrics.coverage import check_points
@@ -106,7 +106,7 @@ def random_features(images: ArrayLike) -> Float[np.ndarray, "n d"]:
     return np.concatenate(parts)
 
 
-def make_distance(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
+def make_distance(dataset: Dataset | Stream, num: int = 2000) -> Callable[..., float]:
     """Make a function `(params, key) -> d^2` that measures a model, cheaply enough for every epoch.
 
     It compares `num` samples with `num` images of the data set in the features (3); lower is
@@ -117,7 +117,7 @@ def make_distance(dataset: Dataset, num: int = 2000) -> Callable[..., float]:
         num: how many of either.
 
     Raises:
-        UserError: where `num` or the number of images is below 2.
+        UserError: where `num` or the number of images is below 2, or the data set is a stream.
 
     >>> images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), np.uint8)
     >>> distance = make_distance(genjax.data.from_arrays(images), num=9)

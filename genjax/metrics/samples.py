@@ -11,7 +11,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 from numpy.typing import ArrayLike
 
 from genjax import latents
-from genjax.data import Dataset
+from genjax.data import Dataset, Stream
 from genjax.errors import UserError, check_integer
 from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
@@ -75,8 +75,11 @@ def generate_samples(
     return jnp.concatenate(chunks)
 
 
-def draw_images(dataset: Dataset, num: int) -> UInt8[Array, "n h w c"]:
-    """Draw images at random, the same ones at every call; all where there are fewer than `num`."""
+def draw_images(dataset: Dataset | Stream, num: int) -> UInt8[Array, "n h w c"]:
+    """Draw images at random, the same ones at every call; all where there are fewer than `num`.
+
+    Raises `UserError` on a stream, whose images are not in memory.
+    """
     return draw_rows(dataset.images, num)
 
 
