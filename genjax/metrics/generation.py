@@ -13,7 +13,7 @@ from genjax.metrics import sample_quality, smoothness
 from genjax.metrics.chunking import knows_classes, renumber_labels
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.samples import generate_samples
-from genjax.model import CanDecode, ClassConditional, Params, is_class_conditional, require
+from genjax.model import CanDecode, Params, count_classes, is_class_conditional
 from genjax.runs.progress import progress as progress_bar
 
 # Folded into the key, beside the numbers 0, 1, ... of the chunks of images that are measured.
@@ -55,7 +55,7 @@ def draw_classes(
     if not knows_classes(params.model, dataset, train_set):
         return None
     labels = renumber_labels(dataset, train_set.label_names if train_set else ())
-    if labels.max() >= require(params.model, ClassConditional).num_classes:
+    if labels.max() >= count_classes(params.model):
         return None
     drawn = jax.random.choice(jax.random.fold_in(key, _CLASSES), len(labels), (num,))
     return labels[np.asarray(drawn)]
@@ -88,6 +88,6 @@ def class_agreement(params: Params, classifier: Classifier, key: PRNGKeyArray) -
 
     Every class is requested equally often.
     """
-    labels = np.arange(_NUM_REQUESTED) % require(params.model, ClassConditional).num_classes
+    labels = np.arange(_NUM_REQUESTED) % count_classes(params.model)
     images = generate_samples(params, key, _NUM_REQUESTED, labels=labels)
     return float(np.mean(classifier.classify(images).labels == labels))

@@ -181,13 +181,18 @@ def require(model: Model, capability: type[Capability]) -> Capability:
 
 
 def is_class_conditional(model: Model) -> bool:
-    """Tell whether images of a class can be asked of the model.
+    """Tell whether images of a class can be asked of the model."""
+    return count_classes(model) > 0
 
-    It has `num_classes`, and either `condition_latents` or a `decode` that takes labels.
+
+def count_classes(model: Model) -> int:
+    """Return the number of classes of which images can be asked of the model; 0 for none.
+
+    Such a model has `num_classes`, and either `condition_latents` or a `decode` that takes labels.
     """
     by_decoder = isinstance(model, CanDecode) and takes_labels(model.decode)
     knows = by_decoder or isinstance(model, ClassConditional)
-    return knows and getattr(model, "num_classes", 0) > 0
+    return getattr(model, "num_classes", 0) if knows else 0
 
 
 def takes_labels(method: Callable[..., Any]) -> bool:
