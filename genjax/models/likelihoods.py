@@ -17,18 +17,15 @@ instead of summing, as many codes do, is sigma^2 = D / 2, the same as multiplyin
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
 from genjax.distributions import Bernoulli, Distribution, Normal, flip_coins
-from genjax.errors import OneOf
+from genjax.errors import OneOf, UserError
 
-
-def _observe_image(model: Any, images: jax.Array, key: jax.Array) -> jax.Array:
-    del model, key
-    return images
+Observed = Literal["binary", "floats", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -36,20 +33,29 @@ class Likelihood:
     """A likelihood p(x|z) over images [N, H, W, C].
 
     Attributes:
-        distribution: (model, outputs) -> p(x|z) with `log_prob` and a `mean` in [0, 1]; `outputs`
-            [N, H, W, k C] are the decoder's.
-        observe: (model, images, key) -> x, on which the likelihood is defined; by default the
-            images in [0, 1] themselves.
+        distribution: (model, outputs) -> p(x|z), a `genjax.distributions.Distribution`: `log_prob`
+            in nats, [N, H, W, C] -> [N], summed over an image; `sample`; and `mean`, an image in
+            [0, 1]. `outputs` [N, H, W, k C] are the decoder's, and `model` gives its fields.
+        observes: what the pixels of x are, and so what `log_prob` is. "floats": the image itself,
+            in [0, 1], of which it is a density. "bytes": the image itself, whose values are whole
+            multiples of 1/255, of which it is a probability, so that `genjax.evaluate` reports bits
+            per dimension. "binary": zeros and ones that are drawn from the image, of which it is a
+            probability.
         outputs: k, the decoder's channels for each channel of the image.
+        observe: (model, images, key) -> x, where x is drawn in another way than `observes` says,
+            such as with noise within a grey level.
     """
 
     distribution: Callable[[Any, jax.Array], Distribution]
-    observe: Callable[[Any, jax.Array, jax.Array], jax.Array] = _observe_image
+    observes: Observed = "floats"
     outputs: int = 1
+    observe: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
 
-
-def _binarize(model: Any, images: jax.Array, key: jax.Array) -> jax.Array:
-    return flip_coins(key, images) if model.binarize else images
+    def draw_observed(self, model: Any, images: jax.Array, key: jax.Array) -> jax.Array:
+        """Return the x of images in [0, 1]."""
+        if self.observe:
+            return self.observe(model, images, key)
+        return flip_coins(key, images) if self.observes == "binary" and model.binarize else images
 
 
 def _gaussian(model: Any, outputs: jax.Array) -> Normal:
@@ -57,7 +63,7 @@ def _gaussian(model: Any, outputs: jax.Array) -> Normal:
 
 
 LIKELIHOODS: dict[str, Likelihood] = {
-    "bernoulli": Likelihood(lambda model, outputs: Bernoulli(outputs), _binarize),  # (1)
+    "bernoulli": Likelihood(lambda model, outputs: Bernoulli(outputs), "binary"),  # (1)
     "gaussian": Likelihood(_gaussian),  # (2)
 }
 LikelihoodName = Annotated[str, OneOf(LIKELIHOODS)]
@@ -68,6 +74,9 @@ def register_likelihood(name: str, likelihood: Likelihood) -> None:
 
     A weight file records the name alone: register the likelihood before loading it elsewhere.
 
+    Raises:
+        UserError: where it is no `Likelihood`, or observes something unknown.
+
     >>> def sharper(model, outputs):  # a Gaussian whose decoder also gives log sigma
     ...     loc, log_scale = jnp.split(outputs, 2, axis=-1)
     ...     return Normal.from_log_scale(jax.nn.sigmoid(loc), log_scale)
@@ -75,4 +84,14 @@ def register_likelihood(name: str, likelihood: Likelihood) -> None:
     >>> LIKELIHOODS.pop("example").outputs
     2
     """
+    if not isinstance(likelihood, Likelihood):
+        raise UserError(
+            f"the likelihood {name!r} is {likelihood!r}, but must be a genjax.Likelihood of a"
+            " function (model, outputs) -> distribution."
+        )
+    if likelihood.observes not in get_args(Observed):
+        raise UserError(
+            f"the likelihood {name!r} observes {likelihood.observes!r}, but must observe one of"
+            f" {', '.join(get_args(Observed))}."
+        )
     LIKELIHOODS[name] = likelihood

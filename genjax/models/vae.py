@@ -112,6 +112,11 @@ class VAE(Autoencoder):
     def encoder_features(self) -> int:
         return 2 * self.latent_dim
 
+    @property
+    def likelihood_of_bytes(self) -> bool:
+        """Whether the likelihood is a probability of bytes, of which there are bits."""
+        return LIKELIHOODS[self.likelihood].observes == "bytes"
+
     def losses(
         self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
@@ -178,7 +183,7 @@ class VAE(Autoencoder):
         self, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n h w c"]:
         """Draw the x on which the likelihood is defined, (0), from images in [0, 1]."""
-        return LIKELIHOODS[self.likelihood].observe(self, images, key)
+        return LIKELIHOODS[self.likelihood].draw_observed(self, images, key)
 
     def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
         """Return q(z|x) over latents [N, latent_dim], (2)."""

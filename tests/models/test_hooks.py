@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -172,10 +173,45 @@ def test_a_likelihood_of_ones_own_owns_what_it_observes(registries, tmp_path, ke
     result = genjax.evaluate(params, DATA, key, num_samples=2, progress=False)
     assert np.isfinite(result["nll"])
     register_likelihood(
-        "coloured", Likelihood(lambda model, outputs: Bernoulli(outputs), lambda m, x, k: 1.0 - x)
+        "coloured", Likelihood(lambda model, out: Bernoulli(out), observe=lambda m, x, k: 1.0 - x)
     )
     negative = replace(model, likelihood="coloured")
     np.testing.assert_allclose(negative.observe(BATCH.images, key), 1 - BATCH.images)
+
+
+class Bins(NamedTuple):
+    """Each of 256 bytes with the probability that softmax gives its distance from a place."""
+
+    place: jax.Array
+
+    @property
+    def mean(self):
+        return self.place
+
+    def log_prob(self, value):
+        grid = jnp.arange(256) / 255.0
+        logits = -30 * (self.place[..., None] - grid) ** 2
+        chosen = -30 * (self.place - value) ** 2 - jax.nn.logsumexp(logits, axis=-1)
+        return jnp.sum(chosen, axis=(1, 2, 3))
+
+    def sample(self, key):
+        return self.place
+
+
+def test_a_likelihood_of_bytes_is_reported_in_bits(registries, key):
+    register_likelihood("bins", Likelihood(lambda model, out: Bins(jax.nn.sigmoid(out)), "bytes"))
+    model = genjax.VAE(**MLP, likelihood="bins")
+    np.testing.assert_array_equal(model.observe(BATCH.images, key), BATCH.images)
+    result = genjax.evaluate(model.init(key), DATA, key, num_samples=2, progress=False)
+    assert result["bits_per_dim"] == pytest.approx(result["nll"] / (64 * np.log(2)), rel=1e-5)
+    grey = genjax.evaluate(genjax.VAE(**MLP).init(key), DATA, key, num_samples=2, progress=False)
+    assert "bits_per_dim" not in grey
+
+
+@pytest.mark.parametrize("wrong", [lambda m, o: Bernoulli(o), Likelihood(Bernoulli, "ink")])
+def test_what_is_no_likelihood_is_refused(registries, wrong):
+    with pytest.raises(genjax.UserError, match="the likelihood 'wrong' "):
+        register_likelihood("wrong", wrong)
 
 
 def test_a_loss_and_an_activation_of_ones_own(registries, tmp_path, key):
