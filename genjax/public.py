@@ -28,7 +28,7 @@ from genjax.latents import (
 )
 from genjax.losses import Adversarial, register_loss
 from genjax.metrics import evaluate
-from genjax.model import Batch, LatentModel, Model, Params, init, register
+from genjax.model import Batch, LatentModel, Model, Params, init, register, summarize
 from genjax.models import (
     DCGAN,
     GAN,
@@ -105,6 +105,7 @@ __all__ = [
     "save",
     "score",
     "shift",
+    "summarize",
     "traverse",
     "tsne",
     "unstack_seeds",

@@ -22,6 +22,7 @@ from genjax.model.capabilities import (
 )
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
 from genjax.model.registry import MODELS, find_models, from_json, register, to_json
+from genjax.model.summary import Layer, Summary, summarize
 
 __all__ = [
     "MODELS",
@@ -38,10 +39,12 @@ __all__ = [
     "HasMetrics",
     "HasPosterior",
     "LatentModel",
+    "Layer",
     "Model",
     "Networks",
     "Params",
     "Resamples",
+    "Summary",
     "Terms",
     "TrainingPass",
     "TrainingWarning",
@@ -54,6 +57,7 @@ __all__ = [
     "register",
     "registered_name",
     "require",
+    "summarize",
     "takes_labels",
     "to_json",
     "with_labels",

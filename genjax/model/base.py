@@ -7,7 +7,7 @@ to JSON and back by `genjax.model.to_json` and `from_json`.
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -53,9 +53,21 @@ class Model:
     smallest_image: ClassVar[int] = 8
     _registered_name: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep `__repr__`, which the decorator `dataclass` would replace in every subclass."""
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, to_tuples(getattr(self, field.name)))
+
+    def __repr__(self) -> str:
+        """Return the call that makes the model, without the fields that have their defaults."""
+        fields = ((field, getattr(self, field.name)) for field in dataclasses.fields(self))
+        given = (f"{field.name}={value!r}" for field, value in fields if value != field.default)
+        return f"{type(self).__qualname__}({', '.join(given)})"
 
     @classmethod
     def smallest(cls) -> Self:
@@ -146,8 +158,7 @@ class Model:
     def _init(self, key: PRNGKeyArray) -> Params:
         weights, stats = {}, {}
         for index, (name, (network, *inputs)) in enumerate(self.networks().items()):
-            key_network, zeros = jax.random.fold_in(key, index), map(_zeros, inputs)
-            variables = dict(network.init(key_network, *zeros, **_train_option(network, False)))
+            variables = init_network(network, inputs, jax.random.fold_in(key, index))
             weights[name] = cast(variables.pop("params", {}), "float32")
             variables.pop("intermediates", None)
             if variables:
@@ -246,6 +257,12 @@ class LatentModel(Model):
 
     def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
         return in_chunks(partial(self.decode, params), self.sample_latents(params, key, num))
+
+
+def init_network(network: nn.Module, inputs: Sequence[Any], key: PRNGKeyArray) -> dict[str, Any]:
+    """Initialise the variables of a network of `Model.networks`, by collection."""
+    zeros = map(_zeros, inputs)
+    return dict(network.init(key, *zeros, **_train_option(network, False)))
 
 
 def _zeros(spec: Any) -> jax.Array:

@@ -35,9 +35,11 @@ class Batch:
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["weights", "stats"], meta_fields=["model"])
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Params:
     """All that a trained model is: a pytree of arrays and, as static metadata, its `model`.
+
+    `genjax.summarize(params)` lists the layers with their shapes.
 
     `weights` are trained; `stats`, such as the averages of batch normalisation, are not. Both map a
     network's name to its pytree.
@@ -47,6 +49,12 @@ class Params:
     stats: Weights
     model: Model
 
+    def __repr__(self) -> str:
+        networks = self.weights if isinstance(self.weights, dict) else {}  # jax puts markers there
+        parts = [f"{name} {_count_numbers(tree):,}" for name, tree in networks.items()]
+        total = f"{_count_numbers(self.weights):,} parameters"
+        return f"{type(self).__name__}({self.model}; {total}: {', '.join(parts)})"
+
     def replace(self, **changes: Any) -> "Params":
         """Return these parameters with some fields replaced."""
         return dataclasses.replace(self, **changes)
@@ -54,6 +62,10 @@ class Params:
     def in_training(self, key: PRNGKeyArray) -> "TrainingPass":
         """Return these parameters for one forward pass in training; `key` is for dropout."""
         return TrainingPass(self, key)
+
+
+def _count_numbers(tree: Any) -> int:
+    return sum(getattr(leaf, "size", 1) for leaf in jax.tree.leaves(tree))
 
 
 class TrainingPass(Params):
