@@ -261,8 +261,8 @@ class LatentModel(Model):
 
 def init_network(network: nn.Module, inputs: Sequence[Any], key: PRNGKeyArray) -> dict[str, Any]:
     """Initialise the variables of a network of `Model.networks`, by collection."""
-    zeros = map(_zeros, inputs)
-    return dict(network.init(key, *zeros, **_train_option(network, False)))
+    options: dict[str, Any] = _train_option(network, False)
+    return dict(network.init(key, *map(_zeros, inputs), **options))
 
 
 def _zeros(spec: Any) -> jax.Array:

@@ -128,7 +128,8 @@ def _list_layers(name: str, network: nn.Module, specs: list[Any]) -> Iterator[La
     for path, kind in kinds.items():
         calls_others = any(other[: len(path)] == path for other in kinds if other != path)
         if sizes[path] or not calls_others:
-            shapes = tuple(leaf.shape[1:] for leaf in jax.tree.leaves(outputs[path]))
+            arrays: list[Any] = jax.tree.leaves(outputs[path])
+            shapes = tuple(array.shape[1:] for array in arrays)
             yield Layer(name, "/".join(path), kind, shapes, sizes[path])
 
 
