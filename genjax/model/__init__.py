@@ -20,9 +20,9 @@ from genjax.model.capabilities import (
     takes_labels,
     with_labels,
 )
+from genjax.model.layers import Layer, Summary, summarize
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
 from genjax.model.registry import MODELS, find_models, from_json, register, to_json
-from genjax.model.layers import Layer, Summary, summarize
 
 __all__ = [
     "MODELS",
