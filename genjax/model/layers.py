@@ -94,7 +94,7 @@ def summarize(model: Model | Params) -> Summary:
     inputs: dict[str, tuple[Shape, ...]] = {}
     layers: list[Layer] = []
     for name, (network, *specs) in model.networks().items():
-        inputs[name] = tuple(getattr(spec, "shape", spec) for spec in specs)
+        inputs[name] = tuple(tuple(getattr(spec, "shape", spec)) for spec in specs)
         layers += _list_layers(name, network, specs)
     return Summary(registered_name(model), inputs, tuple(layers))
 
@@ -110,7 +110,7 @@ def format_shapes(shapes: tuple[Shape, ...]) -> str:
 
 def _list_layers(name: str, network: nn.Module, specs: list[Any]) -> Iterator[Layer]:
     """Trace a network, and note what each of its modules returns."""
-    outputs: dict[Path, Any] = {}
+    outputs: dict[Path, tuple[Shape, ...]] = {}
     kinds: dict[Path, str] = {}
 
     def note(call: Callable[..., Any], args: Any, options: Any, context: Any) -> Any:
@@ -119,7 +119,8 @@ def _list_layers(name: str, network: nn.Module, specs: list[Any]) -> Iterator[La
             kinds.setdefault(path, type(module).__name__)  # in the order of the calls
         result = call(*args, **options)
         if context.method_name == "__call__":
-            outputs.setdefault(path, jax.tree.map(jax.typeof, result))
+            arrays = (leaf for leaf in jax.tree.leaves(result) if hasattr(leaf, "shape"))
+            outputs.setdefault(path, tuple(tuple(array.shape[1:]) for array in arrays))
         return result
 
     with nn.intercept_methods(note):
@@ -128,9 +129,7 @@ def _list_layers(name: str, network: nn.Module, specs: list[Any]) -> Iterator[La
     for path, kind in kinds.items():
         calls_others = any(other[: len(path)] == path for other in kinds if other != path)
         if sizes[path] or not calls_others:
-            arrays: list[Any] = jax.tree.leaves(outputs[path])
-            shapes = tuple(array.shape[1:] for array in arrays)
-            yield Layer(name, "/".join(path), kind, shapes, sizes[path])
+            yield Layer(name, "/".join(path), kind, outputs[path], sizes[path])
 
 
 def _count_parameters(weights: Any, paths: Collection[Path]) -> dict[Path, int]:
