@@ -94,7 +94,9 @@ def summarize(model: Model | Params) -> Summary:
     inputs: dict[str, tuple[Shape, ...]] = {}
     layers: list[Layer] = []
     for name, (network, *specs) in model.networks().items():
-        inputs[name] = tuple(tuple(getattr(spec, "shape", spec)) for spec in specs)
+        inputs[name] = tuple(
+            spec.shape if isinstance(spec, jax.ShapeDtypeStruct) else tuple(spec) for spec in specs
+        )
         layers += _list_layers(name, network, specs)
     return Summary(registered_name(model), inputs, tuple(layers))
 
