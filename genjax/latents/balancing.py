@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from genjax.data import Dataset
 from genjax.distributions import is_active
 from genjax.errors import UserError
-from genjax.latents.inputs import as_key
 from genjax.latents.sampling import encode
 from genjax.model import Params
+from genjax.model.random_keys import as_key
 from genjax.models.resampling import check_counts, check_histogram, probabilities
 
 
@@ -87,7 +87,7 @@ def balanced_subset(
         params: of any model that encodes.
         dataset: images and labels.
         num: from 1 to len(dataset).
-        key: the same key draws the same images.
+        key: the same key draws the same images. A whole number n stands for jax.random.key(n).
         form, alpha, bins: as of `resampling_weights`.
 
     Raises:

@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike
 
 from genjax.distributions import Normal
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import as_key, check_encoder_labels, check_input, map_rows
+from genjax.latents.inputs import check_encoder_labels, check_input, map_rows
 from genjax.model import CanEncode, HasPosterior, Params, require
+from genjax.model.random_keys import as_key
 
 
 @partial(
@@ -48,15 +49,15 @@ class LatentDensity:
     scale_tril: Float[Array, "k d d"]
 
     def sample(
-        self, key: PRNGKeyArray, num: int, temperature: float | Float[Array, ""] = 1.0
+        self, key: PRNGKeyArray | int, num: int, temperature: float | Float[Array, ""] = 1.0
     ) -> Float[Array, "num d"]:
-        """Draw latents, (3).
+        """Draw latents, (3). A whole number n stands for jax.random.key(n).
 
         >>> density = LatentDensity(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
         >>> density.sample(jax.random.key(0), 1, temperature=0.0)
         Array([[1., 2.]], dtype=float32)
         """
-        key_component, key_noise = jax.random.split(key)
+        key_component, key_noise = jax.random.split(as_key(key))
         component = jax.random.categorical(key_component, jnp.log(self.weights), shape=(num,))
         noise = jax.random.normal(key_noise, (num, self.loc.shape[1]), jnp.float32)
         offsets = jnp.einsum("kij,nj->nki", self.scale_tril, noise)
@@ -97,7 +98,7 @@ def fit_density(
     Args:
         params: of a model that encodes.
         images: [N, H, W, C], at least 2.
-        key: draws from q(z|x) and initialises EM.
+        key: draws from q(z|x) and initialises EM. A whole number n stands for jax.random.key(n).
         num_components: K, at most N.
         labels: of the images, int [N], for a model whose encoder takes them.
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
-from genjax.errors import MissingCapability, UserError, check_images, check_integer, check_labels
+from genjax.errors import MissingCapability, UserError, check_images, check_labels
 from genjax.model import HasPosterior, Params, takes_labels, with_labels
 from genjax.nn.chunks import in_chunks
 
@@ -35,25 +34,6 @@ def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
             + (" A single latent is z[None]." if latents.shape == (dim,) else "")
         )
     return latents
-
-
-def as_key(key: Any) -> PRNGKeyArray:
-    """Return a random key; a whole number n stands for jax.random.key(n).
-
-    Raises:
-        UserError: where it is neither.
-    """
-    if isinstance(key, int | np.integer):
-        return jax.random.key(check_integer(key, "key", least=0, most=2**32 - 1))
-    if isinstance(key, jax.Array) and key.ndim == 0 and _is_key(key):
-        return key
-    if isinstance(key, jax.Array | np.ndarray) and key.shape == (2,) and key.dtype == np.uint32:
-        return jax.random.wrap_key_data(jnp.asarray(key))  # as jax.random.PRNGKey makes
-    raise UserError(f"key is {key!r}, but must be one random key, such as jax.random.key(0).")
-
-
-def _is_key(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 def check_classes(model: Any, labels: ArrayLike, num: int) -> Int[Array, " num"]:

@@ -22,9 +22,10 @@ from numpy.typing import ArrayLike
 
 from genjax.distributions import sum_event
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import as_key, check_input
+from genjax.latents.inputs import check_input
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, LatentModel, Params, require
+from genjax.model.random_keys import as_key
 
 
 def length_prior(z: Float[Array | np.ndarray, "n d"]) -> Float[Array, " n"]:
@@ -54,7 +55,7 @@ def invert(
     Args:
         params: of a model that decodes.
         images: [N, H, W, C].
-        key: draws the starts.
+        key: draws the starts. A whole number n stands for jax.random.key(n).
         starts: latents that are tried for each image.
         steps: of Adam.
         learning_rate: of the first step.

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import as_key
+from genjax.model.random_keys import as_key
 
 
 def pca(z: ArrayLike, num: int = 2) -> tuple[Float[Array, "n num"], Float[Array, " num"]]:
@@ -51,6 +51,10 @@ def tsne(z: ArrayLike, key: PRNGKeyArray | int) -> Float[np.ndarray, "n 2"]:
 
     Runs scikit-learn on the host; 2,000 latents take about ten seconds
     (van der Maaten & Hinton 2008, "Visualizing data using t-SNE", JMLR 9).
+
+    Args:
+        z: latents, at least 5.
+        key: chooses the start. A whole number n stands for jax.random.key(n).
 
     Raises:
         UserError: where there are fewer than 5 latents, they are not finite, or all are equal.

@@ -16,7 +16,6 @@ from genjax.errors import MissingCapability, check_integer
 from genjax.latents.density import LatentDensity
 from genjax.latents.inputs import (
     Labels,
-    as_key,
     check_classes,
     check_input,
     check_labels_for,
@@ -36,6 +35,7 @@ from genjax.model import (
     takes_labels,
     with_labels,
 )
+from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 
 

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike
 from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.latents.density import compute_posterior
-from genjax.latents.inputs import Labels, as_key, check_encoder_labels, check_input
+from genjax.latents.inputs import Labels, check_encoder_labels, check_input
 from genjax.model import CanEncode, HasLatentRate, HasPosterior, Params, require, with_labels
+from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 
 
@@ -63,7 +64,8 @@ def latent_use(
     Args:
         params: of a model that encodes.
         images: [N, H, W, C].
-        key: binarises the images where the model's likelihood is of binary images.
+        key: binarises the images where the model's likelihood is of binary images. A whole number
+            n stands for jax.random.key(n).
         labels: of the images, int [N], for a model whose encoder takes them.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))

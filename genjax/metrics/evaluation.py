@@ -30,13 +30,14 @@ from genjax.model import (
     is_class_conditional,
     to_json,
 )
+from genjax.model.random_keys import as_key
 from genjax.runs.files import enable_compilation_cache, software
 
 
 def evaluate(
     params: Params,
     dataset: Dataset,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     *,
     num_samples: int = 500,
     num_images: int | None = None,
@@ -51,7 +52,7 @@ def evaluate(
     Args:
         params: of a model made for images of this shape.
         dataset: images to measure with: those of a test set.
-        key: the same key gives the same metrics.
+        key: the same key gives the same metrics. A whole number n stands for jax.random.key(n).
         num_samples: k of the importance-weighted bound.
         num_images: measure this many images, drawn at random but always the same; by default all.
             Samples are compared with all.
@@ -109,7 +110,7 @@ def evaluate(
     True
     """
     _check(params, dataset, classifier, train_set)
-    num_samples = check_integer(num_samples, "num_samples")
+    key, num_samples = as_key(key), check_integer(num_samples, "num_samples")
     if num_generated:
         check_integer(num_generated, "num_generated", least=2)
     count = len(dataset) if num_images is None else check_integer(num_images, "num_images")

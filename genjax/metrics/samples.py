@@ -15,6 +15,7 @@ from genjax.data import Dataset, Stream
 from genjax.errors import UserError, check_integer
 from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
+from genjax.model.random_keys import as_key
 
 IMAGES_AT_ONCE = 500
 
@@ -30,7 +31,7 @@ def _quantised_samples(
 
 def generate_samples(
     params: Params,
-    key: PRNGKeyArray,
+    key: PRNGKeyArray | int,
     num: int,
     on_chunk: Callable[[int], object] = lambda _: None,
     labels: ArrayLike | None = None,
@@ -43,7 +44,7 @@ def generate_samples(
 
     Args:
         params: of any model.
-        key: the same key draws the same samples.
+        key: the same key draws the same samples. A whole number n stands for jax.random.key(n).
         num: how many.
         on_chunk: called with the number of samples after every chunk.
         labels: of a model that knows classes, the class of every sample, int [num].
@@ -58,7 +59,7 @@ def generate_samples(
     dtype('uint8')
     """
     chunks = []
-    num = check_integer(num, "num")
+    key, num = as_key(key), check_integer(num, "num")
     for number, (index, count) in enumerate(padded_chunks(num, IMAGES_AT_ONCE)):
         if labels is not None:
             options["labels"] = jnp.asarray(labels)[index]

@@ -25,6 +25,7 @@ from genjax.errors import (
     to_tuples,
 )
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
+from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 from genjax.nn.precision import ComputeDtype, cast
 
@@ -149,10 +150,13 @@ class Model:
         del terms
         return []
 
-    def init(self, key: PRNGKeyArray) -> Params:
-        """Initialise parameters. Raises `UserError` where a field cannot be used (`check`)."""
+    def init(self, key: PRNGKeyArray | int) -> Params:
+        """Initialise parameters. Raises `UserError` where a field cannot be used (`check`).
+
+        A whole number n as the key stands for jax.random.key(n).
+        """
         self.check()
-        return self._init(key)
+        return self._init(as_key(key))
 
     @partial(jax.jit, static_argnums=0)
     def _init(self, key: PRNGKeyArray) -> Params:
@@ -288,8 +292,12 @@ def registered_name(model: Model) -> str:
     return name
 
 
-def init(model: Model, key: PRNGKeyArray) -> Params:
+def init(model: Model, key: PRNGKeyArray | int) -> Params:
     """Initialise the parameters of `model`, which must know its `image_shape`.
+
+    Args:
+        model: of any class.
+        key: the same key gives the same parameters. A whole number n stands for jax.random.key(n).
 
     Raises:
         UserError: where `image_shape` is unset or too small, or another field is out of bounds.

@@ -14,6 +14,7 @@ from genjax.data import Dataset, Stream, from_arrays
 from genjax.distributed import devices, hosts
 from genjax.errors import UserError
 from genjax.model import Model, Params
+from genjax.model.random_keys import as_keys
 from genjax.nn.precision import single_precision
 from genjax.runs import opening, weights
 from genjax.runs.checkpoints import expected_arrays
@@ -66,7 +67,7 @@ def fit(
         model: the model; its `image_shape` may be left out.
         dataset: the images to train on; an array is taken as by `genjax.data.from_arrays`.
         key: the run's only source of randomness: the same key gives the same weights. A whole
-            number n stands for jax.random.key(n). Many keys are [S], as from
+            number n is a seed, and stands for jax.random.key(n). Many keys are [S], as from
             `jax.random.split(key, S)`.
         training: the budget and the optimizer; `Training()` by default. Many seeds may have a
             learning rate each, in a tuple of S.
@@ -107,7 +108,7 @@ def fit(
     enable_compilation_cache()
     training = training or Training()
     with single_precision():
-        dataset, key = _as_dataset(dataset), _as_key(key)
+        dataset, key = _as_dataset(dataset), as_keys(key)
         model = _check(model, dataset, key, training)
         steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
         state = _init(model, key, training, start)
@@ -133,26 +134,6 @@ def fit(
 
 def _as_dataset(dataset: Any) -> Dataset | Stream:
     return dataset if isinstance(dataset, Dataset | Stream) else from_arrays(dataset)
-
-
-def _as_key(key: Any) -> jax.Array:
-    """Return the key or keys that `fit` was given: a whole number and an old key as a new one."""
-    is_number = isinstance(key, int | np.integer) and not isinstance(key, bool)
-    if is_number and 0 <= key < 2**32:
-        return jax.random.key(int(key))
-    if not isinstance(key, jax.Array | np.ndarray) or is_number:
-        raise UserError(
-            f"key is {key!r}, but must be a key such as jax.random.key(0), or a whole number of at"
-            " least 0, below 2^32."
-        )
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        try:
-            key = jax.random.wrap_key_data(jnp.asarray(key))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"key is no key of jax: {error}") from None
-    if key.ndim > 1 or key.size == 0:
-        raise UserError(f"key has the shape {key.shape}, but must be one key, or many in a row.")
-    return key
 
 
 def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Training) -> Model:

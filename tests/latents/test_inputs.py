@@ -1,5 +1,7 @@
 """What enters the functions on latents: bytes, labels, and what is refused in words."""
 
+import inspect
+import re
 from dataclasses import dataclass
 
 import flax.linen as nn
@@ -10,8 +12,8 @@ import pytest
 
 import genjax
 from genjax.errors import MissingCapability, UserError
-from genjax.latents.inputs import as_key
 from genjax.model import MODELS
+from genjax.model.random_keys import as_key
 from tests.helpers import blobs, small
 
 BYTES = np.asarray(blobs(30).images)
@@ -250,5 +252,26 @@ def test_a_whole_number_and_an_old_key_stand_for_a_key(vae):
     for key in (-1, 2**40, jax.random.split(KEY, 2)):
         with pytest.raises((UserError, TypeError), match="key"):
             genjax.sample(vae, key, 2)
-    with pytest.raises(UserError, match=r"key is 0.5, but must be one random key"):
+    with pytest.raises(UserError, match=r"key is 0.5, but must be a random key"):
         as_key(0.5)
+
+
+def test_every_public_function_takes_a_seed_for_a_key(vae):
+    for name in genjax.__all__:
+        function = getattr(genjax, name)
+        if inspect.isfunction(function) and "key" in inspect.signature(function).parameters:
+            text = " ".join(function.__doc__.split())
+            assert re.search(r"whole number n (is a seed, and )?stands for jax", text), name
+    np.testing.assert_array_equal(
+        jax.tree.leaves(genjax.init(vae.model, 3))[0],
+        jax.tree.leaves(genjax.init(vae.model, jax.random.key(3)))[0],
+    )
+    density = genjax.LatentDensity(jnp.ones(1), jnp.zeros((1, 2)), jnp.eye(2)[None])
+    np.testing.assert_array_equal(density.sample(3, 4), density.sample(jax.random.key(3), 4))
+    images = genjax.data.from_arrays(np.zeros((2, 8, 8, 1), np.uint8))
+    found = [
+        genjax.evaluate(vae, images, key, num_samples=2, num_generated=2, progress=False)
+        for key in (3, jax.random.key(3))
+    ]
+    assert found[0]["nll"] == found[1]["nll"]
+    assert found[0]["record"]["key"] == found[1]["record"]["key"]

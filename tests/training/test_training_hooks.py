@@ -44,7 +44,7 @@ def test_a_whole_number_is_a_key_and_an_array_a_data_set(trained):
 
 @pytest.mark.parametrize("key", [None, "0", -1, 2**32, True, 1.0])
 def test_what_is_no_key_is_refused(key):
-    with pytest.raises(genjax.UserError, match=r"key is .* but must be a key"):
+    with pytest.raises(genjax.UserError, match=r"key is .* but must be a random key"):
         fit(key=key)
 
 
