@@ -69,6 +69,17 @@ class CanScore(Protocol):
 
 
 @runtime_checkable
+class HasChanceLevels(Protocol):
+    """tell the level of chance of its losses
+
+    `chance_levels` gives terms of the training, by name, the value that they have where the
+    discriminator cannot tell samples from real images. Curves draw them as lines.
+    """
+
+    def chance_levels(self) -> dict[str, float]: ...
+
+
+@runtime_checkable
 class HasPosterior(Protocol):
     """give a posterior q(z|x)"""
 

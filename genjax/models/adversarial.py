@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from genjax import losses
 from genjax.errors import UserError, check_labels
 from genjax.model import Batch, LatentModel, Networks, Params, Terms, Weights
 from genjax.models.with_discriminator import Scored, WithDiscriminator, select_score
@@ -133,6 +134,13 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         found = self.adversarial_losses(params, real, fake, noise.u, key_penalty, y)  # (4), (5)
         losses = {"discriminator": found.discriminator, "generator": found.generator}
         return losses, (found.terms, training.stats)
+
+    def chance_levels(self) -> dict[str, float]:
+        loss, levels = losses.ADVERSARIAL[self.loss], super().chance_levels()
+        if not levels:
+            return {}
+        even = jnp.float32(loss.indifferent)
+        return levels | {"generator_loss": float(loss.generator(even, even))}
 
     def condition_latents(
         self, z: Float[Array, "n d"], labels: Int[Array, " n"]

@@ -100,6 +100,28 @@ class WithDiscriminator(Model):
         """Score images in [0, 1], (1), as images of the classes `labels`, (4)."""
         return select_score(self.apply(params, "discriminator", 2 * images - 1), labels)
 
+    def chance_levels(self) -> dict[str, float]:
+        """Return the values of terms where the discriminator scores every image alike.
+
+        A Wasserstein critic's loss has none: the scores have no scale. Of the relativistic loss,
+        which compares scores, the mean outputs have none.
+
+        >>> from genjax import GAN, models
+        >>> {name: round(level, 3) for name, level in GAN().chance_levels().items()}
+        {'discriminator_loss': 1.386, 'D(x)': 0.5, 'D(G(z))': 0.5, 'generator_loss': 0.693}
+        """
+        loss = losses.ADVERSARIAL[self.loss]
+        if loss.indifferent is None:
+            return {}
+        even, other = jnp.float32(loss.indifferent), jnp.float32(loss.indifferent + 10)
+        at_even = float(loss.discriminator(even, even))
+        # a score without a slope pays the one-centred penalty, and no other
+        levels = {"discriminator_loss": at_even + self.gradient_penalty}
+        if float(loss.discriminator(other, other)) != at_even:
+            output = float(jax.nn.sigmoid(even) if loss.scores_are_logits else even)
+            levels |= {"D(x)": output, "D(G(z))": output}
+        return levels
+
     def adversarial_losses(
         self,
         params: Params,

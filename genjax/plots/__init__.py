@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genjax.plots.chart import save_figure
     from genjax.plots.charts import (
-        plot_curves,
         plot_latent_scatter,
         plot_latent_use,
-        save_curves,
         save_latent_scatter,
         save_latent_use,
     )
+    from genjax.plots.curves import plot_curves, save_curves
     from genjax.plots.examples import draw_examples
     from genjax.plots.grids import (
         alternate_rows,
@@ -72,7 +71,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the module of a function, and with it matplotlib, when it is first used."""
     if name in __all__:
-        for module in ("grids", "examples", "image_charts", "charts", "chart"):
+        for module in ("grids", "examples", "image_charts", "charts", "curves", "chart"):
             found = vars(import_module(f"{__name__}.{module}"))
             if name in found:
                 return found[name]

@@ -1,8 +1,6 @@
-"""Charts of numbers: training curves, latents on a plane, how each latent is used."""
+"""Charts of latents: points on a plane, and how much each latent carries."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -10,90 +8,7 @@ from jaxtyping import Float, Integer
 
 from genjax.errors import UserError
 from genjax.latents import LatentUse
-from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes, new_panels
-
-_NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds")
-_HELD_OUT = "validation_"  # begins the names of terms that are measured on held-out images
-_LONG = 5  # epochs, beyond which the first is left out
-_DOTTED = 30  # epochs, below which each is marked by a dot
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Terms of the training that share one pair of axes, and what to write on them."""
-
-    title: str
-    terms: tuple[str, ...]
-    label: str = ""
-
-
-PANELS = (
-    Panel("losses of generator and discriminator", ("generator_loss", "discriminator_loss")),
-    Panel("discriminator on data and on samples", ("D(x)", "D(G(z))"), "mean output"),
-    Panel("distortion and rate", ("distortion", "rate"), "nats per image"),
-    Panel("Fréchet distance of samples", ("distance",), "in random features"),
-)
-
-
-def plot_curves(metrics: Sequence[Mapping[str, Any]], axes: Sequence[Axes] | None = None) -> Figure:
-    """Plot every term of the training over the epochs.
-
-    Of many seeds, each curve is the mean, in a band of one standard deviation. In runs of more than
-    5 epochs the first epoch is left out, since the others would look flat beside it.
-
-    Args:
-        metrics: one dictionary per epoch, as in the lines of `metrics.jsonl`.
-        axes: one for each panel; by default those of a new figure.
-
-    Raises:
-        UserError: where no epoch is given.
-
-    >>> lines = [{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.0}]
-    >>> plot_curves(lines).axes[0].lines[0].get_ydata().tolist()
-    [3.0, 2.0]
-    """
-    if not metrics:
-        raise UserError("there are no curves to plot: no epoch has ended.")
-    shown = metrics[1:] if len(metrics) > _LONG else metrics
-    panels = list(_find_panels(shown))
-    axes = axes or new_panels(len(panels), 4, 4, 3)
-    for axis, panel in zip(axes, panels, strict=True):
-        for term in panel.terms:
-            _plot_term(axis, term, shown)
-        since = f"epoch (from {shown[0]['epoch']} on)" if len(metrics) > _LONG else "epoch"
-        axis.set(title=panel.title, xlabel=since, ylabel=panel.label)
-        axis.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
-        axis.grid(alpha=0.3)
-        if len(panel.terms) > 1:
-            axis.legend(fontsize=8)
-    return figure_of(axes[0])
-
-
-def _find_panels(metrics: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
-    """Group the terms of the metrics into panels; a term of no group has a panel of its own.
-
-    A term of held-out images shares the panel of the same term in training.
-    """
-    terms = dict.fromkeys(name for line in metrics for name in line if name not in _NO_TERMS)
-    panel_of = {term: panel for panel in PANELS for term in panel.terms}
-    trained = dict.fromkeys(term.removeprefix(_HELD_OUT) for term in terms)
-    for panel in dict.fromkeys(panel_of.get(term, Panel(term, (term,))) for term in trained):
-        both = [name for term in panel.terms for name in (term, _HELD_OUT + term)]
-        yield Panel(panel.title, tuple(name for name in both if name in terms), panel.label)
-
-
-def _plot_term(axis: Axes, term: str, metrics: Sequence[Mapping[str, Any]]) -> None:
-    """Draw one curve, through the epochs in which the term was measured."""
-    measured = [line for line in metrics if term in line]
-    epochs = np.array([line["epoch"] for line in measured])
-    means = np.array([line[term] for line in measured], float)
-    spread = np.array([line.get("spread", {}).get(term, np.nan) for line in measured], float)
-    marker = "o" if len(measured) < _DOTTED else None
-    held_out = term.startswith(_HELD_OUT)
-    label = f"{term.removeprefix(_HELD_OUT)}, held-out images" if held_out else term
-    style = "--" if held_out else "-"
-    (line,) = axis.plot(epochs, means, style, label=label, marker=marker, markersize=3)
-    axis.fill_between(epochs, means - spread, means + spread, alpha=0.3, color=line.get_color())
+from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes
 
 
 def plot_latent_scatter(
@@ -167,6 +82,5 @@ def plot_latent_use(use: LatentUse, axes: Axes | None = None) -> Figure:
     return figure_of(axes)
 
 
-save_curves = make_saver(plot_curves)
 save_latent_scatter = make_saver(plot_latent_scatter)
 save_latent_use = make_saver(plot_latent_use)

@@ -18,7 +18,8 @@ from genjax.model import (
     is_class_conditional,
     require,
 )
-from genjax.plots.charts import save_curves, save_latent_scatter
+from genjax.plots.charts import save_latent_scatter
+from genjax.plots.curves import save_curves
 from genjax.plots.examples import draw_examples
 from genjax.plots.grids import alternate_rows, save_gif, save_grid
 from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
@@ -50,7 +51,7 @@ def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         save_grid(figures / "samples-best.png", sample(best, key, _NUM))
     save_grid(figures / "real.png", real)
     if metrics := run_folder.read_metrics(run):
-        save_curves(figures / "curves.png", metrics)
+        save_curves(figures / "curves.png", metrics, model=params.model)
     draw_progression(run, real)
     if isinstance(params.model, CanDecode):
         draw_interpolations(figures, params, key)

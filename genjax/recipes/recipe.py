@@ -60,7 +60,8 @@ class Recipe:
     too; 0 fits none."""
     num_validation: int = 0
     """Number of training images that are held out, drawn at random; their losses are measured after
-    every epoch, as validation_..."""
+    every epoch, as validation_... With 0, those of 500 test images are, unless there are
+    callbacks: nothing is chosen by them."""
     callbacks: Annotated[tuple[Callback, ...], tyro.conf.Suppress] = ()
     """What is called after every epoch, such as `genjax.EarlyStopping`."""
     description: Annotated[str, tyro.conf.Suppress] = ""

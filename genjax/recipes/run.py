@@ -39,6 +39,7 @@ from genjax.runs.files import (
     write_json,
 )
 from genjax.runs.opening import Specification, open_run
+from genjax.training.validation import choose_held_out
 
 _FRAMES = 20  # about so many pictures show the progress of training
 _SHOWN = 64  # images in a picture
@@ -78,7 +79,10 @@ def run_recipe(
     if not overwrite and (finished := _find_finished(out, train_set, measurement, keys)):
         print(f"{out} is finished already. To train it anew, overwrite it.")
         return finished
-    params = _train(recipe, out, overwrite, train_set, images, keys)
+    held_out = recipe.load_validation()
+    if not (held_out or recipe.callbacks):  # which could end the run by what they see of them
+        held_out = choose_held_out(recipe.model, test_set)
+    params = _train(recipe, out, overwrite, train_set, images, held_out, keys)
     finish = partial(_finish, out, params, measurement, keys, began)
     return hosts.run_on_first(finish)
 
@@ -146,6 +150,7 @@ def _train(
     overwrite: bool,
     train_set: Dataset | Stream,
     images: Dataset,
+    held_out: Dataset | None,
     keys: list[RunKeys],
 ) -> Params:
     return genjax.fit(
@@ -157,7 +162,7 @@ def _train(
         overwrite=overwrite,
         on_epoch=partial(_record_epoch, out, recipe.training.epochs, images, keys[0].draw),
         distance=metrics.make_distance(images) if isinstance(recipe.model, CanScore) else None,
-        validation=recipe.load_validation(),
+        validation=held_out,
         callbacks=recipe.callbacks,
     )
 

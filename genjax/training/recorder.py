@@ -85,7 +85,7 @@ class Recorder:
         line: dict[str, Any] = {"epoch": epoch, **report.summarize_seeds(terms, alive)}
         if alive.ndim:
             line["collapse_rate"] = report.compute_collapse_rate(by_seed)
-        bar.epoch_done(epoch, {name: line[name] for name in terms if line[name] is not None})
+        bar.epoch_done(epoch, {n: line[n] for n in terms if line[n] is not None and _is_shown(n)})
         line |= speed | ({"warnings": [w.name for w in found]} if found else {})
         if self._folder:
             run_folder.append_metrics(self._folder, line)
@@ -116,6 +116,11 @@ class Recorder:
             except StopTraining as stop:
                 reason = reason or str(stop) or type(callback).__name__
         return reason
+
+
+def _is_shown(term: str) -> bool:
+    """Tell whether the progress bar shows a term: of held-out images the losses alone."""
+    return not term.startswith("validation_") or term.endswith("loss")
 
 
 def _copy(params: Params) -> Params:

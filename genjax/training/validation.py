@@ -8,6 +8,7 @@ import numpy as np
 
 from genjax.data import Dataset, Stream
 from genjax.distributed import seeds
+from genjax.errors import UserError
 from genjax.model import Model, Params, Terms
 from genjax.runs.keys import Purpose
 from genjax.training.epoch import scale_batch
@@ -15,6 +16,25 @@ from genjax.training.state import TrainState
 from genjax.training.step import name_losses
 
 _MOST_IMAGES = 2048
+_BY_DEFAULT = 500  # images of the test set
+
+
+def choose_held_out(model: Model, test_set: Dataset) -> Dataset | None:
+    """Return up to 500 images of the test set whose losses are watched during training.
+
+    They select nothing. None where the model cannot be trained with them, such as where some
+    class is not among them.
+
+    >>> test_set = genjax.data.from_arrays(np.zeros((600, 8, 8, 1), np.uint8))
+    >>> len(choose_held_out(genjax.VAE(), test_set))
+    500
+    """
+    chosen = test_set.draw_subset(min(_BY_DEFAULT, len(test_set)))
+    try:
+        model.check_labels(chosen.labels)
+    except UserError:
+        return None
+    return chosen
 
 
 class Validation:
@@ -23,7 +43,8 @@ class Validation:
     Args:
         dataset: images that the model is not trained on.
         model: the model that they must fit.
-        batch_size: images at once; less of a smaller set. The last incomplete batch is left out.
+        batch_size: the largest number of images at once. Batches are of one size, so that fewer
+            images are left out than there are batches.
     """
 
     def __init__(self, dataset: Dataset | Stream, model: Model, batch_size: int):
@@ -31,8 +52,9 @@ class Validation:
         if isinstance(dataset, Stream):
             dataset = dataset.to_dataset(min(len(dataset), _MOST_IMAGES))
         model.check_labels(dataset.labels)
-        size = min(batch_size, len(dataset), _MOST_IMAGES)
-        batches = min(len(dataset), _MOST_IMAGES) // size
+        most = min(len(dataset), _MOST_IMAGES)
+        batches = -(-most // batch_size)
+        size = most // batches
         chosen = np.random.default_rng(0).permutation(len(dataset))[: batches * size]
         index = np.sort(chosen).reshape(batches, size)
         self._rows = (dataset.images[index], dataset.labels[index])

@@ -127,6 +127,7 @@ def test_a_run_on_the_first_images_of_version_01_still_counts_as_finished(run, m
         patch.setattr(Recipe, "load", lambda self: old)
         patch.setattr("genjax.recipes.run._match_old_subset", lambda recipe, images, out: images)
         result = run_recipe(first, out)
+    assert np.isfinite(run_folder.read_metrics(out)[0]["validation_loss"])  # of test images
     assert run_recipe(first, out) == result
     assert "finished already" in capsys.readouterr().out
 

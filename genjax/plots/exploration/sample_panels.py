@@ -8,7 +8,7 @@ import numpy as np
 from genjax.latents import sample, score
 from genjax.metrics import make_distance
 from genjax.model import CanDecode, CanReconstruct, CanScore, Model
-from genjax.plots.charts import save_curves
+from genjax.plots.curves import save_curves
 from genjax.plots.exploration.explored import Explored, panel
 from genjax.plots.image_charts import save_panels, save_strip
 
@@ -36,7 +36,7 @@ def samples(explored: Explored, path: Path) -> str:
     when=lambda explored: len(explored.metrics) > 0,
 )
 def curves(explored: Explored, path: Path) -> str:
-    save_curves(path, explored.metrics)
+    save_curves(path, explored.metrics, model=explored.model)
     return "What was measured in every epoch of the training."
 
 
