@@ -57,7 +57,9 @@ def plot_curves(
     if len(axes) != len(panels):
         names = ", ".join(panel.title for panel in panels)
         raise UserError(f"there are {len(axes)} axes for {len(panels)} panels: {names}.")
-    levels = model.chance_levels() if isinstance(model, HasChanceLevels) else {}
+    levels: Mapping[str, float] = (
+        model.chance_levels() if isinstance(model, HasChanceLevels) else {}
+    )
     best = find_best_epoch(metrics)
     for axis, panel in zip(axes, panels, strict=True):
         if panel.stacked:
@@ -176,7 +178,8 @@ def _name_far_start(axis: Axes, panel: Panel, metrics: Sequence[Line]) -> None:
 def _plot_stack(axis: Axes, panel: Panel, metrics: Sequence[Line]) -> None:
     """Draw terms as areas on each other, with their sum, and that of held-out images."""
     names = [term for term in panel.terms if not is_held_out(term)]
-    base, epochs = 0.0, _read_term(names[0], metrics)[0]
+    epochs = _read_term(names[0], metrics)[0]
+    base = np.zeros(len(epochs))
     for name, colour in zip(names, ("tab:blue", "tab:orange"), strict=True):
         top = base + _read_term(name, metrics)[1]
         axis.fill_between(epochs, base, top, alpha=0.5, color=colour, linewidth=0, label=name)
