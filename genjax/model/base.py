@@ -26,6 +26,7 @@ from genjax.errors import (
 )
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
 from genjax.model.random_keys import as_key
+from genjax.model.watch import note_run
 from genjax.nn.chunks import in_chunks
 from genjax.nn.precision import ComputeDtype, cast
 
@@ -182,6 +183,8 @@ class Model:
                 params.stats[name] = stats
             return output
         network = self.networks()[name][0]
+        if "train" not in options:
+            note_run(name, in_training=False)
         options = _train_option(network, False) | options
         return self.forward(network, params, name, *inputs, **options)
 
@@ -194,6 +197,7 @@ class Model:
         of flax's `apply`, such as `rngs={"dropout": key}`, and arguments of the network.
         """
         network = self.networks()[name][0]
+        note_run(name, in_training=True)
         mutable = list(params.stats.get(name, {}))
         options = _train_option(network, True) | options
         return self.forward(network, params, name, *inputs, mutable=mutable, **options)
@@ -276,10 +280,14 @@ def _zeros(spec: Any) -> jax.Array:
     return jnp.zeros((1, *spec.shape), spec.dtype)
 
 
+def acts_in_training(network: Any) -> bool:
+    """Tell whether a network's call takes the argument `train`."""
+    return "train" in inspect.signature(type(network).__call__).parameters
+
+
 def _train_option(network: Any, train: bool) -> dict[str, bool]:
     """Return the argument `train` for a network whose call takes one."""
-    takes_it = "train" in inspect.signature(type(network).__call__).parameters
-    return {"train": train} if takes_it else {}
+    return {"train": train} if acts_in_training(network) else {}
 
 
 def registered_name(model: Model) -> str:

@@ -19,7 +19,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from genjax.model import Batch, Model, Params, Terms, Weights
+from genjax.errors import UserError
+from genjax.model import Batch, Model, Params, Terms, Weights, registered_name
+from genjax.model.base import acts_in_training
+from genjax.model.watch import Ran, watch_networks
 from genjax.training.state import TrainState, select_weights
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # by player
@@ -44,12 +47,43 @@ def compute_gradients(
 
         def loss(own: Weights, player: str = player) -> tuple[jax.Array, Any]:
             weights = params.weights | own
-            losses, aux = model.losses(params.replace(weights=weights), batch, noise)
+            with watch_networks() as ran:
+                losses, aux = model.losses(params.replace(weights=weights), batch, noise)
+            check_networks(model, ran, params.stats, aux[1])
             return losses[player], (losses, aux)
 
         own = select_weights(model, params.weights, player)
         gradients[player], (losses, (terms, stats)) = jax.grad(loss, has_aux=True)(own)
     return gradients, losses, terms, stats
+
+
+def check_networks(model: Model, ran: Ran, before: Weights, after: Weights) -> None:
+    """Raise `UserError` where `losses` leaves a network's statistics or dropout out of training.
+
+    Such a network learns its weights all the same, and no number shows what is wrong.
+
+    Args:
+        model: whose losses were traced.
+        ran: the networks that ran in them.
+        before: `stats` of the parameters.
+        after: those that `losses` returned.
+    """
+    for name in [name for networks in model.players.values() for name in networks]:
+        can_act = acts_in_training(model.networks()[name][0])
+        stood = name in before and after.get(name) is before[name]
+        which = f"{registered_name(model)}: losses runs the network {name!r}"
+        if stood and name in ran.in_training:
+            raise UserError(
+                f"{which} in training, but returns its statistics as they were: return those of"
+                " the training pass, training.stats."
+            )
+        if name in ran.in_evaluation - ran.in_training and (stood or can_act):
+            wanted = " Where that is meant, give apply the argument train=False." if can_act else ""
+            raise UserError(
+                f"{which} as in evaluation: its batch statistics would never move, nor its dropout"
+                " act. Write training = params.in_training(key), give apply `training` in the"
+                f" place of `params`, and return training.stats.{wanted}"
+            )
 
 
 def name_losses(model: Model, losses: Mapping[str, jax.Array]) -> Terms:

@@ -113,6 +113,60 @@ def test_a_vae_with_such_an_encoder_is_trained_saved_and_loaded(registries, tmp_
     np.testing.assert_allclose(one, genjax.encode(params, BATCH.images)[:1], atol=1e-5)
 
 
+class Careless(ResNetVAE):
+    """A VAE whose losses were written without a thought of batch statistics."""
+
+    def losses(self, params, batch, noise):
+        z = self.posterior(params, batch.images).loc
+        return {"vae": jnp.mean(self.distortion(params, batch.images, z))}, ({}, params.stats)
+
+
+class Forgetful(Careless):
+    def losses(self, params, batch, noise):
+        losses, (terms, _) = super().losses(params.in_training(noise), batch, noise)
+        return losses, (terms, params.stats)
+
+
+class Deliberate(Careless):
+    def posterior(self, params, x):
+        outputs = self.apply(params, "encoder", x, train=False)
+        return Normal.from_log_scale(*jnp.split(outputs, 2, axis=1))
+
+
+class CarelessDropout(Careless):
+    def networks(self):
+        return super().networks() | {"encoder": (Dropping(self.encoder_features), SHAPE)}
+
+
+class Dropping(nn.Module):
+    features: int
+
+    @nn.compact
+    def __call__(self, x, train: bool = True):
+        x = nn.Dropout(0.5, deterministic=not train)(x.reshape(len(x), -1))
+        return nn.Dense(self.features)(x)
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"),
+    [
+        (Careless, r"'encoder' as in evaluation: its batch statistics .* params.in_training\(key\)"),
+        (CarelessDropout, r"'encoder' as in evaluation: .* nor its dropout act"),
+        (Forgetful, r"'encoder' in training, but returns its statistics as they were"),
+    ],
+)
+def test_statistics_and_dropout_that_would_stand_still_are_refused(registries, cls, said):
+    register("careless")(cls)
+    with pytest.raises(genjax.UserError, match=said):
+        fit(cls(**MLP), epochs=1)
+
+
+def test_statistics_may_stand_still_where_the_model_says_so(registries):
+    register("deliberate")(Deliberate)
+    model = Deliberate(**MLP)
+    assert same(fit(model, epochs=1).stats, model.init(jax.random.key(0)).stats)
+
+
 class Denoiser(nn.Module):
     """Of noisy images x and whole steps t."""
 
