@@ -11,7 +11,15 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
 from genjax.errors import MissingCapability, UserError, check_images, check_labels
-from genjax.model import HasPosterior, Params, takes_labels, with_labels
+from genjax.model import (
+    CanDecode,
+    ClassConditional,
+    HasPosterior,
+    Params,
+    require,
+    takes_labels,
+    with_labels,
+)
 from genjax.nn.chunks import in_chunks
 
 Labels = jax.Array | None
@@ -37,7 +45,14 @@ def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
 
 
 def check_classes(model: Any, labels: ArrayLike, num: int) -> Int[Array, " num"]:
-    """Return labels as int [num], from one for all or from `num` of them, or raise `UserError`."""
+    """Return labels as int [num], from one for all or from `num` of them.
+
+    Raises:
+        MissingCapability: where the model has no classes now, and would with another `num_classes`.
+        UserError: where they are no labels, or those of unknown classes.
+    """
+    if getattr(model, "num_classes", None) == 0:
+        raise MissingCapability("labels need a model with num_classes; this one has none.")
     check_labels(labels, getattr(model, "num_classes", 2**31))
     classes = jnp.asarray(labels)
     if classes.ndim > 1:
@@ -56,14 +71,12 @@ def check_labels_for(
     """
     name = type(model).__name__
     parameter = inspect.signature(getattr(model, method)).parameters.get("labels")
-    if parameter is None:
-        if labels is not None:
-            raise MissingCapability(f"{name} takes no labels to {method}: leave them out.")
-        return None
     if labels is None:
-        if parameter.default is inspect.Parameter.empty:
+        if parameter and parameter.default is inspect.Parameter.empty:
             raise UserError(f"{name} needs the labels of the images to {method}: int [N].")
         return None
+    if not parameter and not (method == "decode" and isinstance(model, ClassConditional)):
+        raise MissingCapability(f"{name} takes no labels to {method}: leave them out.")
     classes = check_classes(model, labels, num)
     if len(classes) != num:
         raise UserError(
@@ -105,3 +118,11 @@ def map_rows(
     return in_chunks(
         lambda rows: with_labels(method, labels[rows])(params, items[rows]), jnp.arange(len(items))
     )
+
+
+def decode_rows(params: Params, z: Float[Array, "n d"], labels: Labels) -> Float[Array, "n h w c"]:
+    """Decode latents in chunks, where there are labels into images of these classes."""
+    model = require(params.model, CanDecode)
+    if labels is not None and not takes_labels(model.decode):
+        z = require(params.model, ClassConditional).condition_latents(z, labels)
+    return map_rows(model.decode, params, z, labels)

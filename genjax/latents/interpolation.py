@@ -16,9 +16,9 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from genjax.errors import check_integer
-from genjax.latents.inputs import check_latents
+from genjax.latents.inputs import Labels, check_labels_for, check_latents
 from genjax.latents.sampling import decode, encode
-from genjax.model import Params
+from genjax.model import CanDecode, Params, require
 
 Latents = Float[Array | np.ndarray, "n d"]
 
@@ -59,7 +59,12 @@ def lerp(
 
 
 def interpolate(
-    params: Params, start: ArrayLike, end: ArrayLike, num: int = 8, spherical: bool = True
+    params: Params,
+    start: ArrayLike,
+    end: ArrayLike,
+    num: int = 8,
+    spherical: bool = True,
+    labels: ArrayLike | None = None,
 ) -> Float[Array, "n num h w c"]:
     """Decode the latents between two, ends included.
 
@@ -70,25 +75,29 @@ def interpolate(
         num: images of a path.
         spherical: follow `slerp`, along which latents stay as long as those drawn from N(0, I);
             else the straight line.
+        labels: classes of the paths' images, int [N] or one for all, for a model that knows
+            classes.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> interpolate(params, jnp.zeros((3, 2)), jnp.ones((3, 2)), num=5).shape
     (3, 5, 8, 8, 1)
     """
+    model = require(params.model, CanDecode)
     ends = check_latents(params, start), check_latents(params, end)
-    return _interpolate(params, *ends, check_integer(num, "num"), bool(spherical))
+    classes = check_labels_for(model, "decode", labels, len(ends[0]))
+    return _interpolate(params, *ends, classes, check_integer(num, "num"), bool(spherical))
 
 
 @partial(jax.jit, static_argnames=("num", "spherical"))
 def _interpolate(
-    params: Params, start: jax.Array, end: jax.Array, num: int, spherical: bool
+    params: Params, start: jax.Array, end: jax.Array, labels: Labels, num: int, spherical: bool
 ) -> jax.Array:
     between = slerp if spherical else lerp
     z = jax.vmap(lambda share: between(start, end, share))(
         jnp.linspace(0.0, 1.0, num, dtype=jnp.float32)
     )
-    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+    return jnp.swapaxes(jax.vmap(lambda z: decode(params, z, labels))(z), 0, 1)
 
 
 @jax.jit
@@ -97,6 +106,7 @@ def shift(
     z: Latents,
     direction: Float[Array | np.ndarray, " d"],
     strengths: Float[Array | np.ndarray, " num"],
+    labels: ArrayLike | None = None,
 ) -> Float[Array, "n num h w c"]:
     """Decode latents moved along a direction: column j shows z + strengths[j] * direction.
 
@@ -105,6 +115,7 @@ def shift(
         z: latents.
         direction: such as an `attribute_vector`.
         strengths: how far; a negative strength takes the attribute away.
+        labels: classes of the images, int [N] or one for all, for a model that knows classes.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
@@ -112,20 +123,29 @@ def shift(
     (3, 2, 8, 8, 1)
     """
     z = jax.vmap(lambda strength: z + strength * direction)(jnp.asarray(strengths))
-    return jnp.swapaxes(jax.vmap(partial(decode, params))(z), 0, 1)
+    return jnp.swapaxes(jax.vmap(lambda z: decode(params, z, labels))(z), 0, 1)
 
 
-def attribute_vector(params: Params, images: ArrayLike, others: ArrayLike) -> Float[Array, " d"]:
+def attribute_vector(
+    params: Params,
+    images: ArrayLike,
+    others: ArrayLike,
+    labels: ArrayLike | None = None,
+    other_labels: ArrayLike | None = None,
+) -> Float[Array, " d"]:
     """Compute the direction of an attribute, (3), for `shift`.
 
     Args:
         params: of a model that encodes.
         images: [N, H, W, C], with the attribute.
         others: [M, H, W, C], without it.
+        labels: classes of `images`, int [N] or one for all, for a model whose encoder takes them.
+        other_labels: those of `others`.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> attribute_vector(params, jnp.ones((3, 8, 8, 1)), jnp.zeros((4, 8, 8, 1))).shape
     (2,)
     """
-    return jnp.mean(encode(params, images), 0) - jnp.mean(encode(params, others), 0)  # (3)
+    ours, theirs = encode(params, images, labels), encode(params, others, other_labels)
+    return jnp.mean(ours, axis=0) - jnp.mean(theirs, axis=0)  # (3)

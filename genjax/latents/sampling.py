@@ -1,7 +1,7 @@
 """Draw samples from a model, encode and decode: pure functions of `params`.
 
 Images are float32 [N, H, W, C] in [0, 1], or bytes (uint8), which are divided by 255. Latents `z`
-are float32 [N, D]. `labels`, int [N] or one for all, are for models whose methods take them. Every
+are float32 [N, D]. `labels`, int [N] or one for all, are for models that know classes. Every
 function works under `jit` and `vmap`. On a model that lacks the parts it needs it raises
 `MissingCapability`, a `TypeError` that says which models have them.
 """
@@ -12,7 +12,7 @@ import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.errors import MissingCapability, check_integer
+from genjax.errors import check_integer
 from genjax.latents.density import LatentDensity
 from genjax.latents.inputs import (
     Labels,
@@ -20,6 +20,7 @@ from genjax.latents.inputs import (
     check_input,
     check_labels_for,
     check_latents,
+    decode_rows,
     map_rows,
 )
 from genjax.model import (
@@ -72,16 +73,13 @@ def sample(
     (3, 8, 8, 1)
     """
     num = check_integer(num, "num")
-    classes = None if labels is None else _check_sample_labels(params, labels, num)
-    num = num if classes is None else len(classes)
+    classes = None
+    if labels is not None:
+        if not is_class_conditional(params.model):
+            require(params.model, ClassConditional)
+        classes = check_classes(params.model, labels, num)
+        num = len(classes)
     return _sample(params, as_key(key), num, temperature, density, classes)
-
-
-def _check_sample_labels(params: Params, labels: ArrayLike, num: int) -> jax.Array:
-    if not is_class_conditional(params.model):
-        require(params.model, ClassConditional)
-        raise MissingCapability("labels need a model with num_classes; this one has none.")
-    return check_classes(params.model, labels, num)
 
 
 @partial(jax.jit, static_argnames="num")
@@ -101,9 +99,7 @@ def _sample(
         z = model.sample_latents(params, key, num, temperature)
     else:
         z = density.sample(key, num, temperature)
-    if labels is not None and not takes_labels(model.decode):
-        z = require(params.model, ClassConditional).condition_latents(z, labels)
-    return map_rows(model.decode, params, z, labels)
+    return decode_rows(params, z, labels)
 
 
 def encode(
@@ -131,6 +127,8 @@ def decode(
 ) -> Float[Array, "n h w c"]:
     """Decode latents [N, D] into images; where p(x|z) is a distribution, into its mean.
 
+    With labels, into images of these classes, int [N] or one for all.
+
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> decode(params, jnp.zeros((3, 2))).shape
@@ -143,7 +141,7 @@ def decode(
 
 @jax.jit
 def _decode(params: Params, z: jax.Array, labels: Labels) -> jax.Array:
-    return map_rows(require(params.model, CanDecode).decode, params, z, labels)
+    return decode_rows(params, z, labels)
 
 
 def reconstruct(
@@ -193,12 +191,9 @@ def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) ->
         labels: of a model that knows classes, the class that each image should show, int [N]; by
             default, for each image the class with the highest score.
     """
-    require(params.model, CanScore)
+    model = require(params.model, CanScore)
     images = check_input(params, images)
-    if labels is not None and not getattr(params.model, "num_classes", 0):
-        raise MissingCapability("labels need a model with num_classes; this one has none.")
-    classes = None if labels is None else check_classes(params.model, labels, len(images))
-    return _score(params, images, classes)
+    return _score(params, images, check_labels_for(model, "score", labels, len(images)))
 
 
 @jax.jit

@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import check_dimensions, check_latents
+from genjax.latents.inputs import Labels, check_dimensions, check_labels_for, check_latents
 from genjax.latents.sampling import decode
-from genjax.model import Params
+from genjax.model import CanDecode, Params, require
 
 
 def traverse(
@@ -22,6 +22,7 @@ def traverse(
     *,
     center: float | ArrayLike = 0.0,
     dimensions: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
 ) -> Float[Array, "m num h w c"]:
     """Vary the dimensions of one latent in turn, each from center - extent to center + extent.
 
@@ -32,18 +33,29 @@ def traverse(
         num: values of each dimension.
         center: one number, or one for each dimension, [D].
         dimensions: which, int [M]; row m varies dimensions[m]. By default all in order.
+        labels: the class of the images, one number, for a model that knows classes.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> traverse(params, jnp.zeros(2), num=5).shape
     (2, 5, 8, 8, 1)
     """
-    z = check_latents(params, jnp.asarray(z)[None])[0]
+    z, label = _check_latent(params, z, labels)
     chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
     center, extent = (
         jnp.broadcast_to(jnp.asarray(v, jnp.float32), z.shape) for v in (center, extent)
     )
-    return _traverse(params, z, center, extent, chosen, check_integer(num, "num"))
+    return _traverse(params, z, center, extent, chosen, label, check_integer(num, "num"))
+
+
+def _check_latent(
+    params: Params, z: ArrayLike, labels: ArrayLike | None
+) -> tuple[Float[Array, " d"], Labels]:
+    """Return one latent, and the class of its images."""
+    model = require(params.model, CanDecode)
+    latent = check_latents(params, jnp.asarray(z)[None])[0]
+    classes = check_labels_for(model, "decode", labels, 1)
+    return latent, None if classes is None else classes[0]
 
 
 @partial(jax.jit, static_argnames="num")
@@ -53,13 +65,14 @@ def _traverse(
     center: jax.Array,
     extent: jax.Array,
     dimensions: jax.Array,
+    label: Labels,
     num: int,
 ) -> jax.Array:
     def vary(d: jax.Array) -> jax.Array:
         values = jnp.linspace(center[d] - extent[d], center[d] + extent[d], num)
         return jax.vmap(lambda value: z.at[d].set(value))(values)
 
-    return jax.vmap(partial(decode, params))(jax.vmap(vary)(dimensions))
+    return jax.vmap(lambda z: decode(params, z, label))(jax.vmap(vary)(dimensions))
 
 
 def plane(
@@ -68,6 +81,7 @@ def plane(
     dimensions: ArrayLike,
     across: Float[Array | np.ndarray, " a"],
     up: Float[Array | np.ndarray, " b"],
+    labels: ArrayLike | None = None,
 ) -> Float[Array, "b a h w c"]:
     """Vary two dimensions of one latent over a grid.
 
@@ -77,29 +91,37 @@ def plane(
         dimensions: which two, int [2].
         across: values of the first, from left to right.
         up: values of the second, from the lowest row to the highest.
+        labels: the class of the images, one number, for a model that knows classes.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
     >>> params = genjax.init(model, jax.random.key(0))
     >>> plane(params, jnp.zeros(2), jnp.array([0, 1]), jnp.zeros(4), jnp.ones(3)).shape
     (3, 4, 8, 8, 1)
     """
-    z = check_latents(params, jnp.asarray(z)[None])[0]
+    z, label = _check_latent(params, z, labels)
     across, up = (jnp.asarray(values, jnp.float32) for values in (across, up))
-    return _plane(params, z, check_dimensions(dimensions, len(z)), across, up)
+    return _plane(params, z, check_dimensions(dimensions, len(z)), across, up, label)
 
 
 @jax.jit
 def _plane(
-    params: Params, z: jax.Array, dimensions: jax.Array, across: jax.Array, up: jax.Array
+    params: Params,
+    z: jax.Array,
+    dimensions: jax.Array,
+    across: jax.Array,
+    up: jax.Array,
+    label: Labels,
 ) -> jax.Array:
     def row(second: jax.Array) -> jax.Array:
         vary = jax.vmap(lambda first: z.at[dimensions].set(jnp.stack([first, second])))
-        return decode(params, vary(across))
+        return decode(params, vary(across), label)
 
     return jax.vmap(row)(up[::-1])
 
 
-def manifold(params: Params, num: int = 20) -> Float[Array, "num num h w c"]:
+def manifold(
+    params: Params, num: int = 20, labels: ArrayLike | None = None
+) -> Float[Array, "num num h w c"]:
     """Decode a two-dimensional latent space over a grid (Kingma & Welling 2014, appendix A).
 
     Row i and column j show z = (Phi^-1(u_j), Phi^-1(1 - u_i)), u equally spaced in (0, 1) and Phi
@@ -109,6 +131,7 @@ def manifold(params: Params, num: int = 20) -> Float[Array, "num num h w c"]:
     Args:
         params: of a model that decodes two latents.
         num: cells of a row, and rows.
+        labels: the class of the images, one number, for a model that knows classes.
 
     Raises:
         UserError: if the model has not two latents.
@@ -122,4 +145,4 @@ def manifold(params: Params, num: int = 20) -> Float[Array, "num num h w c"]:
         raise UserError(f"a manifold needs a model with latent_dim 2; this one has {latent_dim}.")
     num = check_integer(num, "num")
     quantiles = jax.scipy.stats.norm.ppf((jnp.arange(num, dtype=jnp.float32) + 0.5) / num)
-    return plane(params, jnp.zeros(2), jnp.arange(2), quantiles, quantiles)
+    return plane(params, jnp.zeros(2), jnp.arange(2), quantiles, quantiles, labels)

@@ -182,7 +182,42 @@ def test_labels_reach_the_methods_that_take_them(labelled):
     assert genjax.fit_density(labelled, BYTES, KEY, 1, labels).loc.shape == (1, 2)
 
 
+def test_labels_reach_every_walk_through_latent_space(labelled):
+    """Each walk shows what `decode` shows of its latents and this class; and another class's."""
+    z = genjax.encode(labelled, BYTES, np.arange(30) % 3)[:2]
+    ends = genjax.decode(labelled, z, [2, 0]), genjax.decode(labelled, z + 1, [2, 0])
+    paths = genjax.interpolate(labelled, z, z + 1, 3, labels=[2, 0])
+    np.testing.assert_allclose(paths[:, [0, 2]], np.stack(ends, axis=1), atol=1e-5)
+    moved = genjax.shift(labelled, z, jnp.ones(2), jnp.array([0.0, 1.0]), np.array([2, 0]))
+    np.testing.assert_allclose(moved, np.stack(ends, axis=1), atol=1e-5)
+    rows = genjax.traverse(labelled, z[0], 0.0, 1, center=z[0], labels=2)
+    np.testing.assert_allclose(rows[:, 0], np.stack([ends[0][0]] * 2), atol=1e-5)
+    middle = genjax.manifold(labelled, 1, labels=2)[0, 0]
+    np.testing.assert_allclose(middle, genjax.decode(labelled, jnp.zeros((1, 2)), 2)[0], atol=1e-5)
+    assert not np.allclose(middle, genjax.manifold(labelled, 1)[0, 0])
+    direction = genjax.attribute_vector(labelled, BYTES[:2], BYTES[2:4], 1, 2)
+    means = [genjax.encode(labelled, BYTES[i : i + 2], y).mean(0) for i, y in ((0, 1), (2, 2))]
+    np.testing.assert_allclose(direction, means[0] - means[1], atol=1e-5)
+
+
+def test_walks_of_a_gan_that_knows_classes_keep_to_the_class():
+    params = small("gan", image_shape=(8, 8, 1), num_classes=2).init(KEY)
+    z = jax.random.normal(KEY, (4, params.model.latent_dim))
+    paths = genjax.interpolate(params, z, -z, 3, labels=[0, 1, 0, 1])
+    of_class = params.model.condition_latents(z, jnp.array([0, 1, 0, 1]))
+    np.testing.assert_allclose(paths[:, 0], genjax.decode(params, of_class), atol=1e-5)
+    with pytest.raises(UserError, match="there are 3 labels for 4"):
+        genjax.interpolate(params, z, -z, labels=[0, 1, 0])
+    unlabelled = small("gan", image_shape=(8, 8, 1)).init(KEY)
+    with pytest.raises(MissingCapability, match="labels need a model with num_classes"):
+        genjax.traverse(unlabelled, z[0], labels=1)
+    with pytest.raises(MissingCapability, match="labels need a model with num_classes"):
+        genjax.score(unlabelled, BYTES, 1)
+
+
 def test_labels_that_are_refused(labelled, vae):
+    with pytest.raises(MissingCapability, match="VAE takes no labels to decode"):
+        genjax.interpolate(vae, jnp.zeros((1, 3)), jnp.ones((1, 3)), labels=1)
     with pytest.raises(UserError, match="LabelledVAE needs the labels of the images to encode"):
         genjax.encode(labelled, BYTES)
     with pytest.raises(UserError, match="from 0 to 2"):
