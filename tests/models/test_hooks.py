@@ -150,7 +150,10 @@ class Dropping(nn.Module):
 @pytest.mark.parametrize(
     ("cls", "said"),
     [
-        (Careless, r"'encoder' as in evaluation: its batch statistics .* params.in_training\(key\)"),
+        (
+            Careless,
+            r"'encoder' as in evaluation: its batch statistics .* params.in_training\(key\)",
+        ),
         (CarelessDropout, r"'encoder' as in evaluation: .* nor its dropout act"),
         (Forgetful, r"'encoder' in training, but returns its statistics as they were"),
     ],
