@@ -138,11 +138,14 @@ def check_labels(labels: ArrayLike, num_classes: int, name: str = "labels") -> N
         )
 
 
-@dataclass(frozen=True, eq=False)  # hashable, whatever the registry
+@dataclass(frozen=True, eq=False, repr=False)  # hashable, whatever the registry
 class OneOf:
     """The type of a field that holds a name in a registry: `Annotated[str, OneOf(REGISTRY)]`."""
 
     registry: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"OneOf({', '.join(map(repr, self.registry))})"
 
 
 def check_fields(spec: Any, name: str, most: int = 2**31 - 1) -> None:

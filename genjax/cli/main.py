@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+import genjax
 from genjax.cli.interrupt import STOPPED, stop_at_once
 
 # name -> what it does; its module in genjax/cli has the same name
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
         print(_USAGE.format(commands="\n".join(lines)))
         return 0
     if name == "--version":
-        print(importlib.import_module("importlib.metadata").version("genjax-vae-gan"))
+        print(genjax.__version__)
         return 0
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=3) or COMMANDS

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from genjax.errors import UserError
 from genjax.model.base import Model, registered_name
+from genjax.model.help_text import compose_help
 
 MODELS: dict[str, type[Model]] = {}
 ModelClass = TypeVar("ModelClass", bound=Model)
@@ -28,6 +29,8 @@ def find_models() -> dict[str, type[Model]]:
 def register(name: str) -> Callable[[type[ModelClass]], type[ModelClass]]:
     """Register a model's class under `name` for configurations, files and tests: a decorator.
 
+    `help` of the class then also shows the equations of its module and the fields of its bases.
+
     The same class may be registered again, as when a notebook's cell runs twice or a module is
     reloaded. Raises `ValueError` where another class has the name.
     """
@@ -37,6 +40,8 @@ def register(name: str) -> Callable[[type[ModelClass]], type[ModelClass]]:
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"a model named {name!r} is registered already: {known}")
         MODELS[name] = cls
+        if not vars(cls).get("_registered_name"):
+            cls.__doc__ = compose_help(cls)
         cls._registered_name = name
         return cls
 

@@ -39,7 +39,6 @@ class ConditionalVAE(VAE):
         loss = E_q[-log p(x|z,y)] + beta KL(q(z|x,y) || N(0, I))
 
     Methods take the classes of the images as `labels`; without, the class counts as unknown.
-    `help(genjax.models.conditional_vae)` has all equations, `VAE` the shared fields.
 
     >>> model = ConditionalVAE.smallest().for_images((8, 8, 1))
     >>> params = model.init(jax.random.key(0))

@@ -111,8 +111,7 @@ class DCGAN(AdversarialModel):
 
         L_D = E[s(-r) + s(f)]        L_G = E[s(-f)]
 
-    or the pair that `loss` names. `help(genjax.losses)` and `help(genjax.models.dcgan)` have the
-    equations, `AdversarialModel` and `WithDiscriminator` the shared fields.
+    or the pair that `loss` names (`help(genjax.losses)`).
 
     >>> model = DCGAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
     >>> params = model.init(jax.random.key(0))

@@ -48,8 +48,7 @@ class DebiasingVAE(VAE):
         loss = class_weight (-log p(y|x)) + 1[y debiased] (distortion + beta * rate)
 
     and an image is drawn in an epoch with the probability of equation (3) of
-    `genjax.models.resampling`. `help(genjax.models.debiasing_vae)` has all equations, `VAE` the
-    shared fields.
+    `genjax.models.resampling`.
 
     >>> model = DebiasingVAE.smallest().for_images((8, 8, 1))
     >>> params = model.init(jax.random.key(0))

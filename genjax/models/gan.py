@@ -59,8 +59,7 @@ class GAN(AdversarialModel):
 
         L_D = E[s(-r) + s(f)]        L_G = E[s(-f)]
 
-    or the pair that `loss` names. `help(genjax.losses)` has all pairs, `AdversarialModel` and
-    `WithDiscriminator` the shared fields.
+    or the pair that `loss` names (`help(genjax.losses)`).
 
     >>> model = GAN(image_shape=(8, 8, 1), latent_dim=2, hidden=(8,), discriminator_hidden=(8,))
     >>> params = model.init(jax.random.key(0))

@@ -100,7 +100,8 @@ class R3GAN(DCGAN):
         L_D = E[s(-(r - f)) + r1 / 2 |grad S(x)|^2 + r2 / 2 |grad S(x~)|^2]
         L_G = E[s(-(f - r))]
 
-    or the pair that `loss` names. The fields are those of `DCGAN`, with other defaults.
+    or the pair that `loss` names (`help(genjax.losses)`). The fields are those of `DCGAN`, with
+    other defaults.
 
     >>> model = R3GAN(image_shape=(8, 8, 1), latent_dim=2, width=2)
     >>> params = model.init(jax.random.key(0))

@@ -53,8 +53,7 @@ class VAE(Autoencoder):
 
         loss = E_q[-log p(x|z)] + beta KL(q(z|x) || N(0, I)) = distortion + beta * rate
 
-    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder. `help(genjax.models.vae)` numbers all
-    equations; `Autoencoder` explains the shared fields.
+    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder.
 
     >>> model = VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,), beta=4.0)
     >>> params = model.init(jax.random.key(0))

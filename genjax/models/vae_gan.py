@@ -60,9 +60,6 @@ class VAEGAN(VAE, WithDiscriminator):
         decoder        gamma L_rec - adversarial L_GAN
         discriminator  -L_GAN
 
-    `help(genjax.models.vae_gan)` has all equations, `VAE` and `WithDiscriminator` the shared
-    fields.
-
     >>> model = VAEGAN.smallest().for_images((8, 8, 1))
     >>> params = model.init(jax.random.key(0))
     >>> model.decode(params, model.encode(params, jnp.zeros((5, 8, 8, 1)))).shape

@@ -91,7 +91,7 @@ def test_it_uses_public_names_alone(notebook):
     assert len(names) > 15
     for name in names - {"genjax.app", "genjax.app.launch"}:
         _, first, *rest = name.split(".")
-        assert first in genjax.__all__, name
+        assert first in genjax.public.__all__, name
         found = getattr(genjax, first)
         for part in rest:
             assert not part.startswith("_"), name

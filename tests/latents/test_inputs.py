@@ -292,7 +292,7 @@ def test_a_whole_number_and_an_old_key_stand_for_a_key(vae):
 
 
 def test_every_public_function_takes_a_seed_for_a_key(vae):
-    for name in genjax.__all__:
+    for name in genjax.public.__all__:
         function = getattr(genjax, name)
         if inspect.isfunction(function) and "key" in inspect.signature(function).parameters:
             text = " ".join(function.__doc__.split())
