@@ -29,7 +29,7 @@ class Options:
     beside: Path | None = None
     """Another run, whose samples are shown beside."""
     dataset: str | None = None
-    """The folder of images that the run was trained on, if it was."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
     port: int | None = None
     """By default the first free port from 7860 on."""
     host: str = "127.0.0.1"

@@ -38,7 +38,7 @@ class Options:
     budget: str = ""
     """Instead of epochs: how long each model trains, over all its seeds, such as 60s, 5m, 1h."""
     dataset: str | None = None
-    """The folder of images that existing runs were trained on, if they were."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
 
 
 def main(arguments: list[str]) -> int:

@@ -25,7 +25,7 @@ class Options:
     run: Annotated[Path, tyro.conf.Positional]
     """A run's folder, its name in runs/, or a file of weights."""
     dataset: str | None = None
-    """The data set, or the folder of images that the run was trained on, if it was."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
     num_samples: int = 500
     """Number of importance samples in the likelihood bound (IWAE)."""
     num_images: int = 0

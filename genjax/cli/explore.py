@@ -25,7 +25,7 @@ class Options:
     run: Path | None = None
     """The run's folder or the file of weights, where it has another name."""
     dataset: str | None = None
-    """The folder of images that the run was trained on, if it was."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +43,7 @@ def explore(place: Path, dataset: str | None = None) -> Path:
 
     Args:
         place: the run's folder, or a file of weights in it.
-        dataset: the folder of images that the run was trained on, if it was.
+        dataset: the name or the path of the data, if what the run recorded no longer leads to them.
 
     Raises:
         UserError: where there is no run with weights in it, or its data cannot be found.

@@ -33,7 +33,7 @@ class Options:
     split: Literal["test", "train"] = "test"
     """The images that they are compared with: all of this split."""
     dataset: str | None = None
-    """The folder of images that the run was trained on, if it was."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
 
 
 def inception_weights() -> Path:

@@ -28,7 +28,7 @@ class Options:
     num: int = 32
     """Number of test images, the first ones."""
     dataset: str | None = None
-    """The data set, or the folder of images that the run was trained on, if it was."""
+    """The name or the path of the data, if what the run recorded no longer leads to them."""
 
 
 def main(arguments: list[str]) -> int:

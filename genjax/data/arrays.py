@@ -130,7 +130,7 @@ def from_npz(path: str | os.PathLike[str], split: str = "all") -> Dataset:
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
         names = tuple(map(str, range(_count_classes(labels))))
     dataset = from_arrays(images, labels, names, file.name, split)
-    return replace(dataset, source=f"the arrays in {file}")
+    return replace(dataset, source=f"the arrays in {file}", path=str(file))
 
 
 def has_splits(path: str | os.PathLike[str]) -> bool:

@@ -75,6 +75,8 @@ class Dataset(DatasetBase):
         checksum: sha256 over shape, images and labels.
         attributes: what else is known of every image, by name, such as the factors that it was
             drawn from. Training never sees them.
+        path: of the file or the folder that was read; empty where there is none, and where the name
+            says all.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Dataset(DatasetBase):
     source: str
     checksum: str
     attributes: Mapping[str, Integer[np.ndarray, " n"]] = field(default_factory=dict)
+    path: str = ""
 
     def __post_init__(self) -> None:
         shape, dtype = self.images.shape, self.images.dtype
@@ -104,6 +107,10 @@ class Dataset(DatasetBase):
         """(height, width, channels)"""
         _, height, width, channels = self.images.shape
         return height, width, channels
+
+    def record(self) -> dict[str, Any]:
+        """Return the description that a run's record keeps, ready for JSON."""
+        return super().record() | ({"path": self.path} if self.path else {})
 
     def take(self, num: int) -> "Dataset":
         """Return the first `num` images. Data sorted by class call for `draw_subset` instead.

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def from_folder(
         images = images[..., :1]
     labels, label_names = _read_labels(folder, good)
     host = HostImages(images, labels, f"{len(images)} images in the folder {printable(folder)}")
-    return to_device(f"{printable(folder.name)}/", "all", host, label_names)
+    dataset = to_device(f"{printable(folder.name)}/", "all", host, label_names)
+    return replace(dataset, path=str(folder))
 
 
 def _check_size(image_size: int | tuple[int, int]) -> tuple[int, int]:

@@ -113,4 +113,6 @@ def load(
             f"the loader of {name!r} returned {type(dataset).__name__}, but must return a"
             " genjax.data.Dataset, such as genjax.data.from_arrays makes."
         )
+    if isinstance(dataset, Dataset):
+        dataset = replace(dataset, path="")  # the name finds it again
     return replace(dataset, name=name, split=split)

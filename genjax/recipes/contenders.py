@@ -57,7 +57,7 @@ def measure_runs(
 
     Args:
         folders: the runs' folders.
-        dataset: the folder of images that they were trained on, if they were.
+        dataset: the name or the path of the data, if what the runs recorded no longer leads there.
 
     Returns:
         The contenders, their training and test set, and the classifier of their samples.

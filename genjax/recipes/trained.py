@@ -40,16 +40,19 @@ def find_run(run: str | Path) -> Path:
 def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset]:
     """Load the training images that a run saw, and its test set.
 
+    They are looked for at the path that the run recorded, or else by their name.
+
     Args:
         place: the run's folder, or a file of weights in it.
-        dataset: the name or the path of its data, where it is no longer what the run's record says.
+        dataset: the name or the path of its data, where they are no longer what the run recorded.
 
     Raises:
         UserError: where the data cannot be found, are not those that the run was trained on, or
             have another shape than the model's images.
     """
     model, record = _read_specification(place)
-    name = dataset or record.get("name")
+    path = record.get("path", "")
+    name = dataset or (path if path and Path(path).exists() else record.get("name"))
     if not isinstance(name, str):
         raise UserError(
             f"{place} does not say what data it was trained on: give dataset=NAME or dataset=PATH."
@@ -62,7 +65,7 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
         if dataset:
             raise
         raise UserError(
-            f"the run was trained on {name!r}, which cannot be found: say where it is, with"
+            f"the run was trained on {path or name!r}, which cannot be found: say where it is, with"
             f" dataset=PATH. ({error})"
         ) from None
     model.for_images(test_set.image_shape)

@@ -106,7 +106,7 @@ def claim_run(
     """
     folder = resolve_path(out)
     same = specification.to_json()
-    same["dataset"] = {**specification.dataset, "source": ""}  # may differ between hosts
+    same["dataset"] = _without_place(specification.dataset)  # which may differ between hosts
     hosts.check_same(json.dumps(same).encode(), "the model, training, data, key and software")
     with contextlib.ExitStack() as stack:
         hosts.run_on_first(lambda: _claim(folder, specification, overwrite, stack))
@@ -182,8 +182,12 @@ def _fill_in(
     }
     for name, defaults in specification.defaults.items():
         parts[name] = _merge(defaults, parts[name])
-    parts["dataset"] = {**parts["dataset"], "source": ""}
+    parts["dataset"] = _without_place(parts["dataset"])
     return parts
+
+
+def _without_place(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in dataset.items() if name not in ("source", "path")}
 
 
 def _merge(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,21 +137,26 @@ def train_gan(folder, data):
     return folder
 
 
-def test_a_run_on_a_folder_of_images_asks_for_it(tmp_path, capsys):
+def test_a_run_finds_its_folder_of_images_and_asks_for_it_where_it_is_gone(tmp_path, capsys):
     images = tmp_path / "mnist"  # the name of a data set, but a folder
     images.mkdir()
     for i, image in enumerate(np.asarray(blobs(40).images)):
         Image.fromarray(image[..., 0]).save(images / f"{i}.png")
     train_set, _ = genjax.data.resolve(str(images), 8)
     folder = train_gan(tmp_path / "run", train_set)
-    images.rename(tmp_path / "elsewhere")
+    assert trained.find_data(folder)[0].checksum == train_set.checksum
+    elsewhere = tmp_path / "elsewhere/mnist"
+    elsewhere.parent.mkdir()
+    images.rename(elsewhere)
     assert explore.main(["mine", "--run", str(folder)]) == 1
-    assert "--dataset PATH" in capsys.readouterr().err
-    _, test_set = trained.find_data(folder, str(tmp_path / "elsewhere"))
+    said = f"trained on '{images}', which cannot be found: say where it is, with --dataset PATH"
+    assert said in capsys.readouterr().err
+    train_gan(folder, genjax.data.resolve(elsewhere, 8)[0])  # it is the same run all the same
+    _, test_set = trained.find_data(folder, str(elsewhere))
     assert test_set.images.shape == (4, 8, 8, 1)
     assert test_set.name not in genjax.data.NAMES
     with pytest.raises(UserError, match="not those that the run was trained on"):
-        trained.find_data(train_gan(tmp_path / "other", blobs(36)), str(tmp_path / "elsewhere"))
+        trained.find_data(train_gan(tmp_path / "other", blobs(36)), str(elsewhere))
 
 
 def test_of_a_game_the_best_weights_are_taken(tmp_path):

@@ -32,7 +32,7 @@ def write_exploration(
         folder: the run's folder.
         explored: the model and its data.
         weights: where the weights lie, for the code on the page.
-        dataset: the folder of images that the run was trained on, if it was.
+        dataset: the name or the path of the data, if what the run recorded no longer leads to them.
     """
     sections, notes = [], []
     for panel in progress(list_panels(), unit=" panels", desc="exploring"):
@@ -68,7 +68,7 @@ def _list_facts(explored: Explored, weights: Path) -> dict[str, str]:
 
 def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
     """Return the lines of Python that the code of every section continues."""
-    if dataset:
+    if dataset := dataset or explored.test_set.path:
         side = explored.model.image_shape[0]
         load = f"train, test = genjax.data.resolve({dataset!r}, image_size={side})"
     else:
