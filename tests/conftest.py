@@ -37,7 +37,7 @@ install_import_hook(
 )
 
 import genjax.public  # noqa: F401  (which registers the models)
-from tests.helpers import blobs
+from tests.helpers import blobs, forget_registered
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,3 +85,10 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def registries():
+    """Everything registered in the test is forgotten afterwards."""
+    with forget_registered():
+        yield

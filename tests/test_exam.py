@@ -6,7 +6,6 @@ The files lie in tests/exam. None of them is longer than 60 lines, and none chan
 import dataclasses
 import importlib
 import shutil
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from genjax.cli.main import main
 from genjax.errors import MissingCapability
 from genjax.model import MODELS
 from genjax.runs import run_folder
-from tests.helpers import ROOT, blobs, same
+from tests.helpers import ROOT, blobs, same, work_in
 
 pytestmark = pytest.mark.slow
 EXAM = ROOT / "tests/exam"
@@ -35,17 +34,9 @@ def room(tmp_path_factory):
     for file in EXAM.glob("*.py"):
         shutil.copy(file, folder)
     np.savez(folder / "exam.npz", images=blobs(64).images)
-    models, modules = dict(MODELS), set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.syspath_prepend(str(folder))
+    with work_in(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENJAX_CACHE_DIR", str(folder / "cache"))
         yield folder
-    MODELS.clear()
-    MODELS.update(models)
-    for name in set(sys.modules) - modules:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
-            del sys.modules[name]
 
 
 def train(room, name):

@@ -2,9 +2,8 @@
 
 import importlib.metadata
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -54,20 +53,9 @@ def _find_others(kind: str, ours: dict[str, str]) -> dict[str, str]:
     """Return what --import or installed packages brought, with the first line of its docstring."""
     if "genjax.models" not in sys.modules:
         return {}
-    from genjax.data.loaders import LOADERS
-    from genjax.losses import ADVERSARIAL
-    from genjax.model import MODELS
-    from genjax.models.likelihoods import LIKELIHOODS
-    from genjax.nn.networks import ACTIVATIONS
-
-    registries: dict[str, Mapping[str, Any]] = {
-        "models": MODELS,
-        "data sets": LOADERS,
-        "adversarial losses": ADVERSARIAL,
-        "likelihoods": LIKELIHOODS,
-        "activations": ACTIVATIONS,
-    }
-    others = {name: thing for name, thing in registries[kind].items() if name not in ours}
+    everything = listing.find_registries()[kind].items()
     return {
-        name: (thing.__doc__ or "").strip().partition("\n")[0] for name, thing in others.items()
+        name: (thing.__doc__ or "").strip().partition("\n")[0]
+        for name, thing in everything
+        if name not in ours
     }

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 _RECIPES = Path(__file__).with_name("recipes.json")  # data set -> recipe -> description
 OTHERS = {  # kind -> name -> what it is
@@ -52,6 +53,22 @@ OTHERS = {  # kind -> name -> what it is
         "tanh": "hyperbolic tangent",
     },
 }
+
+
+def find_registries() -> dict[str, Mapping[str, Any]]:
+    """Return the registry of each kind in `OTHERS`: name -> thing. This imports jax.
+
+    >>> find_registries().keys() == OTHERS.keys()
+    True
+    """
+    from genjax.data.loaders import LOADERS
+    from genjax.losses import ADVERSARIAL
+    from genjax.model import find_models
+    from genjax.models.likelihoods import LIKELIHOODS
+    from genjax.nn.networks import ACTIVATIONS
+
+    tables = (find_models(), LOADERS, ADVERSARIAL, LIKELIHOODS, ACTIVATIONS)
+    return dict(zip(OTHERS, tables, strict=True))
 
 
 def read_recipes() -> dict[str, dict[str, str]]:

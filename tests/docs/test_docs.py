@@ -8,7 +8,6 @@ blocks that begin with `genjax ` are run in this process.
 import importlib
 import re
 import shlex
-import sys
 from typing import NamedTuple
 
 import jax
@@ -16,8 +15,8 @@ import numpy as np
 import pytest
 
 import genjax
-from genjax.model import MODELS, Model, capabilities
-from tests.helpers import ROOT
+from genjax.model import Model, capabilities
+from tests.helpers import ROOT, work_in
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "notes" not in path.parts)
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -42,17 +41,10 @@ RUNNING = [page for page in PAGES if read_blocks(page.read_text())]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path):
     """An empty folder to import from; what a page imports or registers there is forgotten."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before, models = set(sys.modules), dict(MODELS)
-    yield tmp_path
-    MODELS.clear()
-    MODELS.update(models)
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
+    with work_in(tmp_path):
+        yield tmp_path
 
 
 def run_commands(text):

@@ -12,7 +12,7 @@ import pytest
 
 import genjax
 from genjax.distributions import Bernoulli, Normal
-from genjax.losses import ADVERSARIAL, Adversarial, register_loss
+from genjax.losses import Adversarial, register_loss
 from genjax.model import (
     MODELS,
     Batch,
@@ -25,7 +25,7 @@ from genjax.model import (
     to_json,
     with_labels,
 )
-from genjax.models.likelihoods import LIKELIHOODS, Likelihood, register_likelihood
+from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import ACTIVATIONS, register_activation
 from genjax.training.configuration import Training
 from tests.helpers import blobs, same, small
@@ -38,21 +38,6 @@ MLP = {"image_shape": SHAPE, "network": "mlp", "hidden": (8,), "latent_dim": 2}
 
 def fit(model, epochs=2):
     return genjax.fit(model, DATA, jax.random.key(0), Training(epochs, 8), progress=False)
-
-
-@pytest.fixture
-def registries(monkeypatch):
-    """Everything registered here is forgotten afterwards."""
-    for registry in (MODELS, LIKELIHOODS, ADVERSARIAL, ACTIVATIONS):
-        for name in registry:
-            monkeypatch.setitem(registry, name, registry[name])
-    before = [dict(registry) for registry in (MODELS, LIKELIHOODS, ADVERSARIAL, ACTIVATIONS)]
-    yield
-    for registry, entries in zip(
-        (MODELS, LIKELIHOODS, ADVERSARIAL, ACTIVATIONS), before, strict=True
-    ):
-        registry.clear()
-        registry.update(entries)
 
 
 class ResNet(nn.Module):
