@@ -12,6 +12,11 @@ from typing import Any
 
 CALLED_AS = "GENJAX_CALLED_AS"  # set by the Makefile, such as "make train-vae-mnist"
 _PREFIXED = ("model", "optimizer")  # groups whose options carry the group's name
+# a field of several words within a sentence, such as "leave beta_weighs out"; not in paths and code
+_NAME = (
+    r"(?<![\w./'\"-])(?<!\w\()(?:(?:model|optimizer|training)\.)?(?P<name>[a-z]+(?:_[a-z\d]+)+)"
+    r"(?![\w/(='\"-]|\.\w)"
+)
 _MAKE_TARGETS = "train|compare|app|explore|train-classifier"
 
 
@@ -46,6 +51,7 @@ def phrase(message: str, options: Any = None) -> str:
         lambda match: names.get(match["name"], match[0]),
         message,
     )
+    message = re.sub(_NAME, lambda match: names.get(match["name"], match[0]), message)
     message = re.sub(r"\bImport ([\w.]+), which", r"Give --import \1, which", message)
     message = re.sub(r"\S{300,}", lambda match: f"{match[0][:100]}...", message)
     if os.environ.get(CALLED_AS):

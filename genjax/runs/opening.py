@@ -169,7 +169,7 @@ def _check_usable(folder: Path, specification: Specification, overwrite: bool) -
         ]
         raise UserError(
             f"{folder} holds a run of another configuration:\n" + "\n".join(lines) + "\n"
-            "Choose another folder as `out`, or discard that run with overwrite=True."
+            "Choose another folder with out=PATH, or discard that run with overwrite=True."
         )
 
 

@@ -176,6 +176,10 @@ class _Outer:
         ("num_images is -1, but", "--num-images is -1, but"),
         ("vae: latent_dim is 0, but", "--model.latent-dim is 0, but"),
         ("epochs is 0; other=3", "epochs is 0; other=3"),
+        ("leave latent_dim out.", "leave --model.latent-dim out."),
+        ("a smaller model.latent_dim, or", "a smaller --model.latent-dim, or"),
+        ("runs/num_images/a and num_images.py", "runs/num_images/a and num_images.py"),
+        ("f(num_images) and 'latent_dim'", "f(num_images) and 'latent_dim'"),
     ],
 )
 def test_messages_name_options_as_the_command_was_called(said, heard):
