@@ -1,4 +1,5 @@
-# `make` alone lists what can be made. Options go through ARGS:
+# `make` alone lists what can be made, in the groups that the lines with ##@ begin. Options go through
+# ARGS:
 #   make train-vae-mnist ARGS="--epochs 3 --seed 1 --model.latent-dim 2 --out runs/mine"
 
 PYTHON ?= python3
@@ -9,11 +10,14 @@ RUN := .venv/bin/python
 GENJAX = GENJAX_CALLED_AS='make $@' $(RUN) -m genjax
 STUDY = GENJAX_CALLED_AS='make $@' $(RUN) -m experiments
 
-help: ## list what can be made
-	@echo 'make WHAT [ARGS="options"]   (ARGS="--help" explains the options)'
-	@echo 'start with: make train-vae-mnist'
-	@echo
-	@sed -n 's/^\([a-z0-9%-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
+help:
+	@echo 'First step:  make train-vae-mnist      makes .venv, trains a VAE on digits, draws and measures it'
+	@echo 'Then:        make explore-vae-mnist    a page on what it has learned'
+	@echo '             make app-vae-mnist        the same live, in the browser'
+	@echo 'Options go through ARGS:  make train-vae-mnist ARGS="--epochs 3"'
+	@echo 'All options of a target:  make train-vae-mnist ARGS=--help'
+	@sed -n -e 's/^##@ \(.*\)/@\1/p' -e 's/^\([a-z0-9%-]*\):.*## \(.*\)/\1|\2/p' Makefile \
+	    | sed 's/%/NAME/' | awk -F'|' '/^@/ {print "\n" substr($$0, 2); next} {printf "  %-22s %s\n", $$1, $$2}'
 	@echo
 	@$(PYTHON) -m genjax.cli.listing
 
@@ -24,12 +28,51 @@ $(READY): pyproject.toml .constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --editable '.[dev]'
 	@touch $@
 
+##@ Train, and look at what was learned
+
+train-classifier-%: $(READY) ## train a classifier for the metrics; genjax ships those of mnist, stacked, fashion, cifar10
+	$(GENJAX) train-classifier $* $(ARGS)
+
+train-%: $(READY) ## train a recipe of those below, draw its samples and measure it
+	$(GENJAX) train $* $(ARGS)
+
+explore-%: $(READY) ## write a page on the latent space of a trained model
+	$(GENJAX) explore $* $(ARGS)
+
+app-%: $(READY) ## play with a trained model in the browser
+	$(GENJAX) app $* $(ARGS)
+
+compare-%: $(READY) ## train six models and compare them in a report: mnist (1 hour), fashion, cifar10
+	$(GENJAX) compare $* $(ARGS)
+
+compare: $(READY) ## compare runs that exist in a report: ARGS="runs/a runs/b"
+	$(GENJAX) compare $(ARGS)
+
+fid: $(READY) ## the FID of papers, of a run's samples: ARGS="runs/dcgan-cifar10" (needs the extra fid)
+	$(GENJAX) fid $(ARGS)
+
+##@ Repeat the study of the documentation
+
+disentangle: $(READY) ## three VAEs of sprites: does each latent learn one factor? (20 minutes)
+	$(STUDY).disentangle $(ARGS)
+
+debias: $(READY) ## a VAE that resamples rare images, on data with a known bias (25 minutes)
+	$(STUDY).debias $(ARGS)
+
+variants: $(READY) ## every variant of the VAE on MNIST under one budget (30 minutes)
+	$(STUDY).variants $(ARGS)
+
+bench: $(READY) ## measure the speed of training on this machine
+	$(STUDY).bench $(ARGS)
+
+##@ Work on genjax
+
 setup: $(READY) ## make .venv and install genjax into it
 
 test: $(READY) ## run the tests
 	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
-test-quick: $(READY) ## run the tests that take little time
+test-quick: $(READY) ## run the fast tests
 	$(RUN) -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(READY) ## check format, style and types
@@ -40,39 +83,6 @@ lint: $(READY) ## check format, style and types
 format: $(READY) ## put the code into shape
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
-
-train-classifier-%: $(READY) ## train anew a classifier that genjax ships: mnist, stacked, fashion, cifar10
-	$(GENJAX) train-classifier $* $(ARGS)
-
-train-%: $(READY) ## train a recipe, draw its samples and measure it: make train-vae-mnist
-	$(GENJAX) train $* $(ARGS)
-
-app-%: $(READY) ## open the trained model in the browser: make app-vae-mnist
-	$(GENJAX) app $* $(ARGS)
-
-explore-%: $(READY) ## write a page on its latent space: make explore-vae-mnist
-	$(GENJAX) explore $* $(ARGS)
-
-compare-%: $(READY) ## train six models and write a report: mnist (1 hour), fashion, cifar10
-	$(GENJAX) compare $* $(ARGS)
-
-compare: $(READY) ## write a report on runs that exist: ARGS="runs/a runs/b"
-	$(GENJAX) compare $(ARGS)
-
-fid: $(READY) ## the published FID of a run's samples: ARGS="runs/dcgan-cifar10" (needs the extra fid)
-	$(GENJAX) fid $(ARGS)
-
-disentangle: $(READY) ## three VAEs of sprites: do their latents separate the factors? (20 minutes)
-	$(STUDY).disentangle $(ARGS)
-
-debias: $(READY) ## planted bias against resampling by latent density (25 minutes)
-	$(STUDY).debias $(ARGS)
-
-variants: $(READY) ## every variant of the VAE on MNIST, shown as many images (30 minutes)
-	$(STUDY).variants $(ARGS)
-
-bench: $(READY) ## measure the speed of training on this machine
-	$(STUDY).bench $(ARGS)
 
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

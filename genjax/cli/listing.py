@@ -94,7 +94,8 @@ def collect_recipes() -> dict[str, dict[str, str]]:
 
 def format_recipes(before: str = "", more: Mapping[str, str] | None = None) -> str:
     """List the recipes by data set, then `more` of them; `before` stands before each name."""
-    groups = read_recipes() | ({"others": dict(more)} if more else {})
+    groups = {f"{name}: {OTHERS['data sets'][name]}": them for name, them in read_recipes().items()}
+    groups |= {"others": dict(more)} if more else {}
     width = max(len(name) for names in groups.values() for name in names)
     return "\n\n".join(
         f"{title}\n{format_lines(names, before, width)}" for title, names in groups.items()

@@ -121,7 +121,14 @@ def test_the_catalogue_is_that_of_the_tables():
 def test_make_lists_every_recipe():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert set(re.findall(r"^  train-([\w-]+) ", listed, re.MULTILINE)) == set(RECIPES)
-    assert "start with: make train-vae-mnist" in listed
+    assert listed.startswith("First step:  make train-vae-mnist ")
+    titles = re.findall(r"^(\S.*)\n  \w", listed, re.MULTILINE)
+    assert titles[:3] == [
+        "Train, and look at what was learned",
+        "Repeat the study of the documentation",
+        "Work on genjax",
+    ]
+    assert "mnist: 70,000 handwritten digits, 28x28" in titles[3:]
 
 
 @pytest.mark.parametrize("name", ["vae-mnist", "dcgan-cifar10"])
