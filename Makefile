@@ -84,7 +84,10 @@ format: $(READY) ## put the code into shape
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
+torture: $(READY) ## kill runs, damage their files, fill their disks: is anything lost? (10 minutes)
+	$(STUDY).torture $(ARGS)
+
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup test test-quick lint format bench compare debias disentangle variants fid clean
+.PHONY: help setup test test-quick lint format bench compare debias disentangle variants fid torture clean

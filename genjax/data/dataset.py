@@ -1,7 +1,7 @@
 """`Dataset`: images and labels on the device, and where they came from."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ class DatasetBase:
     split: str
     source: str
     checksum: str
+    label_names: tuple[str, ...]
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -53,6 +54,7 @@ class DatasetBase:
             "num_images": len(self),
             "image_shape": list(self.image_shape),
             "checksum": self.checksum,
+            "label_names": list(self.label_names),
         }
 
     def check_count(self, num: int) -> int:
@@ -189,3 +191,24 @@ def compute_checksum(images: np.ndarray, labels: np.ndarray) -> str:
     digest.update(np.ascontiguousarray(images).data)
     digest.update(np.ascontiguousarray(labels, "<i4").data)
     return digest.hexdigest()
+
+
+def renumber_labels(dataset: Dataset, label_names: Sequence[str]) -> np.ndarray:
+    """Return the labels of `dataset`, int [N], as numbers of `label_names`: names are compared.
+
+    Where either side has no names, the labels stay as they are.
+
+    Raises:
+        UserError: where an image is of a class that is not among `label_names`.
+    """
+    labels = np.asarray(dataset.labels)
+    if not label_names or not dataset.label_names or tuple(label_names) == dataset.label_names:
+        return labels
+    number = {name: place for place, name in enumerate(label_names)}
+    present = [dataset.label_names[label] for label in np.unique(labels)]
+    if unknown := [name for name in present if name not in number]:
+        raise UserError(
+            f"{dataset.name!r} has images of the classes {', '.join(unknown)}, but the classes"
+            f" known are {', '.join(label_names[:20])}. Leave them out, or train on them too."
+        )
+    return np.array([number.get(name, -1) for name in dataset.label_names])[labels]

@@ -1,7 +1,7 @@
 """The images and labels that are measured: checks, bytes, names of classes, chunks of one shape."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +9,9 @@ from jaxtyping import Array, UInt8
 from numpy.typing import ArrayLike
 
 from genjax.data import Dataset, Stream
+from genjax.data.dataset import renumber_labels
 from genjax.errors import UserError, check_images
-from genjax.model import Model
+from genjax.model import Model, Params
 
 
 def padded_chunks(count: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -52,33 +53,28 @@ def check_shape(model: Model, dataset: Dataset | Stream) -> None:
         )
 
 
-def knows_classes(model: Any, dataset: Dataset, train_set: Dataset | None) -> bool:
-    """Tell whether it is known which class of the model each label of `dataset` is.
-
-    It is if `train_set` gives the names that the model's classes have, or if both have as many.
-    """
-    if not dataset.label_names:
-        return False
-    names = dataset.label_names
-    return train_set is not None or getattr(model, "num_classes", len(names)) in (0, len(names))
+def find_label_names(params: Params, train_set: Dataset | None) -> tuple[str, ...]:
+    """Return the names of the model's classes: its own, or else those of its training set."""
+    return params.label_names or (train_set.label_names if train_set else ())
 
 
-def renumber_labels(dataset: Dataset, label_names: Sequence[str]) -> np.ndarray:
-    """Return the labels of `dataset`, int [N], as numbers of `label_names`: names are compared.
+def number_classes(
+    params: Params, dataset: Dataset, train_set: Dataset | None
+) -> tuple[Dataset, bool]:
+    """Return the data set with its labels numbered as the model numbers classes: by their names.
 
-    Where either side has no names, the labels stay as they are.
+    The second value tells whether it is known which class of the model each label is. It is not
+    where the data set has no names, nor where the names of the model's classes are not known and
+    their number is another. Then, and where a model without classes was trained on others, the
+    labels stay as they are.
 
     Raises:
-        UserError: where an image is of a class that is not among `label_names`.
+        UserError: where an image is of a class that the model does not know.
     """
-    labels = np.asarray(dataset.labels)
-    if not label_names or not dataset.label_names or tuple(label_names) == dataset.label_names:
-        return labels
-    number = {name: place for place, name in enumerate(label_names)}
-    present = [dataset.label_names[label] for label in np.unique(labels)]
-    if unknown := [name for name in present if name not in number]:
-        raise UserError(
-            f"{dataset.name!r} has images of the classes {', '.join(unknown)}, but the classes"
-            f" known are {', '.join(label_names[:20])}. Leave them out, or train on them too."
-        )
-    return np.array([number.get(name, -1) for name in dataset.label_names])[labels]
+    names, ours = find_label_names(params, train_set), dataset.label_names
+    count = getattr(params.model, "num_classes", 0)
+    if not ours or not names:
+        return dataset, bool(ours) and count in (0, len(ours))
+    if not count and not {*ours} <= {*names}:
+        return dataset, False
+    return replace(dataset, labels=jnp.asarray(renumber_labels(dataset, names))), True

@@ -13,7 +13,7 @@ from genjax.data import Dataset
 from genjax.data.made.biased import GROUP
 from genjax.errors import UserError, check_integer
 from genjax.metrics import disentanglement, likelihood, sample_quality, smoothness
-from genjax.metrics.chunking import check_shape, knows_classes, renumber_labels
+from genjax.metrics.chunking import check_shape, number_classes
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import draw_classes, measure_generation
 from genjax.metrics.groups import group_accuracies
@@ -59,8 +59,8 @@ def evaluate(
         classifier: of the data's classes (`genjax.metrics.load_classifier`).
         num_generated: how many samples to draw and measure, as bytes; with 0 none.
         train_set: what the model was trained on, to look for copies of it among the samples. Its
-            `label_names` say how the model numbers classes; without it, labels are used only where
-            the model knows as many classes as `dataset` has.
+            `label_names` say how the model numbers classes where `params` do not. Where neither
+            does, labels are used only if the model knows as many classes as `dataset` has.
         per_image: also return the value of each image.
         progress: show a bar.
 
@@ -115,8 +115,8 @@ def evaluate(
         check_integer(num_generated, "num_generated", least=2)
     count = len(dataset) if num_images is None else check_integer(num_images, "num_images")
     enable_compilation_cache()
-    part = _number_classes(dataset, train_set).draw_subset(min(count, len(dataset)))
-    labelled = knows_classes(params.model, dataset, train_set)
+    numbered, labelled = number_classes(params, dataset, train_set)
+    part = numbered.draw_subset(min(count, len(dataset)))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
     result: dict[str, Any] = {"parameters": parameters}
     measured = None
@@ -154,14 +154,6 @@ def _check(
             "the parameters are not finite numbers: the training has diverged. Load the best"
             " weights, or train with a smaller learning rate."
         )
-
-
-def _number_classes(dataset: Dataset, train_set: Dataset | None) -> Dataset:
-    """Number the labels as the model does: by the names of the classes that it was trained on."""
-    if train_set:
-        labels = jnp.asarray(renumber_labels(dataset, train_set.label_names))
-        return replace(dataset, labels=labels)
-    return dataset
 
 
 def _drawn_index(dataset: Dataset, count: int) -> np.ndarray:

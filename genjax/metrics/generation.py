@@ -10,7 +10,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 
 from genjax.data import Dataset
 from genjax.metrics import sample_quality, smoothness
-from genjax.metrics.chunking import knows_classes, renumber_labels
+from genjax.metrics.chunking import find_label_names, number_classes
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.samples import generate_samples
 from genjax.model import CanDecode, Params, count_classes, is_class_conditional
@@ -36,7 +36,8 @@ def measure_generation(
     result = sample_quality.measure_samples(images, dataset, classifier, train_set) | speed
     if classifier and is_class_conditional(params.model):
         key_requested = jax.random.fold_in(key, _REQUESTED)
-        result["class_agreement"] = class_agreement(params, classifier, key_requested)
+        names = find_label_names(params, train_set)
+        result |= class_agreement(params, classifier, key_requested, names)
     if isinstance(params.model, CanDecode):
         key_smoothness = jax.random.fold_in(key, _SMOOTHNESS)
         result |= smoothness.measure_smoothness(params, classifier, key_smoothness)
@@ -52,10 +53,9 @@ def draw_classes(
     """
     if not is_class_conditional(params.model):
         return None
-    if not knows_classes(params.model, dataset, train_set):
-        return None
-    labels = renumber_labels(dataset, train_set.label_names if train_set else ())
-    if labels.max() >= count_classes(params.model):
+    numbered, known = number_classes(params, dataset, train_set)
+    labels = np.asarray(numbered.labels)
+    if not known or labels.max() >= count_classes(params.model):
         return None
     drawn = jax.random.choice(jax.random.fold_in(key, _CLASSES), len(labels), (num,))
     return labels[np.asarray(drawn)]
@@ -83,11 +83,24 @@ def _make_clock(
     return note
 
 
-def class_agreement(params: Params, classifier: Classifier, key: PRNGKeyArray) -> float:
+def class_agreement(
+    params: Params, classifier: Classifier, key: PRNGKeyArray, label_names: tuple[str, ...] = ()
+) -> dict[str, float]:
     """Measure the share of 2,000 samples that the classifier assigns to the requested class.
 
-    Every class is requested equally often.
+    Every class that both know is requested equally often. They are compared by their names, the
+    model's being `label_names`; without these by number, if there are as many.
+
+    Returns:
+        `class_agreement`; nothing where the model and the classifier know no common class.
     """
-    labels = np.arange(_NUM_REQUESTED) % count_classes(params.model)
-    images = generate_samples(params, key, _NUM_REQUESTED, labels=labels)
-    return float(np.mean(classifier.classify(images).labels == labels))
+    theirs, count = classifier.label_names, count_classes(params.model)
+    if len(label_names) != count:
+        label_names = theirs if len(theirs) == count else ()
+    common = [(i, theirs.index(name)) for i, name in enumerate(label_names) if name in theirs]
+    if not common:
+        return {}
+    requested, expected = np.resize(np.array(common), (_NUM_REQUESTED, 2)).T
+    images = generate_samples(params, key, _NUM_REQUESTED, labels=requested)
+    found = classifier.classify(images).labels
+    return {"class_agreement": float(np.mean(found == expected))}

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, UInt8
 from numpy.typing import ArrayLike
 
 from genjax.data import Dataset
+from genjax.data.dataset import renumber_labels
 from genjax.errors import UserError
 from genjax.metrics import frechet
-from genjax.metrics.chunking import renumber_labels, to_bytes
+from genjax.metrics.chunking import to_bytes
 from genjax.metrics.classifiers import Classifier, Predictions
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
 from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance

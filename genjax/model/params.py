@@ -34,7 +34,11 @@ class Batch:
     progress: jax.Array | float = 1.0
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["weights", "stats"], meta_fields=["model"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["weights", "stats"],
+    meta_fields=["model", "label_names"],
+)
 @dataclass(frozen=True, repr=False)
 class Params:
     """All that a trained model is: a pytree of arrays and, as static metadata, its `model`.
@@ -42,12 +46,14 @@ class Params:
     `genjax.summarize(params)` lists the layers with their shapes.
 
     `weights` are trained; `stats`, such as the averages of batch normalisation, are not. Both map a
-    network's name to its pytree.
+    network's name to its pytree. `label_names` are those of the classes 0, 1, ... of the data that
+    it was trained on, where they have names: other data are compared by them.
     """
 
     weights: Weights
     stats: Weights
     model: Model
+    label_names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         networks = self.weights if isinstance(self.weights, dict) else {}  # jax puts markers there

@@ -6,7 +6,7 @@ from typing import Any
 
 Line = Mapping[str, Any]  # of metrics.jsonl
 
-_NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds")
+_NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds", "checksum")
 HELD_OUT = "validation_"  # begins the names of terms that are measured on held-out images
 # The chance level shows the first; the others hardly depend on the held-out images.
 _NOT_DRAWN = (

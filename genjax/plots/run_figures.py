@@ -9,6 +9,7 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
+from genjax.errors import CheckpointError
 from genjax.latents import decode, encode, interpolate, manifold, reconstruct, sample
 from genjax.model import (
     CanDecode,
@@ -24,6 +25,7 @@ from genjax.plots.examples import draw_examples
 from genjax.plots.grids import alternate_rows, save_gif, save_grid
 from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
 from genjax.runs import run_folder
+from genjax.runs.npz import load_array
 from genjax.runs.weights import load_best
 
 _NUM = 64  # images in a grid
@@ -74,12 +76,12 @@ def draw_progression(run: Path, real: jax.Array) -> None:
 
     A file of samples that cannot be read is left out, with a warning.
     """
-    frames = {}
-    for path in sorted((run / "progress").glob("*.npy")):
+    frames: dict[int, np.ndarray] = {}
+    for path in sorted((run / "progress").glob("*.np[yz]")):
         try:
-            frames[int(path.stem)] = np.load(path)
-        except (ValueError, OSError, EOFError) as error:
-            warnings.warn(f"{path} cannot be read, and is not drawn: {error}", stacklevel=2)
+            frames[int(path.stem)] = load_array(path)
+        except CheckpointError as error:
+            warnings.warn(f"{error} It is not drawn.", stacklevel=2)
     if not frames:
         return
     epochs = list(frames)

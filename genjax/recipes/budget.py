@@ -13,7 +13,7 @@ import jax
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.recipes.recipe import Recipe
-from genjax.runs.files import read_json, write_json
+from genjax.runs.files import read_json, seal, write_json
 from genjax.training.epoch import run_epoch
 from genjax.training.state import init_state
 from genjax.training.step import count_batches
@@ -68,7 +68,7 @@ def fit_to_budget(recipes: Mapping[str, Recipe], seconds: float, out: Path) -> d
     """
     found = _read_speeds(out / _KEPT, recipes) or _measure_speeds(recipes)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / _KEPT, found)
+    write_json(out / _KEPT, seal(found, _KEPT))
     num_images = {name: seconds * found["images_a_second"][name] for name in recipes}
     num_train = max(1, min(found["num_train"], *map(int, num_images.values())))
     return {

@@ -17,7 +17,7 @@ from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
 from genjax.runs import checkpoints, run_folder
-from genjax.runs.files import read_json, write_json
+from genjax.runs.files import read_json, seal, write_json
 from genjax.runs.weights import find_best_epoch, load_best
 
 _KEPT = "compared.json"  # in the folder of a run that was not trained to be compared
@@ -142,7 +142,7 @@ def _measure_run(
         result["best"] = best | {"epoch": int(np.ravel(find_best_epoch(place))[0])}
     seconds = sum(line.get("seconds", 0.0) for line in run_folder.read_metrics(place))
     result |= {"training_seconds": seconds, "how": how}
-    write_json(kept, result)
+    write_json(kept, seal(result, _KEPT))
     return result
 
 

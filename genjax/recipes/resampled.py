@@ -9,9 +9,10 @@ import numpy as np
 import genjax
 from genjax.data import Dataset
 from genjax.data.made.biased import GROUP
+from genjax.errors import CheckpointError
 from genjax.metrics.groups import group_shares
 from genjax.model import Params, Resamples, require
-from genjax.runs.files import explain_write_errors, replace_file
+from genjax.runs.npz import load_array, save_array
 
 _SUBSET = 0.1  # share of the training images in a balanced subset
 
@@ -25,10 +26,7 @@ def save_probabilities(out: Path, progress: float, params: Params, train_set: Da
     if progress == 1 or not isinstance(params.model, Resamples):
         return
     p = _probabilities(params, train_set.images, train_set.labels, progress)
-    path = out / "resampling" / f"{round(progress * 10**6):06d}.npy"
-    with explain_write_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        replace_file(path, lambda file: np.save(file, np.asarray(p)))
+    save_array(out / "resampling" / f"{round(progress * 10**6):06d}.npz", np.asarray(p))
 
 
 @jax.jit
@@ -64,7 +62,9 @@ def measure_group_shares(
     num = round(_SUBSET * len(train_set))
     subset = genjax.balanced_subset(params, train_set, num, key, **weighting_options(params))
     saved = [
-        p for path in sorted((out / "resampling").glob("*.npy")) if (p := _load(path)) is not None
+        p
+        for path in sorted((out / "resampling").glob("*.np[yz]"))
+        if (p := _load(path)) is not None
     ]
     chosen = np.bincount(subset.attributes[GROUP], minlength=groups.max() + 1)
     found = {
@@ -80,7 +80,7 @@ def measure_group_shares(
 def _load(path: Path) -> np.ndarray | None:
     """Load the probabilities of an epoch; None, with a warning, where the file is damaged."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
+        return load_array(path)
+    except CheckpointError:
         warnings.warn(f"{path} is damaged: the groups seen leave out its epoch.", stacklevel=2)
         return None

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 import genjax
 from genjax import metrics, plots
@@ -31,14 +30,9 @@ from genjax.recipes.measurement import (
 from genjax.recipes.recipe import Recipe
 from genjax.recipes.records import find_name
 from genjax.runs import run_folder
-from genjax.runs.files import (
-    explain_write_errors,
-    read_json,
-    replace_file,
-    resolve_path,
-    write_json,
-)
-from genjax.runs.opening import Specification, open_run
+from genjax.runs.files import read_json, resolve_path, seal, write_json
+from genjax.runs.npz import save_array
+from genjax.runs.opening import Specification, is_finished, open_run
 from genjax.training.validation import choose_held_out
 
 _FRAMES = 20  # about so many pictures show the progress of training
@@ -126,15 +120,16 @@ def _find_finished(
     run = Specification.create(model, recipe.training, train_set.record(), _run_key(keys))
     open_run(out, run)
 
-    return hosts.run_on_first(partial(_read_result, out / run_folder.RESULT, measurement))
+    return hosts.run_on_first(partial(_read_result, out, measurement))
 
 
-def _read_result(path: Path, measurement: Measurement) -> dict[str, Any] | None:
-    """Return the result at `path`, where it holds the measurement.
+def _read_result(out: Path, measurement: Measurement) -> dict[str, Any] | None:
+    """Return the result of a run that is whole, where it holds the measurement.
 
     It is gone where the run goes on for more epochs; a damaged one is measured again.
     """
-    if not path.exists():
+    path = out / run_folder.RESULT
+    if not path.exists() or not is_finished(out):
         return None
     try:
         result = read_json(path)
@@ -174,10 +169,7 @@ def _record_epoch(
     first = unstack_seeds(params)[0]
     if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
         frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
-        path = out / "progress" / f"{epoch:06d}.npy"
-        with explain_write_errors(path):
-            path.parent.mkdir(exist_ok=True)
-            replace_file(path, lambda file: np.save(file, frame))
+        save_array(out / "progress" / f"{epoch:06d}.npz", frame)
     resampled.save_probabilities(out, epoch / epochs, first, images)
 
 
@@ -203,5 +195,5 @@ def _finish(
         "seed_numbers": [measurement.recipe.seed + index for index in range(len(keys))],
         "environment": describe_environment(),
     }
-    write_json(out / run_folder.RESULT, result)
+    write_json(out / run_folder.RESULT, seal(result, run_folder.RESULT))
     return read_json(out / run_folder.RESULT)

@@ -5,6 +5,7 @@ whole. `checksums.json`, with the SHA-256 of every file, is written last: a fold
 never finished, and one that does not agree with it is damaged and is not used.
 """
 
+import contextlib
 import hashlib
 import shutil
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 
 from genjax.distributed import devices, hosts
 from genjax.errors import CheckpointError, FileError, UserError
-from genjax.runs.files import explain_write_errors, read_json, write_json
+from genjax.runs.files import explain_write_errors, read_json, seal, write_json
 
 SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
 _KEPT = 2
@@ -35,6 +36,14 @@ def name_arrays(tree: Any) -> dict[str, np.ndarray]:
             leaf = jax.random.key_data(leaf)
         arrays[_name(path)] = np.asarray(devices.gather(leaf))
     return arrays
+
+
+def name_as_float32(params: Any) -> dict[str, np.ndarray]:
+    """Return the arrays of `params` by name, numbers of double precision as float32."""
+    return {
+        name: array.astype(np.float32) if array.dtype == np.float64 else array
+        for name, array in name_arrays(params).items()
+    }
 
 
 def _name(path: Any) -> str:
@@ -89,6 +98,15 @@ def find_newest(folder: Path) -> Path | None:
     return next(iter(_list_finished(folder)), None)
 
 
+def find_whole(folder: Path) -> Path | None:
+    """Return the newest checkpoint of the run whose files all fit their checksums."""
+    for path in _list_finished(folder):
+        with contextlib.suppress(CheckpointError):
+            _check_files(path)
+            return path
+    return None
+
+
 def save(folder: Path, tree: Any) -> None:
     """Add the checkpoint of `tree`, named by its leaf "epoch", to the run in `folder`.
 
@@ -126,7 +144,7 @@ def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise FileError(f"the checkpoint {path} cannot be written: {reason}") from error
         sums = {name: _hash_file(path / name) for name in _list_files(path)}
-        write_json(path / _CHECKSUMS, sums)
+        write_json(path / _CHECKSUMS, seal(sums))
     for old in _list_finished(folder)[_KEPT:]:
         (old / _CHECKSUMS).unlink()  # first: from here on it is unfinished, and ignored
         shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,7 @@
 """How genjax names, reads and writes files: every path, every JSON file, and the cache folder."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 
 from genjax.errors import FileError, UserError
 
+_SEAL = "checksum"  # the key of a JSON object that holds the checksum of all others
 _TEMPORARY = re.compile(r"\..+\.(\d+)")  # the name of a file that is being written, and by whom
 
 
@@ -156,13 +158,47 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     replace_file(path, lambda file: file.write(content.encode()))
 
 
+def seal(value: Mapping[str, Any], name: str = "value") -> dict[str, Any]:
+    """Return a JSON object with the checksum of its content in it, by which damage is found.
+
+    >>> unseal(seal({"loss": 0.5}))
+    {'loss': 0.5}
+    """
+    content = to_jsonable(value, name)
+    return content | {_SEAL: _compute_seal(content)}
+
+
+def unseal(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object without its checksum, if it has one.
+
+    Raises:
+        ValueError: where the content is another than the one that was sealed.
+    """
+    content = {name: item for name, item in value.items() if name != _SEAL}
+    if _SEAL in value and value[_SEAL] != _compute_seal(content):
+        raise ValueError(
+            "it is damaged, or was changed by hand: its checksum does not fit. Restore it, or, if"
+            f' the change is meant, remove "{_SEAL}" from it.'
+        )
+    return content
+
+
+def _compute_seal(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises `UserError` where the file is missing or holds none."""
+    """Read a JSON object, without its checksum where it is sealed (`seal`).
+
+    Raises:
+        UserError: where the file is missing, holds no object, or does not fit its checksum.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
             raise ValueError("it holds no JSON object")
-        return value
+        return unseal(value)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {path.parent} is not a run's folder.") from None
     except (ValueError, OSError, RecursionError) as error:

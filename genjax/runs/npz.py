@@ -1,9 +1,13 @@
-"""Read `.npz` files that may come from elsewhere: nothing is unpickled, sizes are checked."""
+"""Read and write `.npz` files, whose content has checksums: nothing is unpickled."""
 
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from genjax.errors import CheckpointError
+from genjax.runs.files import explain_write_errors, replace_file
 
 _HEADER = 2**12  # bytes of an array's header, at most
 
@@ -31,3 +35,26 @@ def read_shape(file: zipfile.ZipFile, name: str) -> tuple[int, ...]:
             (2, 0): np.lib.format.read_array_header_2_0,
         }
         return readers[version](member)[0]
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write one array to `path` (".npz"). Raises `FileError` where it cannot be written."""
+    with explain_write_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, lambda file: np.savez(file, allow_pickle=False, array=array))
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Read what `save_array` wrote, or the ".npy" file of version 0.1.
+
+    Raises:
+        CheckpointError: where the file is damaged.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            return found["array"]
+    except Exception as error:  # numpy, zipfile and zlib have each their own errors
+        raise CheckpointError(f"{path} cannot be read: {error}") from None

@@ -24,16 +24,15 @@ from genjax.runs.files import (
     resolve_path,
     software,
     to_jsonable,
-    write_json,
 )
 from genjax.runs.run_folder import (
-    CONFIG,
     RESULT,
     check_ours,
     clear_run,
     find_end,
     is_run,
     read_config,
+    write_config,
 )
 
 _COMPARED = ("model", "training", "dataset", "key", "start")
@@ -119,37 +118,34 @@ def _claim(
     _check_usable(folder, specification, overwrite)
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _lock(folder, stack)
+        stack.enter_context(lock_run(folder))
         _check_usable(folder, specification, overwrite)
         remove_temporaries(folder)
         if overwrite or not is_run(folder):
             clear_run(folder)
-            write_json(folder / CONFIG, specification.to_json())
+            write_config(folder, specification.to_json())
         else:
             _extend(folder, specification)
 
 
 @contextlib.contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in `folder`: they get a `UserError`."""
-    with contextlib.ExitStack() as stack:
-        hosts.run_on_first(lambda: _lock(folder, stack))
-        yield
-
-
-def _lock(folder: Path, stack: contextlib.ExitStack) -> None:
+    """Keep other processes from training in `folder`: they get a `UserError`. A context manager."""
     try:
         import fcntl
     except ImportError:  # not on Windows
+        yield
         return
     with explain_write_errors(folder):
-        file = stack.enter_context((folder / ".lock").open("a"))
+        file = (folder / ".lock").open("a")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
                 f"another process is training in {folder}: wait for it, or choose another folder."
             ) from None
+        yield
 
 
 def _check_usable(folder: Path, specification: Specification, overwrite: bool) -> None:
@@ -160,7 +156,7 @@ def _check_usable(folder: Path, specification: Specification, overwrite: bool) -
     held, ours = _fill_in(read_config(folder), specification), _fill_in({}, specification, True)
     different = _find_differences(held, ours)
     more = different.get("training.epochs")
-    if more and len(different) == 1 and more[1] > more[0] and _is_finished(folder):
+    if more and len(different) == 1 and more[1] > more[0] and is_finished(folder):
         return
     if different:
         lines = [
@@ -182,7 +178,8 @@ def _fill_in(
     }
     for name, defaults in specification.defaults.items():
         parts[name] = _merge(defaults, parts[name])
-    parts["dataset"] = _without_place(parts["dataset"])
+    names = specification.dataset.get("label_names", [])  # which version 0.1 did not record
+    parts["dataset"] = {"label_names": names, **_without_place(parts["dataset"])}
     return parts
 
 
@@ -210,8 +207,9 @@ def _find_differences(held: Any, ours: Any, name: str = "") -> dict[str, tuple[A
     return {} if held == ours else {name: (held, ours)}
 
 
-def _is_finished(folder: Path) -> bool:
-    newest = checkpoints.find_newest(folder)
+def is_finished(folder: Path) -> bool:
+    """Tell whether the run in `folder` has a whole checkpoint of its last epoch."""
+    newest = checkpoints.find_whole(folder)
     return newest is not None and int(newest.name) == find_end(folder)
 
 
@@ -232,4 +230,4 @@ def _extend(folder: Path, specification: Specification) -> None:
             stacklevel=6,
         )
     (folder / RESULT).unlink(missing_ok=True)  # it measures the shorter run
-    write_json(folder / CONFIG, config)
+    write_config(folder, config)

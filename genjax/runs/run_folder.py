@@ -14,6 +14,7 @@ resampling/     of a debiasing VAE, the probabilities of all training images in 
 import contextlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from genjax.runs.files import (
     explain_write_errors,
     read_json,
     replace_file,
-    to_jsonable,
+    seal,
+    unseal,
     write_json,
 )
 
@@ -57,6 +59,12 @@ def read_model(folder: Path) -> Model:
     return model
 
 
+def read_label_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the classes that the run in `folder` was trained on, if it says so."""
+    names = read_config(folder)["dataset"].get("label_names")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
 def find_end(folder: Path) -> int:
     """Return the number of the epoch that ends the run: the last of the budget, or an early one.
 
@@ -74,7 +82,12 @@ def find_end(folder: Path) -> int:
 def note_early_end(folder: Path, epoch: int, reason: str) -> None:
     """Note in `config.json` that the run has ended after `epoch`, and why."""
     config = read_config(folder) | {"ended_early": {"epoch": epoch, "reason": reason}}
-    write_json(folder / CONFIG, config)
+    write_config(folder, config)
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Replace `config.json`, sealed. Raises `FileError` where it cannot be written."""
+    write_json(folder / CONFIG, seal(config, CONFIG))
 
 
 def is_run(folder: Path) -> bool:
@@ -114,32 +127,63 @@ def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
 
 
 def _to_line(line: Mapping[str, Any]) -> str:
-    return json.dumps(to_jsonable(line, METRICS), allow_nan=False) + "\n"
+    return json.dumps(seal(line, METRICS), allow_nan=False) + "\n"
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of `metrics.jsonl`, without those that are damaged or were cut off."""
-    path = folder / METRICS
-    lines = []
-    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        with contextlib.suppress(ValueError, RecursionError):
-            line = json.loads(text)
-            if isinstance(line, dict) and type(line.get("epoch")) is int:
-                lines.append(line)
-    return lines
+    """Return the lines of `metrics.jsonl`. Those that are damaged are left out, with a warning."""
+    lines, damaged = _scan_metrics(folder)
+    if damaged:
+        warnings.warn(
+            f"{folder / METRICS} is damaged: its lines {_shorten(damaged)} are left out.",
+            stacklevel=3,
+        )
+    return [line for line, _ in lines]
 
 
-def truncate_metrics(folder: Path, epochs: int) -> list[int]:
-    """Drop the lines after so many epochs, which a resumed run will write again.
+def _scan_metrics(folder: Path) -> tuple[list[tuple[dict[str, Any], str]], list[int]]:
+    """Return every whole line with its text, and the numbers, from 1 on, of the damaged ones."""
+    path, lines, damaged = folder / METRICS, [], []
+    texts = path.read_text(errors="replace").split("\n") if path.exists() else []
+    for number, text in enumerate(texts, 1):
+        try:
+            line = unseal(json.loads(text))
+            if type(line["epoch"]) is not int:
+                raise ValueError
+            lines.append((line, text + "\n"))
+        except (ValueError, KeyError, AttributeError, RecursionError):
+            if text:
+                damaged.append(number)
+    return lines, damaged
 
-    Returns the epochs before that whose lines are damaged or missing.
+
+def _shorten(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+
+
+def truncate_metrics(folder: Path, epochs: int) -> list[dict[str, Any]]:
+    """Drop the lines after so many epochs, which a resumed run will write again; return the rest.
+
+    Warns of epochs whose lines are damaged or missing, and where nothing is left of a longer run.
     """
-    lines = {line["epoch"]: line for line in read_metrics(folder) if 1 <= line["epoch"] <= epochs}
-    content = "".join(_to_line(lines[epoch]) for epoch in sorted(lines)).encode()
-    path = folder / METRICS
+    path, (had, _) = folder / METRICS, _scan_metrics(folder)
+    kept = {line["epoch"]: (line, text) for line, text in had if 1 <= line["epoch"] <= epochs}
+    if lost := [epoch for epoch in range(1, epochs + 1) if epoch not in kept]:
+        warnings.warn(
+            f"{path} has no whole line for the epochs {_shorten(lost)}: it is damaged. Weights and"
+            " checkpoints are not; the curves lack those epochs.",
+            stacklevel=6,
+        )
+    if had and not epochs:
+        warnings.warn(
+            f"{folder} holds metrics up to epoch {had[-1][0]['epoch']}, but no checkpoint: training"
+            " begins anew.",
+            stacklevel=6,
+        )
+    content = "".join(kept[epoch][1] for epoch in sorted(kept)).encode()
     if not path.exists() or path.read_bytes() != content:
         replace_file(path, lambda file: file.write(content))
-    return [epoch for epoch in range(1, epochs + 1) if epoch not in lines]
+    return [kept[epoch][0] for epoch in sorted(kept)]
 
 
 def find_best_epoch(folder: Path) -> Any:

@@ -1,13 +1,9 @@
 """Weights: one file of them, the parameters of a run, and the best of a run.
 
-`save_params` writes the parameters alone to one `.npz` file, with the model's specification in it.
-A file may come from elsewhere: nothing in it is unpickled, and only the arrays that its model needs
-are read, after their sizes are checked.
+`save_params` writes the parameters alone to one `.npz` file (`genjax.runs.weights_file`).
 """
 
 import hashlib
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +15,12 @@ from jaxtyping import Array, Key
 
 from genjax.distributed import seeds
 from genjax.errors import CheckpointError, UserError
-from genjax.model import Model, Params, Weights, from_json, to_json
+from genjax.model import Params, Weights
 from genjax.nn.precision import single_precision
-from genjax.runs import checkpoints, npz, run_folder
-from genjax.runs.files import explain_write_errors, replace_file, resolve_path, to_jsonable
+from genjax.runs import checkpoints, run_folder
+from genjax.runs.files import resolve_path
 from genjax.runs.keys import Purpose, derive_key
-
-_SPECIFICATION = 2**16  # bytes, at most, of a model's specification
+from genjax.runs.weights_file import read_weights, stack_shapes, write_weights
 
 
 def average_params(params: Params, ema: Weights, key: Key[Array, "*seeds"]) -> Params:
@@ -47,26 +42,7 @@ def save_params(path: str | Path, params: Params) -> None:
         FileError: where it cannot be written.
         UserError: where the model is not registered, or holds what JSON cannot.
     """
-    _write_npz(resolve_path(path), params)
-
-
-def _write_npz(path: Path, params: Params, **more: Any) -> None:
-    arrays = name_as_float32(params)
-    text = json.dumps(to_jsonable(to_json(params.model), "model"), allow_nan=False)
-    model = np.frombuffer(text.encode(), np.uint8)
-    with explain_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(
-            path, lambda file: np.savez(file, allow_pickle=False, model=model, **arrays, **more)
-        )
-
-
-def name_as_float32(params: Params) -> dict[str, np.ndarray]:
-    """Return the arrays of `params` by name, numbers of double precision as float32."""
-    return {
-        name: array.astype(np.float32) if array.dtype == np.float64 else array
-        for name, array in checkpoints.name_arrays(params).items()
-    }
+    write_weights(resolve_path(path), params)
 
 
 def load_params(path: str | Path) -> Params:
@@ -80,7 +56,7 @@ def load_params(path: str | Path) -> Params:
     """
     path = resolve_path(path)
     with single_precision():
-        return _load_run(path) if path.is_dir() else _load_file(path)
+        return _load_run(path) if path.is_dir() else read_weights(path)
 
 
 def _load_run(folder: Path) -> Params:
@@ -89,59 +65,17 @@ def _load_run(folder: Path) -> Params:
     if found is None:
         raise CheckpointError(f"{folder} holds no finished checkpoint yet.")
     where, arrays = found
-    params = jax.eval_shape(model.init, jax.random.key(0))
+    params = jax.eval_shape(model.init, jax.random.key(0)).replace(
+        label_names=run_folder.read_label_names(folder)
+    )
     is_kept = any(name.startswith("ema.") for name in arrays)
     ema = {name: params.weights[name] for name in model.ema_networks} if is_kept else {}
     target = {"params": params, "ema": ema, "key": jax.eval_shape(jax.random.key, 0)}
     first = next(iter(checkpoints.expected_arrays(target)))
-    state = checkpoints.fill_tree(_stack(target, _find_seeds(target, arrays, first)), arrays, where)
+    state = checkpoints.fill_tree(
+        stack_shapes(target, _find_seeds(target, arrays, first)), arrays, where
+    )
     return average_params(**state)
-
-
-def _load_file(path: Path) -> Params:
-    try:
-        with zipfile.ZipFile(path) as file:
-            model = _read_model(file)
-            shapes = jax.eval_shape(model.init, jax.random.key(0))
-            return checkpoints.fill_tree(*_read_arrays(file, shapes), path)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: give a run's folder or a file of weights."
-        ) from None
-    except UserError as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise UserError(f"{path}: {error}") from None
-    except Exception as error:  # numpy, zipfile and zlib have each their own errors
-        raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
-
-
-def _read_model(file: zipfile.ZipFile) -> Model:
-    """Return the model of a file of weights; its number of layers must fit that of the arrays."""
-    text = npz.read_array(file, "model", _SPECIFICATION).tobytes()
-    specification = json.loads(text)
-    model = from_json(specification)
-    longest = max(len(v) for v in specification.values() if isinstance(v, list | str))
-    if longest > len(file.namelist()) + 64:
-        raise ValueError(f"its model has {longest} layers, and the file fewer arrays")
-    return model
-
-
-def _read_arrays(file: zipfile.ZipFile, shapes: Params) -> tuple[Params, dict[str, np.ndarray]]:
-    """Return the shapes of the parameters, with an axis of seeds if the file has one, and its
-    arrays."""
-    names = set(file.namelist())
-    first, like = next(iter(checkpoints.expected_arrays(shapes).items()))
-    many: tuple[int, ...] = ()
-    if f"{first}.npy" in names:
-        shape = npz.read_shape(file, first)
-        many = shape[: len(shape) - like.ndim]
-    shapes = _stack(shapes, many)
-    return shapes, {
-        name: npz.read_array(file, name, like.size * like.dtype.itemsize)
-        for name, like in checkpoints.expected_arrays(shapes).items()
-        if f"{name}.npy" in names
-    }
 
 
 def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
@@ -149,11 +83,6 @@ def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[
     like = checkpoints.expected_arrays(target)[name]
     shape = arrays[name].shape if name in arrays else like.shape
     return shape[: len(shape) - len(like.shape)]
-
-
-def _stack(target: Any, many: tuple[int, ...]) -> Any:
-    """Return the shapes `target` with the first axis, (S,) or (), of many seeds."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(many + leaf.shape, leaf.dtype), target)
 
 
 @dataclass(frozen=True)
@@ -230,7 +159,9 @@ def save_best(
         )
         if not np.all(is_better):
             params = _merge_seeds(is_better, params, load_params(folder / run_folder.BEST))
-    _write_npz(folder / run_folder.BEST, params, best_epoch=best.epoch, best_distance=best.distance)
+    write_weights(
+        folder / run_folder.BEST, params, best_epoch=best.epoch, best_distance=best.distance
+    )
     return best
 
 
@@ -239,14 +170,14 @@ def _merge_seeds(chosen: np.ndarray, new: Params, old: Params) -> Params:
     return jax.tree.map(
         lambda one, other: jnp.where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other),
         new,
-        old,
+        old.replace(label_names=new.label_names),
     )
 
 
 def digest_params(params: Params) -> str:
     """Return the sha256 over the names, shapes and numbers of all arrays."""
     sha256 = hashlib.sha256()
-    for name, array in sorted(name_as_float32(params).items()):
+    for name, array in sorted(checkpoints.name_as_float32(params).items()):
         sha256.update(f"{name} {array.dtype} {array.shape}".encode())
         sha256.update(np.ascontiguousarray(array).data)
     return sha256.hexdigest()

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset, Stream, from_arrays
+from genjax.data.warn import warn_user
 from genjax.distributed import devices, hosts
 from genjax.errors import UserError
 from genjax.model import Model, Params
@@ -110,14 +111,16 @@ def fit(
     with single_precision():
         dataset, key = _as_dataset(dataset), as_keys(key)
         model = _check(model, dataset, key, training)
+        _warn_of_other_classes(start, dataset, model)
         steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
         state = _init(model, key, training, start)
+        state = state.replace(params=state.params.replace(label_names=dataset.label_names))
         hooks = Hooks(
             (*([EpochFunction(on_epoch)] if on_epoch else []), *callbacks),
             distance,
             None
             if validation is None
-            else Validation(_as_dataset(validation), model, training.batch_size),
+            else Validation(_as_dataset(validation), state.params, training.batch_size),
             progress,
         )
         most = max(count_updates(model, player) for player in model.players)
@@ -151,6 +154,16 @@ def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Tr
     else:
         model.check_labels(dataset.labels)
     return model
+
+
+def _warn_of_other_classes(start: Any, dataset: Dataset | Stream, model: Model) -> None:
+    """Warn where a model that knows classes goes on with classes of other names."""
+    before, names = getattr(start, "label_names", ()), dataset.label_names
+    if before and names and before != names and getattr(model, "num_classes", 0):
+        warn_user(
+            f"start was trained on the classes {', '.join(before[:20])}, but {dataset.name} has"
+            f" {', '.join(names[:20])}: the model learns the new ones in their place, by number."
+        )
 
 
 def _init(model: Model, key: jax.Array, training: Training, start: Params | None) -> TrainState:

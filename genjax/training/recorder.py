@@ -49,7 +49,7 @@ class Recorder:
         self._folder, self._hooks, self._end = folder, hooks, end
         self._lasting: dict[str, int] = {}
         self._best: Best | None = None
-        self._lines = _cut_metrics(folder, done) if folder else []
+        self._lines = run_folder.truncate_metrics(folder, done) if folder else []
         if folder:
             self._lasting = run_folder.read_lasting_warnings(folder)
             if hooks.distance:
@@ -126,29 +126,6 @@ def _is_shown(term: str) -> bool:
 def _copy(params: Params) -> Params:
     """Copy the parameters, because the next epoch donates the state's buffers."""
     return jax.tree.map(jnp.copy, params)
-
-
-def _cut_metrics(folder: Path, epochs: int) -> list[dict[str, Any]]:
-    """Cut the metrics to so many epochs and return them. Warns of epochs that are lost."""
-    had = run_folder.read_metrics(folder)
-    lost = run_folder.truncate_metrics(folder, epochs)
-    if lost:
-        warnings.warn(
-            f"{folder / run_folder.METRICS} has no whole line for the epochs {_shorten(lost)}: it"
-            " is damaged. Weights and checkpoints are not; the curves lack those epochs.",
-            stacklevel=5,
-        )
-    if had and not epochs:
-        warnings.warn(
-            f"{folder} holds metrics up to epoch {had[-1]['epoch']}, but no checkpoint: training"
-            " begins anew.",
-            stacklevel=5,
-        )
-    return run_folder.read_metrics(folder)
-
-
-def _shorten(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
 
 
 def _find_best(folder: Path, lines: list[dict[str, Any]]) -> Best | None:

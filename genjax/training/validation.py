@@ -1,5 +1,6 @@
 """The losses of held-out images, after every epoch the same ones with the same noise."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data import Dataset, Stream
+from genjax.data.dataset import renumber_labels
 from genjax.distributed import seeds
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms
@@ -42,15 +44,19 @@ class Validation:
 
     Args:
         dataset: images that the model is not trained on.
-        model: the model that they must fit.
+        params: of the model that they must fit; classes are compared by its `label_names`.
         batch_size: the largest number of images at once. Batches are of one size, so that fewer
             images are left out than there are batches.
     """
 
-    def __init__(self, dataset: Dataset | Stream, model: Model, batch_size: int):
+    def __init__(self, dataset: Dataset | Stream, params: Params, batch_size: int):
+        model = params.model
         model.for_images(dataset.image_shape)
         if isinstance(dataset, Stream):
             dataset = dataset.to_dataset(min(len(dataset), _MOST_IMAGES))
+        if getattr(model, "num_classes", 0):
+            labels = jnp.asarray(renumber_labels(dataset, params.label_names))
+            dataset = replace(dataset, labels=labels)
         model.check_labels(dataset.labels)
         most = min(len(dataset), _MOST_IMAGES)
         batches = -(-most // batch_size)

@@ -11,6 +11,7 @@ from experiments import debias
 from genjax.data.made.biased import BIASED
 from genjax.recipes import RECIPES
 from genjax.recipes.debiasing import NAMES
+from genjax.runs.npz import load_array
 from genjax.training.configuration import Training
 
 
@@ -42,7 +43,7 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
         assert result["data_rare"] == pytest.approx(0.05, abs=0.002)
         assert 0 <= result["subset_rare"] <= 1
     assert uniform["seen_rare"] == pytest.approx(uniform["data_rare"], abs=1e-6)
-    kept = [np.load(path) for path in sorted(out.glob("debiased-mnist_rotated-1/resampling/*"))]
+    kept = [load_array(path) for path in sorted(out.glob("debiased-mnist_rotated-1/resampling/*"))]
     assert [p.shape for p in kept] == [(4_000,)] * 4
     assert np.ptp(kept[0]) == 0  # the warm-up
     assert np.ptp(kept[-1]) > 0

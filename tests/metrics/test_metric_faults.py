@@ -191,7 +191,7 @@ def test_some_images_are_drawn_and_not_the_first(key):
     assert (record["num_images"], record["images"]) == (20, "drawn at random, always the same")
 
 
-def test_classes_are_compared_by_their_names(key):
+def test_classes_are_compared_by_their_names(key, tmp_path):
     """A model of three classes, measured on a data set that lacks the first."""
     images = np.zeros((30, 8, 8, 1), np.uint8)
     images[10:20, :4], images[20:, 4:] = 255, 255
@@ -204,10 +204,15 @@ def test_classes_are_compared_by_their_names(key):
     options = {"num_samples": 1, "progress": False}
     assert genjax.evaluate(params, train, key, **options)["accuracy"] == 1
     assert genjax.evaluate(params, fewer, key, train_set=train, **options)["accuracy"] == 1
-    assert "accuracy" not in genjax.evaluate(params, fewer, key, **options)  # which are they?
+    assert genjax.evaluate(params, fewer, key, **options)["accuracy"] == 1
+    genjax.save(tmp_path / "weights.npz", params)
+    assert genjax.load(tmp_path / "weights.npz").label_names == ("a", "b", "c")
+    unnamed = params.replace(label_names=())
+    assert genjax.evaluate(unnamed, fewer, key, train_set=train, **options)["accuracy"] == 1
+    assert "accuracy" not in genjax.evaluate(unnamed, fewer, key, **options)  # which are they?
     other = dataclasses.replace(fewer, label_names=("b", "d"))
     with pytest.raises(UserError, match="images of the classes d"):
-        genjax.evaluate(params, other, key, train_set=train, **options)
+        genjax.evaluate(params, other, key, **options)
 
 
 def test_rare_classes_are_expected_to_be_rare(key, classifier):

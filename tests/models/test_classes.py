@@ -135,10 +135,17 @@ def test_the_share_of_samples_that_are_of_their_class(of_shades, key):
     class Shades(Classifier):
         def __init__(self, turned):
             object.__setattr__(self, "turned", turned)
+            object.__setattr__(self, "label_names", ("dark", "bright"))
 
         def classify(self, images):
             labels = (np.mean(images, axis=(1, 2, 3)) > 127.5) != self.turned
             return dataclasses.make_dataclass("Predictions", ["labels"])(labels.astype(int))
 
-    assert class_agreement(of_shades, Shades(False), key) > 0.9
-    assert class_agreement(of_shades, Shades(True), key) < 0.1
+    def agree(turned, *names):
+        return class_agreement(of_shades, Shades(turned), key, names)["class_agreement"]
+
+    assert agree(False) > 0.9
+    assert agree(True) < 0.1
+    assert agree(True, "bright", "dark") > 0.9  # by name, not by number
+    assert agree(False, "dark", "other") > 0.9  # of the one that both know
+    assert class_agreement(of_shades, Shades(False), key, ("a", "b")) == {}

@@ -8,6 +8,7 @@ from PIL import Image
 import genjax
 from genjax import plots
 from genjax.plots.run_figures import draw_progression, draw_run
+from genjax.runs.npz import save_array
 from tests.helpers import blobs, small
 
 
@@ -73,11 +74,14 @@ def test_charts_are_drawn_for_what_the_model_can_do(run):
 
 def test_a_broken_file_of_the_progression_does_not_stop_the_pictures(run, tmp_path):
     (tmp_path / "progress").mkdir()
-    whole = (run[0] / "progress" / "000001.npy").read_bytes()
+    whole = (run[0] / "progress" / "000001.npy").read_bytes()  # as version 0.1 wrote them
     (tmp_path / "progress" / "000001.npy").write_bytes(whole)
     (tmp_path / "progress" / "000002.npy").write_bytes(whole[:100])
-    (tmp_path / "progress" / "000003.npy").write_bytes(b"")
-    with pytest.warns(UserWarning, match="cannot be read, and is not drawn"):
+    save_array(tmp_path / "progress" / "000003.npz", np.ones((40, 8, 8, 1)))
+    flipped = bytearray((tmp_path / "progress" / "000003.npz").read_bytes())
+    flipped[500] ^= 1
+    (tmp_path / "progress" / "000003.npz").write_bytes(flipped)
+    with pytest.warns(UserWarning, match=r"00000[23].np. cannot be read: .* It is not drawn"):
         draw_progression(tmp_path, run[2].images)
     with Image.open(tmp_path / "figures" / "progression.gif") as gif:
         assert gif.n_frames == 1

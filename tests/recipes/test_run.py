@@ -1,6 +1,7 @@
 """A recipe runs from Python: what it leaves, how it continues, and what it refuses."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from genjax.recipes import (
 )
 from genjax.recipes.measurement import average_results, find_collapsed
 from genjax.runs import run_folder
+from genjax.runs.files import read_json
 from tests.helpers import blobs, small
 
 IMAGES = np.asarray(blobs(60).images)
@@ -62,11 +64,11 @@ def run(tmp_path_factory):
 
 def test_a_run_leaves_its_result(run):
     out, result = run
-    assert json.loads((out / "result.json").read_text()) == result
+    assert read_json(out / "result.json") == result
     assert result["record"]["num_samples"] == 2
     assert result["recipe"] is None  # it is not a registered one
     assert {"processor", "versions", "date"} <= result["environment"].keys()
-    assert (out / "progress" / "000002.npy").exists()
+    assert (out / "progress" / "000002.npz").exists()
 
 
 def test_callbacks_see_the_loss_of_held_out_images(run):
@@ -88,12 +90,23 @@ def test_a_finished_run_is_left_as_it_is(run, capsys):
 
 def test_a_damaged_result_is_measured_again(run):
     out, result = run
-    for damage in ("{", "[1]", "[" * 100_000):
+    flipped = (out / "result.json").read_text().replace('"seconds": ', '"seconds": 1')
+    for damage in ("{", "[1]", "[" * 100_000, flipped):
         (out / "result.json").write_text(damage)
         with pytest.warns(UserWarning, match="measured again"):
             again = run_recipe(RECIPE, out)
         assert again["nll"] == result["nll"]
     assert json.loads((out / "result.json").read_text())["nll"] == result["nll"]
+
+
+def test_a_finished_run_without_its_checkpoint_is_trained_again(run, capsys):
+    out, result = run
+    shutil.rmtree(out / "checkpoints")
+    with pytest.warns(UserWarning, match="but no checkpoint: training begins anew"):
+        again = run_recipe(RECIPE, out)
+    assert again["nll"] == result["nll"]
+    assert "finished already" not in capsys.readouterr().out
+    genjax.load(out)
 
 
 def test_the_data_of_a_run_are_found_and_checked(run, monkeypatch):

@@ -111,6 +111,35 @@ def test_lost_metrics_are_said_and_spoil_no_best_weights(harm, unfinished, tmp_p
     assert [line["epoch"] for line in run_folder.read_metrics(unfinished)] == [2]
 
 
+def change_digit(text):
+    """The text with one of its digits another one, though it is still JSON."""
+    place = text.index("0.") + 2
+    return text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
+
+
+def test_a_changed_digit_of_the_metrics_is_found(unfinished):
+    path = unfinished / "metrics.jsonl"
+    first, second = path.read_text().splitlines(keepends=True)
+    path.write_text(change_digit(first) + second)
+    with pytest.warns(UserWarning, match=r"metrics.jsonl is damaged: its lines 1 are left out"):
+        assert [line["epoch"] for line in run_folder.read_metrics(unfinished)] == [2]
+    with pytest.warns(UserWarning, match="no whole line for the epochs 1"):
+        fit(unfinished, distance=distance)
+
+
+def test_a_changed_digit_of_the_configuration_is_found(run):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"latent_dim": 3', '"latent_dim": 2'))
+    for use in (genjax.load, fit, lambda run: fit(run, epochs=3)):
+        with pytest.raises(genjax.UserError, match=r"config.json .*its checksum does not fit"):
+            use(run)
+    config = json.loads(path.read_text())
+    del config["checksum"]  # as the message says
+    path.write_text(json.dumps(config))
+    with pytest.raises(genjax.UserError, match=r"does not fit the model|another configuration"):
+        fit(run)
+
+
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"not weights")])
 def test_lost_best_weights_are_said_and_sought_anew(harm, unfinished):
     harm(unfinished / "best.npz")
@@ -163,7 +192,7 @@ def test_an_unreadable_checkpoint_leads_to_the_older_one(run, monkeypatch):
 )
 def test_a_damaged_configuration_is_named(harm, run):
     path = run / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | harm))
+    path.write_text(json.dumps(files.read_json(path) | harm))
     with pytest.raises(genjax.UserError, match=r"config\.json"):
         genjax.load(run)
 

@@ -1,7 +1,6 @@
 """The trainer on a game small enough to be played by hand, and when things go wrong."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ import pytest
 
 import genjax
 from genjax.model import MODELS, Batch, Model, Params
+from genjax.runs import run_folder
 from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import gather_batch, run_epoch
 from genjax.training.state import init_state
@@ -257,8 +257,8 @@ def test_too_large_steps_diverge_and_leave_finite_records(dataset, tmp_path, mon
     training = Training(50, 16, Optimizer("sgd", learning_rate=3e3))
     with pytest.raises(genjax.TrainingDiverged, match=r"epoch \d+: "):
         genjax.fit(small("vae"), dataset, jax.random.key(0), training, out=tmp_path, progress=False)
-    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
-        assert all(np.isfinite(value) for value in json.loads(line).values())
+    for line in run_folder.read_metrics(tmp_path):
+        assert all(np.isfinite(value) for value in line.values())
 
 
 def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkeypatch):
