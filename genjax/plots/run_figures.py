@@ -89,7 +89,7 @@ def draw_progression(run: Path, real: jax.Array) -> None:
     chosen = np.unique(np.linspace(0, len(epochs) - 1, _NUM_STAGES).round().astype(int))
     shown = [epochs[i] for i in chosen]
     names = [f"epoch {epoch}" for epoch in shown]
-    rows = [*(frames[epoch] for epoch in shown), real]
+    rows = [*(frames[epoch] for epoch in shown), np.asarray(real)]
     save_strip(run / "figures" / "progression.png", rows, [*names, "data"])
 
 
