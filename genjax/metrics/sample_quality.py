@@ -15,6 +15,7 @@ from genjax.metrics import frechet
 from genjax.metrics.chunking import to_bytes
 from genjax.metrics.classifiers import Classifier, Predictions
 from genjax.metrics.coverage import NEIGHBOURS, coverage, memorisation
+from genjax.metrics.jackknife import jackknife_error
 from genjax.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from genjax.metrics.modes import class_coverage, expected_shares
 from genjax.metrics.samples import draw_images, draw_rows
@@ -59,8 +60,9 @@ def measure_samples(
         train_set: what the model was trained on, to look for copies of it.
 
     Returns:
-        metrics by name. One that would not be a finite number, such as a ratio to data without any
-        contrast, is left out.
+        metrics by name. Beside `sharpness` and `frechet_classifier` stands the standard error that
+        the number of samples leaves, `..._sem`. A metric that would not be a finite number, such as
+        a ratio to data without any contrast, is left out.
 
     Raises:
         UserError: where there are fewer than two samples or images, or their shapes differ.
@@ -93,8 +95,10 @@ def _compare_pixels(
     result = {"frechet_random_features": frechet.compare_features(*features)}
     if min(samples.shape[1:3]) < 3:  # too small for sharpness
         return result
+    ours, theirs = (np.asarray(sharpness(images)) for images in (samples, real))
     return {
-        "sharpness": compute_ratio(sharpness(samples), sharpness(real)),
+        "sharpness": compute_ratio(ours, theirs),
+        "sharpness_sem": jackknife_error(lambda some: compute_ratio(some, theirs), ours),
         "spectral_sharpness": compute_ratio(*map(high_frequency_share, (samples, real))),
     } | result
 
@@ -123,8 +127,14 @@ def _data_shares(dataset: Dataset, classifier: Classifier) -> Float[np.ndarray, 
 def _compare_features(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Compare features [N, D] and [M, D]; nearest neighbours only where there are enough."""
     mean, deviation = kernel_distance(samples, real, jax.random.key(0))
+    of_data = frechet.fit_gaussian(real)
+
+    def measure_distance(some: np.ndarray) -> float:
+        return frechet.frechet_distance(*frechet.fit_gaussian(some), *of_data)
+
     result = {
-        "frechet_classifier": frechet.compare_features(samples, real),
+        "frechet_classifier": measure_distance(samples),
+        "frechet_classifier_sem": jackknife_error(measure_distance, np.asarray(samples)),
         "kernel_distance": float(mean),
         "kernel_distance_std": float(deviation),
     }

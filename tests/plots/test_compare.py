@@ -11,7 +11,7 @@ import pytest
 from genjax.cli import compare as command
 from genjax.metrics.catalogue import METRICS, Metric
 from genjax.model import MODELS, Model, Params
-from genjax.plots.comparison.claims import CLAIMS, KINDS, decide_claims
+from genjax.plots.comparison.claims import CLAIMS, KINDS
 from genjax.plots.comparison.ranking import (
     Contender,
     explain_undertraining,
@@ -21,6 +21,7 @@ from genjax.plots.comparison.ranking import (
     list_metrics,
 )
 from genjax.plots.comparison.summary import summarize
+from genjax.plots.comparison.verdicts import decide_claims
 from genjax.recipes import budget, contenders, matched
 from genjax.recipes.recipe import Recipe
 from genjax.runs.files import read_json, write_json
@@ -130,6 +131,30 @@ def test_one_seed_decides_nothing_but_says_where_it_points():
     assert verdicts(vae)["Its samples are blurry."] == speaks_against
 
 
+def test_the_error_of_the_measurement_decides_for_single_runs_alone():
+    """Errors 0.03 and 0.04 are 0.05 together; a difference of 0.1 is twice that."""
+    gan = contender("gan", sharpness=[0.8], sharpness_sem=[0.03], training_seconds=[2.0])
+    vae = contender("vae", sharpness=[0.69], sharpness_sem=[0.04], training_seconds=[1.0])
+    near = contender("vae", sharpness=[0.71], sharpness_sem=[0.04])
+    claim = "Its samples are sharper than a VAE's."
+    assert verdicts(gan, vae)[claim] == "holds for this seed"
+    assert verdicts(gan, near)[claim] == "not decided: one seed, which speaks for it"
+    assert verdicts(vae)["Its samples are blurry."] == "holds for this seed"  # 0.69 + 0.08 < 0.9
+    assert find_winner(METRICS["sharpness"], [gan, vae]) is None
+    assert gan.format_metric("sharpness") == "0.800 ± 0.030"
+    (line, _) = summarize([gan, vae])
+    assert "gan, 0.800 ± 0.030, for this seed; then vae, 0.690 ± 0.040" in line
+
+
+def test_the_error_of_a_share_is_binomial():
+    record = {"num_generated": 400}
+    one = contender("gan", precision=[0.8], record=[record])
+    assert one.measurement_error("precision") == pytest.approx(0.02)
+    assert one.measurement_error("density") is None
+    two = contender("gan", precision=[0.8, 0.8], record=[record, record])
+    assert two.measurement_error("precision") is None
+
+
 def test_every_claim_is_of_a_kind_and_a_metric_that_a_comparison_has():
     models = [e.model for e in matched.match_models(matched.SETTINGS["mnist"]).values()]
     kinds = {kind for kind, belongs in KINDS.items() if any(map(belongs, models))}
@@ -162,7 +187,7 @@ def test_claims_are_about_every_model_of_a_kind():
     assert verdicts(foreign, vae)[claim] == "holds"
     assert verdicts(foreign, gan, vae)[claim] == "foreign and vae: holds; gan and vae: refuted"
     (decision,) = [d for d in decide_claims([foreign, vae]) if d.claim.sentence == claim]
-    assert decision.measured == "sharpness: foreign 1.000 ± 0.020, vae 0.510 ± 0.010"
+    assert decision.measured == "foreign 1.000 ± 0.020, vae 0.510 ± 0.010"
 
 
 def test_a_tie_is_a_tie_and_nobody_is_best():

@@ -12,7 +12,6 @@ from genjax import metrics
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.metrics.sample_quality import MOST
-from genjax.plots.comparison.claims import decide_claims
 from genjax.plots.comparison.pictures import draw_pictures
 from genjax.plots.comparison.ranking import Contender
 from genjax.plots.comparison.report_tables import (
@@ -22,6 +21,7 @@ from genjax.plots.comparison.report_tables import (
     tabulate_runs,
 )
 from genjax.plots.comparison.summary import summarize
+from genjax.plots.comparison.verdicts import decide_claims
 from genjax.plots.document import (
     Banner,
     Block,
@@ -110,8 +110,9 @@ def _introduce(
     )
     if seeds == [1]:
         text += (
-            " With one seed each, nothing says how much a number would change with another one:"
-            " differences are shown, but none counts as decided."
+            " With one seed each, the ± is instead the standard error that the number of measured"
+            " images leaves, where it is known. What differs by more than twice that holds for"
+            " these runs; how much another seed would change is not known."
         )
     if classifier:
         text += (
@@ -182,7 +183,11 @@ def _show_claims(contenders: Sequence[Contender]) -> list[Block]:
         return []
     return [
         Heading("Claims about these kinds of models, and what was measured"),
-        Paragraph("Each claim is about a kind of model, and tested on every model of that kind."),
+        Paragraph(
+            "Each claim is about a kind of model, and tested on every model of that kind. It holds,"
+            " or is refuted, where the means differ by more than the sum of the standard deviations"
+            " over the seeds."
+        ),
         tabulate_claims(decisions),
     ]
 

@@ -1,8 +1,9 @@
 """The contenders of a comparison, and when one is better than another by a metric.
 
 Of two models one is better only where their means differ by more than the sum of their standard
-deviations over the seeds. With one seed the spread is unknown, and neither is. A contender that was
-not trained to its end is never the best.
+deviations over the seeds. With one seed that spread is unknown, and neither model is better; of the
+two runs one is, where they differ by more than twice the standard error of the measurement. A
+contender that was not trained to its end is never the best.
 """
 
 import statistics
@@ -21,6 +22,8 @@ Values = tuple[float, ...]
 
 _FEW = 5  # epochs, below which a model counts as undertrained
 _GAIN = 0.1  # of the whole improvement, which the last quarter of the epochs should not exceed
+_SHARES = ("precision", "recall", "coverage", "class_agreement", "nearer_to_train", "copies")
+ERRORS = 2  # standard errors, by which two single runs must differ
 _OTHER = "The model's own metrics"  # the group of those that the catalogue does not know
 
 
@@ -50,6 +53,28 @@ class Contender:
 
         found: Any = tuple(reduce(look, metric.split("."), result) for result in self.results)
         return () if None in found else found
+
+    def measurement_error(self, metric: str) -> float | None:
+        """Return the standard error of a metric of one run, from the number of images measured.
+
+        It is the one in the result, of a share of N samples sqrt(p (1 - p) / N). None where it is
+        unknown, and for many runs, whose spread says more.
+        """
+        if len(self.results) != 1 or not self.values(metric):
+            return None
+        recorded = self.values(f"{metric}_sem")
+        num = self.values("record.num_generated")
+        if recorded or metric not in _SHARES or not (num and num[0]):
+            return recorded[0] if recorded else None
+        share = self.values(metric)[0]
+        return (max(0.0, share * (1 - share)) / num[0]) ** 0.5
+
+    def format_metric(self, metric: str) -> str:
+        """Return the mean of a metric ± its deviation over the seeds, or ± its standard error."""
+        error = self.measurement_error(metric)
+        if error:
+            return format_with_error(self.values(metric)[0], error)
+        return format_mean_std(self.values(metric))
 
 
 def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
@@ -104,6 +129,20 @@ def is_better(metric: Metric, left: Values, right: Values) -> bool | None:
     return None if abs(difference) <= spread else difference > 0
 
 
+def is_run_better(metric: Metric, left: Contender, right: Contender) -> bool | None:
+    """Tell whether the run of `left` is better than that of `right`, whatever other seeds give.
+
+    None where the error of the measurement does not decide, or is not known.
+    """
+    both = [c.measurement_error(metric.name) for c in (left, right)]
+    errors = [error for error in both if error is not None]
+    if len(errors) < 2 or metric.best is None:
+        return None
+    ours, theirs = (metric.misses(c.values(metric.name))[0] for c in (left, right))
+    difference, error = theirs - ours, sum(error**2 for error in errors) ** 0.5
+    return None if abs(difference) <= ERRORS * error else difference > 0
+
+
 def find_winner(metric: Metric, contenders: Sequence[Contender]) -> Contender | None:
     """Return the contender that is better than every other one, if there is one.
 
@@ -128,10 +167,19 @@ def format_mean_std(values: Sequence[float]) -> str:
     mean = statistics.mean(values)
     if len(values) == 1 or not (spread := statistics.stdev(values)):
         return _format_number(mean, 3)
-    places = max(0, 1 - int(np.floor(np.log10(spread))))
+    return format_with_error(mean, spread)
+
+
+def format_with_error(mean: float, error: float) -> str:
+    """Format mean ± error, with the digits that the error leaves meaningful.
+
+    >>> format_with_error(90.217, 1.53)
+    '90.2 ± 1.5'
+    """
+    places = max(0, 1 - int(np.floor(np.log10(error))))
     if abs(mean) >= 100:
-        places = 0
-    return f"{mean:,.{places}f} ± {spread:,.{places}f}"
+        places = 0 if error >= 1 else 1
+    return f"{mean:,.{places}f} ± {error:,.{places}f}"
 
 
 def _format_number(value: float, digits: int) -> str:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from genjax.metrics.catalogue import Metric
-from genjax.plots.comparison.claims import Decision
+from genjax.metrics.catalogue import METRICS, Metric
 from genjax.plots.comparison.ranking import (
     Contender,
     find_winner,
     format_mean_std,
     list_metrics,
 )
+from genjax.plots.comparison.verdicts import Decision
 from genjax.plots.document import Table
 from genjax.runs import run_folder
 
@@ -28,7 +28,7 @@ def tabulate_metrics(contenders: Sequence[Contender], floor: Mapping[str, Any]) 
             group = metric.group
             rows.append([f"**{group}**", *[""] * (len(contenders) + 1)])
         best = find_winner(metric, contenders)
-        cells = [format_mean_std(c.values(metric.name)) for c in contenders]
+        cells = [c.format_metric(metric.name) for c in contenders]
         cells = [f"**{x}**" if c is best else x for c, x in zip(contenders, cells, strict=True)]
         data = format_mean_std((floor[metric.name],)) if metric.name in floor else "-"
         rows.append([_label(metric), data, *cells])
@@ -42,13 +42,17 @@ def _label(metric: Metric) -> str:
 
 def tabulate_claims(decisions: Sequence[Decision]) -> Table:
     """Return a row for each claim, with its verdict and what was measured."""
-    rows = [["about", "claim", "verdict", "measured", "refuted if", "why it may be so"]]
+    rows = [["claim", "verdict", "metric", "measured", "refuted if", "why it may be so"]]
+    topic, terms = "", {}
     for decision in decisions:
-        claim = decision.claim
-        verdict, measured = decision.verdict, decision.measured
-        refutation, reason = claim.refutation, claim.reason
-        rows.append([claim.topic, claim.sentence, verdict, measured, refutation, reason])
-    return Table(rows)
+        claim, metric = decision.claim, METRICS[decision.claim.metric]
+        if claim.topic != topic:
+            topic = claim.topic
+            rows.append([f"**{topic}**", *[""] * 5])
+        what = [decision.verdict, metric.label, decision.measured]
+        rows.append([claim.sentence, *what, claim.refutation, claim.reason])
+        terms[metric.label] = metric.explanation
+    return Table(rows, terms)
 
 
 def tabulate_runs(contenders: Sequence[Contender]) -> Table:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from genjax.metrics.catalogue import METRICS, Metric
-from genjax.plots.comparison.ranking import Contender, find_winner, format_mean_std
+from genjax.plots.comparison.ranking import Contender, find_winner, is_run_better
 
 _EQUAL_TIMES = 1.25  # ratio of training times that counts as one budget
 _PRECISION = 0.1  # below which the sharpness of samples is that of noise
@@ -53,12 +53,14 @@ def _compare(metric: Metric, contenders: Sequence[Contender]) -> str:
     """Say who is best by the metric, or that the numbers do not decide it."""
     ranked = sorted(contenders, key=lambda c: statistics.mean(metric.misses(c.values(metric.name))))
     first, second = ranked[:2]
-    ours, theirs = (format_mean_std(c.values(metric.name)) for c in (first, second))
+    ours, theirs = (c.format_metric(metric.name) for c in (first, second))
     if find_winner(metric, contenders) is first:
         return f"**{first.name}**, {ours}; then {second.name}, {theirs}"
     if sorted(first.values(metric.name)) == sorted(second.values(metric.name)):
         equal = [c.name for c in ranked if c.values(metric.name) == first.values(metric.name)]
         return f"a tie of {' and '.join(equal)}, {ours}"
+    if is_run_better(metric, first, second):
+        return f"{first.name}, {ours}, for this seed; then {second.name}, {theirs}"
     both = f"{first.name}, {ours}, and {second.name}, {theirs}"
     if min(len(c.results) for c in (first, second)) == 1:
         return f"not decided, since one seed shows no spread; the first two are {both}"
