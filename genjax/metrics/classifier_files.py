@@ -22,7 +22,7 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import Params, to_json
+from genjax.model import Params
 from genjax.models.image_classifier import ImageClassifier
 from genjax.runs.checkpoints import fill_tree, name_arrays
 from genjax.runs.files import cache_folder, replace_file
@@ -101,7 +101,7 @@ def load_shipped(train_set: Dataset) -> StoredClassifier | None:
 def cached_path(train_set: Dataset) -> Path:
     """Return where the classifier that is trained on this data set is kept."""
     model = ImageClassifier(train_set.image_shape, num_classes=len(train_set.label_names))
-    content = repr((train_set.checksum, to_json(model), _VERSION))
+    content = repr((train_set.checksum, dataclasses.asdict(model), _VERSION))
     name = f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npz"
     return cache_folder() / "classifiers" / name
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.errors import UserError
-from genjax.model import Batch, Model, Params, Terms, Weights, registered_name
+from genjax.model import Batch, Model, Params, Terms, Weights
 from genjax.model.base import acts_in_training
 from genjax.model.watch import Ran, watch_networks
 from genjax.training.state import TrainState, select_weights
@@ -71,7 +71,7 @@ def check_networks(model: Model, ran: Ran, before: Weights, after: Weights) -> N
     for name in [name for networks in model.players.values() for name in networks]:
         can_act = acts_in_training(model.networks()[name][0])
         stood = name in before and after.get(name) is before[name]
-        which = f"{registered_name(model)}: losses runs the network {name!r}"
+        which = f"{type(model).__name__}: losses runs the network {name!r}"
         if stood and name in ran.in_training:
             raise UserError(
                 f"{which} in training, but returns its statistics as they were: return those of"
