@@ -54,6 +54,7 @@ class Adversarial:
             None where no score means that. The loss there is the level of chance.
         scores_are_logits: whether the sigmoid of a score is the probability that an image is real.
         needs_bounded_slope: whether the loss is unbounded unless the score's slope is limited.
+        formulas: the two losses as text, with r, f and s as above; empty for none.
     """
 
     discriminator: Callable[[jax.Array, jax.Array], jax.Array]
@@ -61,6 +62,7 @@ class Adversarial:
     indifferent: float | None = 0.0
     scores_are_logits: bool = False
     needs_bounded_slope: bool = False
+    formulas: tuple[str, str] = ("", "")
 
 
 ADVERSARIAL: dict[str, Adversarial] = {
@@ -68,30 +70,36 @@ ADVERSARIAL: dict[str, Adversarial] = {
         lambda r, f: softplus(-r) + softplus(f),
         lambda r, f: -softplus(f),
         scores_are_logits=True,
+        formulas=("s(-r) + s(f)", "-s(f)"),
     ),
     "non_saturating": Adversarial(  # (2)
         lambda r, f: softplus(-r) + softplus(f),
         lambda r, f: softplus(-f),
         scores_are_logits=True,
+        formulas=("s(-r) + s(f)", "s(-f)"),
     ),
     "least_squares": Adversarial(  # (3)
         lambda r, f: ((r - 1) ** 2 + f**2) / 2,
         lambda r, f: (f - 1) ** 2 / 2,
         indifferent=0.5,
+        formulas=("(r - 1)^2 / 2 + f^2 / 2", "(f - 1)^2 / 2"),
     ),
     "hinge": Adversarial(  # (4)
         lambda r, f: relu(1 - r) + relu(1 + f),
         lambda r, f: -f,
+        formulas=("max(0, 1 - r) + max(0, 1 + f)", "-f"),
     ),
     "wasserstein": Adversarial(  # (5)
         lambda r, f: f - r,
         lambda r, f: -f,
         indifferent=None,
         needs_bounded_slope=True,
+        formulas=("f - r", "-f"),
     ),
     "relativistic": Adversarial(  # (6)
         lambda r, f: softplus(f - r),
         lambda r, f: softplus(r - f),
+        formulas=("s(f - r)", "s(r - f)"),
     ),
 }
 LossName = Annotated[str, OneOf(ADVERSARIAL)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genjax.metrics.catalogue import METRICS
+from genjax.metrics.catalogue import Metric, list_metrics
 
 WIDTH = 32  # of a name
 
@@ -11,40 +11,34 @@ WIDTH = 32  # of a name
 def print_metrics(result: Mapping[str, Any]) -> None:
     """Print the numbers of a `result.json`, with those of the best weights beside them.
 
-    Numbers that no table names, such as those of single groups, follow the others.
+    Numbers that no table names, such as a user's own, follow the others.
 
     >>> print_metrics({"nll": 86.512, "nll_sem": 0.25, "parameters": 1234, "accuracy_group_1": 0.2})
     Reconstruction and likelihood
       NLL (nats per image)                  86.51 ± 0.25
+    Classification
+      accuracy, group 1                       0.2
     Cost
       weights                               1,234
-    Others
-      accuracy_group_1                       0.2
     """
-    numbers = {
-        name: value
-        for name, value in result.items()
-        if isinstance(value, float | int) and not name.endswith(("_sem", "_sd", "seconds"))
-    }
     best = result.get("best", {})
     if best:
         print(f"{'':{WIDTH}} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
     heading = ""
-    for name in [name for name in METRICS if name in numbers] + sorted(
-        numbers.keys() - METRICS.keys()
-    ):
-        metric = METRICS.get(name)
-        group = metric.group if metric else "Others"
-        if group != heading:
-            heading = group
+    for metric in list_metrics(result):
+        if metric.name == "seconds":  # the last lines of a command say it
+            continue
+        if metric.group != heading:
+            heading = metric.group
             print(heading)
-        print(_format_line(metric.label if metric else name, name, result, best))
+        print(_format_line(metric, result, best))
 
 
-def _format_line(label: str, name: str, result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+def _format_line(metric: Metric, result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    name = metric.name
     width = result.get(name + "_sd", result.get(name + "_sem"))
     spread = "" if width is None else f" ± {width:.2g}"
     of_best = f" {best[name]:16.4g}" if name in best else ""
     value = result[name]
     number = f"{value:12,}" if isinstance(value, int) else f"{value:12.4g}"
-    return f"  {label:{WIDTH - 2}} {number}{spread}{of_best}"
+    return f"  {metric.label:{WIDTH - 2}} {number}{spread}{of_best}"

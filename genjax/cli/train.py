@@ -14,8 +14,11 @@ from genjax.cli.recipe_options import apply_options, make_options
 from genjax.cli.user_code import find_recipe
 from genjax.distributed import hosts
 from genjax.errors import HostLost
+from genjax.metrics.catalogue import describe_measurement
 from genjax.recipes import RECIPES, Recipe, run_recipe
-from genjax.recipes.records import summarize_record
+from genjax.recipes.recipe import limit_measuring, restore_measuring
+from genjax.recipes.records import is_fully_measured, summarize_record
+from genjax.runs import run_folder
 
 _USAGE = """\
 usage: genjax train RECIPE [options]
@@ -50,6 +53,9 @@ class Options:
     """The run's folder; by default runs/RECIPE."""
     overwrite: bool = False
     """Delete the run that the folder holds, and start anew."""
+    measure: Literal["quick", "full", "none"] = "quick"
+    """How much is measured at the end: quick, with the numbers under "measuring"; full, with those
+    of the recipe, as for the README's tables; or none."""
     many_hosts: tyro.conf.OmitArgPrefixes[Hosts] = Hosts()
 
 
@@ -64,8 +70,12 @@ def main(arguments: list[str]) -> int:
     name, recipe = found[0]
     reference = summarize_record(name) if recipe == RECIPES.get(name) else ""
     about = f"{recipe.description}." + (f"\n\nReference result: {reference}." if reference else "")
-    options: Any = parse(make_options(recipe, Options(), about), rest, f"genjax train {named}")
-    return train(name, apply_options(recipe, options), options)
+    quick = limit_measuring(recipe)
+    options: Any = parse(make_options(quick, Options(), about), rest, f"genjax train {named}")
+    chosen = apply_options(quick, options)
+    if options.measure == "full":
+        chosen = restore_measuring(chosen, recipe)
+    return train(name, chosen, options)
 
 
 def train(name: str, recipe: Recipe, options: Any) -> int:
@@ -75,7 +85,7 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
     def work() -> None:
         machines = options.many_hosts
         hosts.join(machines.hosts, machines.host, machines.coordinator)
-        result = run_recipe(recipe, out, options.overwrite)
+        result = run_recipe(recipe, out, options.overwrite, measure=options.measure != "none")
         if hosts.is_first():
             report(result, out)
 
@@ -90,8 +100,12 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
 
 def report(result: Mapping[str, Any], out: Path) -> None:
     """Print the metrics of a run; beside those of a recipe as it is, the reference result."""
+    if record := result.get("record"):
+        print(f"measured on {describe_measurement(result)}")
     print_metrics(result)
-    if recipe := result.get("recipe"):
-        print(f"{'reference result':{WIDTH}} {summarize_record(recipe)}")
+    if record and (recipe := result.get("recipe")):
+        measured = "" if is_fully_measured(recipe, record) else " (full measuring)"
+        print(f"{'reference' + measured:{WIDTH}} {summarize_record(recipe)}")
     print(f"{'seconds':{WIDTH}} {result['seconds']:.0f}")
     print(f"{'figures':{WIDTH}} {out / 'figures'}")
+    print(out / run_folder.REPORT)

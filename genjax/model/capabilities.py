@@ -153,6 +153,17 @@ class HasMetrics(Protocol):
 
 
 @runtime_checkable
+class HasEquations(Protocol):
+    """say its losses as equations
+
+    `equations` are pairs of a formula, as plain text that `genjax.plots.mathml` sets, and what it
+    is: first the losses, then the terms in them. A run's page shows them; without, the docstring.
+    """
+
+    def equations(self) -> list[tuple[str, str]]: ...
+
+
+@runtime_checkable
 class ClassConditional(Protocol):
     """sample images of a class (it needs num_classes)"""
 

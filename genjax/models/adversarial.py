@@ -142,6 +142,11 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         even = jnp.float32(loss.indifferent)
         return levels | {"generator_loss": float(loss.generator(even, even))}
 
+    def equations(self) -> list[tuple[str, str]]:
+        y = "" if not self.num_classes else f" and of one of {self.num_classes} classes y"
+        generated = ("x~ = G(z)", f"the generator, of {self.latent_dim} numbers z ~ N(0, I){y}")
+        return [*super().equations(), generated]
+
     def condition_latents(
         self, z: Float[Array, "n d"], labels: Int[Array, " n"]
     ) -> Float[Array, "n d"]:

@@ -95,6 +95,13 @@ class Autoencoder(LatentModel):
         distortion = -self.image_distribution(training, z).log_prob(batch.images)  # (2)
         return {"autoencoder": jnp.mean(distortion)}, ({}, training.stats)  # (3)
 
+    def equations(self) -> list[tuple[str, str]]:
+        return [
+            ("loss = -log p(x|f(x))", "in nats per image, averaged over a batch"),
+            ("z = f(x)", f"the encoder: an image in {self.latent_dim} numbers"),
+            ("p(x|z)", f"the decoder: a {self.likelihood} likelihood of every pixel"),
+        ]
+
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Encode images in [0, 1], (1)."""
         return self.apply(params, "encoder", images)

@@ -88,6 +88,16 @@ class ConditionalVAE(VAE):
         losses, aux = super().losses(params, replace(batch, images=joined), key_vae)
         return {"conditional_vae": losses["vae"]}, aux  # (5)
 
+    def equations(self) -> list[tuple[str, str]]:
+        class_y = (
+            "y",
+            f"the class, one of {self.num_classes}; hidden with p = {self.label_dropout:g}",
+        )
+        return [
+            (formula.replace("|x)", "|x,y)").replace("|z)", "|z,y)").replace("(x)", "(x,y)"), what)
+            for formula, what in super().equations()
+        ] + [class_y]
+
     def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
         """Draw images of classes that are drawn evenly."""
         key_z, key_y = jax.random.split(key)

@@ -120,6 +120,18 @@ class DebiasingVAE(VAE):
     def encoder_features(self) -> int:
         return super().encoder_features + (1 if self.num_classes == 2 else self.num_classes)
 
+    def equations(self) -> list[tuple[str, str]]:
+        which = self.debiased_classes or "all"
+        loss = ("loss = -w log p(y|x) + 1_y L", "in nats per image, averaged over a batch")
+        (formula, what), *terms = super().equations()
+        return [
+            loss,
+            (formula.replace("loss", "L"), f"the VAE's {what}"),
+            ("p(y|x)", f"the encoder also classifies; w = {self.class_weight:g}"),
+            ("1_y", f"1 for an image of a debiased class ({which}), else 0"),
+            *terms,
+        ]
+
     def posterior_and_logits(
         self, params: Params, x: Float[Array, "n h w c"]
     ) -> tuple[Normal, Float[Array, "n k"]]:

@@ -155,6 +155,41 @@ class VAE(Autoencoder):
             return grown * (rate + (self.beta - 1) * tc), terms  # (9)
         return grown * self.beta * rate, {"rate": rate}  # (5)
 
+    def equations(self) -> list[tuple[str, str]]:
+        z = f"the posterior of {self.latent_dim} latents: the encoder gives mu and log sigma"
+        parts = [
+            ("q(z|x) = N(mu(x), diag sigma(x)^2)", z),
+            ("p(z) = N(0, I)", "the prior"),
+            ("p(x|z)", f"the decoder: a {self.likelihood} likelihood of every pixel"),
+        ]
+        if self.importance_samples > 1:
+            k = self.importance_samples
+            return [
+                ("loss = E[-log 1/k sum_i w_i]", f"the bound of k = {k} samples, in nats"),
+                ("w_i = p(x|z_i) p(z_i) / q(z_i|x)", "the weight of a sample z_i ~ q(z|x)"),
+                *parts,
+            ]
+        return [
+            self._loss_equation(),
+            ("distortion = E_q[-log p(x|z)]", "reconstruction loss, at one z ~ q(z|x)"),
+            ("rate = KL(q(z|x) || p(z))", "divergence of the posterior from the prior, exact"),
+            *parts,
+        ]
+
+    def _loss_equation(self) -> tuple[str, str]:
+        """Return the loss that the fields choose, and what it is."""
+        beta = f"beta = {self.beta:g}"
+        grown = f"; it grows from 0 in the first {self.warmup:.0%}" if self.warmup else ""
+        if self.capacity:
+            target = f"with {beta} and the target C = {self.capacity:g} nats of rate{grown}"
+            return "loss = distortion + beta |rate - C|", target
+        if self.beta_weighs == "total_correlation":
+            weighed = f"with {beta} on TC, the total correlation of the latents"
+            return "loss = distortion + rate + (beta - 1) TC", weighed
+        if self.beta == 1 and not self.warmup:
+            return "loss = distortion + rate", "the negative ELBO, in nats per image"
+        return "loss = distortion + beta * rate", f"with {beta}, in nats per image{grown}"
+
     def distortion(
         self, params: Params, x: Float[Array, "n h w c"], z: Float[Array, "n d"]
     ) -> Float[Array, " n"]:

@@ -166,6 +166,24 @@ class VAEGAN(VAE, WithDiscriminator):
         name = "feature_error" if self.similarity == "features" else "distortion"
         return losses, ({name: rec_loss} | terms | found[-1].terms, training.stats)
 
+    def equations(self) -> list[tuple[str, str]]:
+        at = f"at layer l = {self.feature_layer} of the discriminator"
+        rec = ("L_rec = |D_l(x~) - D_l(x)|^2 / 2", f"squared distance of features {at}")
+        if self.similarity == "pixels":
+            rec = ("L_rec = E_q[-log p(x|z)]", f"the VAE's distortion, {self.likelihood}")
+        (critic, of_critic), (fool, _), *terms = WithDiscriminator.equations(self)
+        formula, what = self._loss_equation()
+        weighted = formula.removeprefix("loss = distortion + ")
+        weights = f"with gamma = {self.gamma:g}, adversarial weight a = {self.adversarial:g}"
+        return [
+            (f"L_encoder = L_rec + {weighted}", what),
+            (f"L_decoder = gamma L_rec + a {fool.removeprefix('L_G = ')}", weights),
+            (critic, f"{of_critic}; generated are {self.fakes}"),
+            rec,
+            ("rate = KL(q(z|x) || p(z))", "divergence of the posterior from the prior"),
+            *terms,
+        ]
+
     def discriminate(
         self, params: Params, images: Float[Array, "n h w c"]
     ) -> tuple[Scored, Float[Array, "n h2 w2 features"]]:

@@ -82,6 +82,30 @@ class WithDiscriminator(Model):
                 " spectral."
             )
 
+    def equations(self) -> list[tuple[str, str]]:
+        of_d, of_g = losses.ADVERSARIAL[self.loss].formulas
+        penalties = {
+            "r1 / 2 |grad S(x)|^2": self.r1,
+            "r2 / 2 |grad S(x~)|^2": self.r2,
+            "w (|grad S(x')| - 1)^2": self.gradient_penalty,
+        }
+        penalties = {formula: weight for formula, weight in penalties.items() if weight}
+        kind = self.loss.replace("_", "-")
+        terms = [("r = S(x),   f = S(x~)", "scores of real and of generated images, no sigmoid")]
+        if "s(" in of_d + of_g:
+            terms += [("s(a) = log(1 + e^a)", "softplus: with D = sigmoid(S), s(-r) = -log D(x)")]
+        for formula, weight in penalties.items():
+            name = {"w": "gradient penalty"}.get(formula[0], f"{formula[:2].upper()} penalty")
+            terms += [(formula, f"{name}, {formula.split()[0]} = {weight:g}")]
+        return [
+            (
+                f"L_D = E[{' + '.join([of_d or 'loss_D(r, f)', *penalties])}]",
+                f"discriminator, {kind}",
+            ),
+            (f"L_G = E[{of_g or 'loss_G(r, f)'}]", f"generator, {kind}"),
+            *terms,
+        ]
+
     @property
     def has_penalty(self) -> bool:
         """Whether the discriminator's gradient is penalised."""

@@ -54,7 +54,14 @@ class Pictures:
     wide: bool = False
 
 
-Block = Heading | Paragraph | Banner | Bullets | Table | Pictures
+@dataclass(frozen=True)
+class Markup:
+    """HTML, which Markdown leaves out."""
+
+    html: str
+
+
+Block = Heading | Paragraph | Banner | Bullets | Table | Pictures | Markup
 
 
 def to_markdown(title: str, blocks: Sequence[Block], folder: Path) -> str:
@@ -80,6 +87,8 @@ def _block_to_markdown(block: Block, folder: Path) -> str:
         case Pictures(paths):
             there = {name: path for name, path in paths.items() if (folder / path).exists()}
             return "\n\n".join(f"{name}:\n\n![{name}]({path})" for name, path in there.items())
+        case Markup():
+            return ""
 
 
 def to_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
@@ -91,7 +100,7 @@ def to_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
 def _block_to_html(block: Block, folder: Path) -> str:
     match block:
         case Heading(text):
-            return f"<h2>{html.inline(text)}</h2>"
+            return f'<h2 id="{html.make_anchor(text)}">{html.inline(text)}</h2>'
         case Paragraph(text):
             return html.make_paragraphs(text)
         case Banner(text):
@@ -104,3 +113,5 @@ def _block_to_html(block: Block, folder: Path) -> str:
             there = {name: folder / path for name, path in paths.items()}
             pictures = [html.embed_picture(p, name) for name, p in there.items() if p.exists()]
             return pictures[0] if len(pictures) == 1 else html.make_gallery(pictures, wide)
+        case Markup(text):
+            return text

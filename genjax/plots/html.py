@@ -14,9 +14,9 @@ _WIDE = 1.4  # width by height, beyond which a picture scrolls on a narrow scree
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #222; --soft: #666; --line: #ddd; --block: #f4f4f4;
-  --back: #fff; --link: #0b5fad; --warn: #fff3d6; }
+  --back: #fff; --link: #0b5fad; --warn: #fff3d6; --fill: #d8e8f7; }
 @media (prefers-color-scheme: dark) { :root { --text: #ddd; --soft: #9a9a9a; --line: #3a3a3a;
-  --block: #222; --back: #151515; --link: #7db8f0; --warn: #40330f; } }
+  --block: #222; --back: #151515; --link: #7db8f0; --warn: #40330f; --fill: #1d3347; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
   max-width: 1080px; margin: 2em auto; padding: 0 1em; overflow-wrap: break-word; }
@@ -42,8 +42,22 @@ tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
 .gallery.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
 .gallery figure { margin: 0; }
 abbr { text-decoration: underline dotted; cursor: help; }
+.equation { background: var(--block); margin: 0.6em 0; padding: 0.7em 1em; border-radius: 4px;
+  overflow-x: auto; }
+.equation math { font-size: 125%; }
+.equation p { margin: 0.4em 0 0; text-align: center; color: var(--soft); font-size: 14px; }
+dl.terms { display: grid; grid-template-columns: max-content 1fr; gap: 0.4em 1.2em; }
+dl.terms dd { margin: 0; color: var(--soft); }
+.net { margin-bottom: 0.3em; }
+.net figcaption { color: var(--text); font-size: 15px; }
+.net svg { display: block; fill: var(--text); stroke: none; font-size: 11px; }
+.net text { text-anchor: middle; }
+.net rect { fill: var(--fill); stroke: var(--link); }
+.net path { fill: none; stroke: var(--soft); }
+summary { cursor: pointer; color: var(--link); }
 nav a { margin-right: 1.2em; display: inline-block; }
 @media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
+  dl.terms { grid-template-columns: 1fr; gap: 0.1em; } dl.terms dd { margin: 0 0 0.6em 1em; }
   img.wide { max-width: none; width: 640px; } .gallery img.wide { max-width: 100%; width: auto; } }
 @media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; }
   .table { overflow: visible; } }
@@ -116,12 +130,28 @@ def _make_cell(text: str, terms: Mapping[str, str]) -> str:
 
 
 def inline(text: str) -> str:
-    """Return text as HTML, in which **text between asterisks** is bold.
+    """Return text as HTML, in which **text between asterisks** is bold, and `this` is code.
 
-    >>> inline("a < **b**")
-    'a &lt; <strong>b</strong>'
+    >>> inline("a < **b**, `c`")
+    'a &lt; <strong>b</strong>, <code>c</code>'
     """
-    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", bold)
+
+
+def make_anchor(heading: str) -> str:
+    """Return the name by which a link finds a heading.
+
+    >>> make_anchor("What is minimised")
+    'what-is-minimised'
+    """
+    return "-".join(re.findall(r"\w+", heading.lower()))
+
+
+def make_contents(headings: Sequence[str]) -> str:
+    """Return links to the headings of a page."""
+    links = (f'<a href="#{make_anchor(text)}">{escape(text)}</a>' for text in headings)
+    return f"<nav><p>{''.join(links)}</p></nav>"
 
 
 def make_paragraphs(text: str) -> str:

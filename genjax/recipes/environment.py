@@ -1,9 +1,11 @@
-"""Describe what computed a result: processor, versions, commit, date."""
+"""Describe what computed a result: processor, versions, commit, date, command."""
 
 import datetime
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,18 @@ def describe_environment() -> dict[str, Any]:
     }
     commit = _find_commit()
     return described | ({"commit": commit} if commit else {})
+
+
+def describe_command() -> str:
+    """Return the command line of this process, as it can be typed again."""
+    program, *arguments = sys.argv
+    called_as = os.environ.get("GENJAX_CALLED_AS")  # set by the Makefile
+    if called_as and len(arguments) > 1:
+        options = shlex.join(arguments[2:])  # after the command and its subject
+        return f"{called_as} ARGS={shlex.quote(options)}" if options else called_as
+    name = Path(program).name
+    ours = name in ("__main__.py", "genjax")
+    return shlex.join(["genjax" if ours else name, *arguments])
 
 
 def _name_processor() -> str:

@@ -1,6 +1,6 @@
 """What a recipe is, and the table of the named ones."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +14,8 @@ from genjax.model import Model
 from genjax.training.callbacks import Callback
 from genjax.training.configuration import Training
 
+MEASURING = ("num_samples", "num_images", "num_generated", "num_components")  # fields that say how
+_QUICK = {"num_samples": 50, "num_images": 500, "num_generated": 2_000}
 DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
 _RANGES: dict[str, tuple[int, int | None]] = {  # the smallest and the largest value of a field
     "num_samples": (1, 10**6),
@@ -124,6 +126,35 @@ class Recipe:
 
 def _wrong(recipe: Recipe, name: str, must: str) -> UserError:
     return UserError(f"{name} is {getattr(recipe, name)}, but {must}.")
+
+
+def limit_measuring(recipe: Recipe) -> Recipe:
+    """Return the recipe with a quick measurement, which takes seconds.
+
+    At most 500 test images, 50 importance samples, and 2,000 generated samples, or a fifth of them
+    where a recipe asks for more than 10,000.
+
+    >>> from genjax.models import VAE
+    >>> quick = limit_measuring(Recipe("mnist", VAE(), num_generated=26_000))
+    >>> quick.num_samples, quick.num_images, quick.num_generated
+    (50, 500, 5200)
+    """
+    most = {**_QUICK, "num_generated": max(_QUICK["num_generated"], recipe.num_generated // 5)}
+    asked = replace(recipe, num_images=recipe.num_images or most["num_images"])
+    return replace(asked, **{name: min(getattr(asked, name), most[name]) for name in most})
+
+
+def restore_measuring(recipe: Recipe, whole: Recipe) -> Recipe:
+    """Return the recipe with the measurement of `whole`, but for what differs from a quick one.
+
+    >>> from genjax.models import VAE
+    >>> whole = Recipe("mnist", VAE())
+    >>> restore_measuring(replace(limit_measuring(whole), num_images=100), whole).num_samples
+    500
+    """
+    quick = limit_measuring(whole)
+    same = [name for name in _QUICK if getattr(recipe, name) == getattr(quick, name)]
+    return replace(recipe, **{name: getattr(whole, name) for name in same})
 
 
 RECIPES: dict[str, Recipe] = {}

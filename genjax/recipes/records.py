@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax.metrics.catalogue import METRICS
-from genjax.recipes.recipe import RECIPES, Recipe
+from genjax.recipes.recipe import MEASURING, RECIPES, Recipe
 from genjax.runs.files import read_json
 
 FOLDER = Path(__file__).parent / "results"
@@ -35,23 +35,27 @@ def find_name(recipe: Recipe) -> str | None:
     'vae-mnist'
     """
     for name, registered in RECIPES.items():
-        measured = {n: getattr(recipe, n) for n in _MEASURED}
-        if recipe == replace(registered, **measured):
+        if recipe == replace(registered, **{n: getattr(recipe, n) for n in _FREE}):
             return name
     return None
 
 
-_MEASURED = (
-    "seed",
-    "seeds",
-    "stream",
-    "num_samples",
-    "num_images",
-    "num_generated",
-    "num_components",
-    "description",
-    "headline",
-)
+_FREE = ("seed", "seeds", "stream", *MEASURING, "description", "headline")  # trained alike
+
+
+def is_fully_measured(name: str, record: Mapping[str, Any]) -> bool:
+    """Tell whether a run was measured as the named recipe asks, by the `record` of its result.
+
+    >>> is_fully_measured("vae-mnist", {"num_samples": 50, "dataset": {"num_images": 500}})
+    False
+    """
+    recipe, dataset = RECIPES[name], record.get("dataset", {})
+    all_images = dataset.get("images") == "all"
+    return (
+        record.get("num_samples", 0) >= recipe.num_samples
+        and record.get("num_generated", 0) >= recipe.num_generated
+        and (all_images or 0 < recipe.num_images <= dataset.get("num_images", 0))
+    )
 
 
 def summarize_record(name: str) -> str:

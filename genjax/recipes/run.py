@@ -11,15 +11,18 @@ import jax
 import jax.numpy as jnp
 
 import genjax
-from genjax import metrics, plots
+from genjax import metrics
 from genjax.data import Dataset, Stream, as_dataset
+from genjax.data.published.offline_sample import is_sample
 from genjax.distributed import hosts
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
 from genjax.model import CanScore, Params, registered_name
 from genjax.plots.run_figures import draw_run
+from genjax.plots.run_page import write_run_page
 from genjax.recipes import resampled
-from genjax.recipes.environment import describe_environment
+from genjax.recipes.drawing import DrawWhileTraining
+from genjax.recipes.environment import describe_command, describe_environment
 from genjax.recipes.measurement import (
     Measurement,
     RunKeys,
@@ -31,12 +34,8 @@ from genjax.recipes.recipe import Recipe
 from genjax.recipes.records import find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, resolve_path, seal, write_json
-from genjax.runs.npz import save_array
 from genjax.runs.opening import Specification, is_finished, open_run
 from genjax.training.validation import choose_held_out
-
-_FRAMES = 20  # about so many pictures show the progress of training
-_SHOWN = 64  # images in a picture
 
 
 def run_recipe(
@@ -44,6 +43,7 @@ def run_recipe(
     out: str | Path,
     overwrite: bool = False,
     sets: tuple[Dataset | Stream, Dataset] | None = None,
+    measure: bool = True,
 ) -> dict[str, Any]:
     """Train, draw and measure `recipe` in the folder `out`; return the content of `result.json`.
 
@@ -55,6 +55,7 @@ def run_recipe(
         out: the run's folder.
         overwrite: delete the run that `out` holds, and start anew.
         sets: the training and the test set, where they are loaded already.
+        measure: measure the trained model, as the recipe says; otherwise it is drawn only.
 
     Raises:
         UserError: on a bad recipe, on data that does not fit its model, or where `out` holds a run
@@ -67,7 +68,7 @@ def run_recipe(
         train_set = _match_old_subset(recipe, train_set, out)
     images = as_dataset(train_set)
     recipe.check_density(len(images))
-    measurement = Measurement(recipe, images, test_set)
+    measurement = Measurement(recipe, images, test_set, measure)
     keys = make_keys(recipe)
     _announce(recipe, train_set)
     if not overwrite and (finished := _find_finished(out, train_set, measurement, keys)):
@@ -76,7 +77,7 @@ def run_recipe(
     held_out = recipe.load_validation()
     if not (held_out or recipe.callbacks):  # which could end the run by what they see of them
         held_out = choose_held_out(recipe.model, test_set)
-    params = _train(recipe, out, overwrite, train_set, images, held_out, keys)
+    params = _train(out, overwrite, train_set, held_out, measurement, keys)
     finish = partial(_finish, out, params, measurement, keys, began)
     return hosts.run_on_first(finish)
 
@@ -140,14 +141,16 @@ def _read_result(out: Path, measurement: Measurement) -> dict[str, Any] | None:
 
 
 def _train(
-    recipe: Recipe,
     out: Path,
     overwrite: bool,
     train_set: Dataset | Stream,
-    images: Dataset,
     held_out: Dataset | None,
+    measurement: Measurement,
     keys: list[RunKeys],
 ) -> Params:
+    recipe, images = measurement.recipe, measurement.train_set
+    epochs, test_set = recipe.training.epochs, measurement.test_set
+    draw = DrawWhileTraining(out, epochs, images, test_set, keys[0].draw)
     return genjax.fit(
         recipe.model,
         train_set,
@@ -155,22 +158,10 @@ def _train(
         recipe.training,
         out=out,
         overwrite=overwrite,
-        on_epoch=partial(_record_epoch, out, recipe.training.epochs, images, keys[0].draw),
         distance=metrics.make_distance(images) if isinstance(recipe.model, CanScore) else None,
         validation=held_out,
-        callbacks=recipe.callbacks,
+        callbacks=(draw, *recipe.callbacks),
     )
-
-
-def _record_epoch(
-    out: Path, epochs: int, images: Dataset, key: jax.Array, epoch: int, params: Params
-) -> None:
-    """Save what the first seed's model draws after `epoch`, and how it will resample the data."""
-    first = unstack_seeds(params)[0]
-    if epoch % max(1, epochs // _FRAMES) == 0 or epoch == epochs:
-        frame = plots.to_uint8(genjax.sample(first, key, _SHOWN))
-        save_array(out / "progress" / f"{epoch:06d}.npz", frame)
-    resampled.save_probabilities(out, epoch / epochs, first, images)
 
 
 def _finish(
@@ -178,22 +169,41 @@ def _finish(
 ) -> dict[str, Any]:
     """Draw and measure the trained `params`; return what it writes to `result.json`."""
     draw_run(out, params, measurement.test_set, keys[0].draw)
+    facts = _describe(out, measurement, keys)
+    page = write_run_page(out, facts)
+    print(f"trained and drawn: {page}")
+    result = _measure(out, params, measurement, keys) if measurement.is_asked else {}
+    result |= facts
+    result["seconds"] = time.monotonic() - began  # of this process, which may have resumed the run
+    write_json(out / run_folder.RESULT, seal(result, run_folder.RESULT))
+    write_run_page(out, read_json(out / run_folder.RESULT))
+    return read_json(out / run_folder.RESULT)
+
+
+def _describe(out: Path, measurement: Measurement, keys: list[RunKeys]) -> dict[str, Any]:
+    """Return what is known of a run before it is measured."""
+    recipe, source = measurement.recipe, measurement.test_set.source
+    return {
+        "training_seconds": sum(line.get("seconds", 0.0) for line in run_folder.read_metrics(out)),
+        "recipe": None if is_sample(source) else find_name(recipe),
+        "seed_numbers": [recipe.seed + index for index in range(len(keys))],
+        "environment": describe_environment(),
+        "command": describe_command(),
+    }
+
+
+def _measure(
+    out: Path, params: Params, measurement: Measurement, keys: list[RunKeys]
+) -> dict[str, Any]:
+    """Measure the last weights of every seed, and the best ones where they were kept."""
     last = measurement.measure_seeds(params, keys)
     result = average_results(last)
     first = unstack_seeds(params)[0]
     result |= resampled.measure_group_shares(out, first, measurement.train_set, keys[0].draw)
-    lines = run_folder.read_metrics(out)
     if len(keys) > 1:
-        result["warnings"] = lines[-1].get("warnings", [])
-        result["collapse_rate"] = max(lines[-1].get("collapse_rate", 0.0), find_collapsed(last))
+        line = run_folder.read_metrics(out)[-1]
+        result["warnings"] = line.get("warnings", [])
+        result["collapse_rate"] = max(line.get("collapse_rate", 0.0), find_collapsed(last))
     if (out / run_folder.BEST).exists():
         result["best"] = measurement.measure_best(out, keys, last)
-    result |= {
-        "training_seconds": sum(line.get("seconds", 0.0) for line in lines),
-        "seconds": time.monotonic() - began,  # of this process, which may have resumed the run
-        "recipe": find_name(measurement.recipe),
-        "seed_numbers": [measurement.recipe.seed + index for index in range(len(keys))],
-        "environment": describe_environment(),
-    }
-    write_json(out / run_folder.RESULT, seal(result, run_folder.RESULT))
-    return read_json(out / run_folder.RESULT)
+    return result

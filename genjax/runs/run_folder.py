@@ -5,6 +5,7 @@ metrics.jsonl   one object an epoch; of many seeds, means, with "spread" and "se
 checkpoints/    see `genjax.runs.checkpoints`
 best.npz        the weights whose samples were nearest to the data, where that was measured
 result.json     the results of the last measurement; written last, so that it means "finished"
+report.html     the page about the run, with the pictures and the results
 figures/        the pictures
 explore/        the page of `explore`
 progress/       samples of the same latents after chosen epochs
@@ -33,6 +34,7 @@ from genjax.runs.files import (
 )
 
 CONFIG, METRICS, RESULT, BEST = "config.json", "metrics.jsonl", "result.json", "best.npz"
+REPORT = "report.html"
 _FOLDERS = ("checkpoints", "explore", "figures", "progress", "resampling")
 _PARTS = ("model", "training", "dataset", "key")
 
@@ -112,7 +114,7 @@ def check_ours(folder: Path) -> None:
 
 def clear_run(folder: Path) -> None:
     """Remove what a run left in `folder`, but for its configuration."""
-    for name in (RESULT, METRICS, BEST):
+    for name in (RESULT, METRICS, BEST, REPORT):
         (folder / name).unlink(missing_ok=True)
     for name in _FOLDERS:
         if (folder / name).exists():

