@@ -39,6 +39,11 @@ def _record_run(folder: Path) -> dict[str, Any]:
         raise UserError(
             f"{folder} is not the run of a named recipe with its own options: it has no record."
         )
+    if not records.is_fully_measured(result["recipe"], result.get("record") or {}):
+        raise UserError(
+            f"{folder} was measured on few images or samples, for a first look: measure it in full,"
+            f" with the same command and --measure full."
+        )
     return {
         "recipe": result["recipe"],
         **_describe(result),

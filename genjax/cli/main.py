@@ -17,6 +17,7 @@ COMMANDS = {
     "sample": "draw samples of a trained model, as a picture or as arrays",
     "reconstruct": "encode and decode test images, as a picture or as arrays",
     "compare": "train models side by side, or take runs that exist, and write a report",
+    "report": "write the page about a run anew: its curves, samples and metrics",
     "explore": "write a page on the latent space of a trained model",
     "app": "open a trained model in the browser, with sliders for its latents",
     "fid": "measure the published FID of a trained model's samples",

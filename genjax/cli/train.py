@@ -17,7 +17,7 @@ from genjax.errors import HostLost
 from genjax.metrics.catalogue import describe_measurement
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.recipe import limit_measuring, restore_measuring
-from genjax.recipes.records import is_fully_measured, summarize_record
+from genjax.recipes.records import describe_reference, summarize_record
 from genjax.runs import run_folder
 
 _USAGE = """\
@@ -100,12 +100,11 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
 
 def report(result: Mapping[str, Any], out: Path) -> None:
     """Print the metrics of a run; beside those of a recipe as it is, the reference result."""
-    if record := result.get("record"):
-        print(f"measured on {describe_measurement(result)}")
+    if measured := describe_measurement(result):
+        print(f"measured on {measured}")
     print_metrics(result)
-    if record and (recipe := result.get("recipe")):
-        measured = "" if is_fully_measured(recipe, record) else " (full measuring)"
-        print(f"{'reference' + measured:{WIDTH}} {summarize_record(recipe)}")
+    if reference := describe_reference(result):
+        print(f"{'reference result':{WIDTH}} {reference}")
     print(f"{'seconds':{WIDTH}} {result['seconds']:.0f}")
     print(f"{'figures':{WIDTH}} {out / 'figures'}")
     print(out / run_folder.REPORT)

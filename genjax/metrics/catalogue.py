@@ -127,7 +127,7 @@ METRICS: Mapping[str, Metric] = {
             (
                 "latent_correlation",
                 "latent correlation",
-                "mean, absolute, of active latents",
+                "mean absolute correlation of pairs of active latents",
                 0,
                 "",
             ),
@@ -139,8 +139,20 @@ METRICS: Mapping[str, Metric] = {
         *_group(
             "Reconstruction and likelihood",
             ("reconstruction_error", "reconstruction error", "mean squared, per pixel", 0, ""),
-            ("reconstruction_sharpness", "reconstruction sharpness", "as of samples", 1, ""),
-            ("reconstruction_feature_error", "feature error", "squared, of reconstructions", 0, ""),
+            (
+                "reconstruction_sharpness",
+                "reconstruction sharpness",
+                "Laplacian variance of reconstructions, relative to the data",
+                1,
+                "",
+            ),
+            (
+                "reconstruction_feature_error",
+                "feature error",
+                "squared, between an image and its reconstruction in a classifier's features",
+                0,
+                "",
+            ),
             ("nll", "NLL", "exact, or the importance-weighted bound", -inf, _NATS),
             ("bits_per_dim", "bits per dimension", "NLL per pixel and channel", -inf, "bits"),
             ("negative_elbo", "-ELBO", "distortion + rate", -inf, _NATS),

@@ -112,6 +112,10 @@ def _block_to_html(block: Block, folder: Path) -> str:
         case Pictures(paths, wide):
             there = {name: folder / path for name, path in paths.items()}
             pictures = [html.embed_picture(p, name) for name, p in there.items() if p.exists()]
-            return pictures[0] if len(pictures) == 1 else html.make_gallery(pictures, wide)
+            return (
+                pictures[0]
+                if len(pictures) == 1 and not wide
+                else html.make_gallery(pictures, wide)
+            )
         case Markup(text):
             return text

@@ -39,7 +39,8 @@ th, td { padding: 0.25em 0.9em 0.25em 0; min-width: 4em; overflow-wrap: normal; 
 tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr));
   gap: 1em; }
-.gallery.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
+.gallery.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); }
+.facts td { overflow-wrap: anywhere; }
 .gallery figure { margin: 0; }
 abbr { text-decoration: underline dotted; cursor: help; }
 .equation { background: var(--block); margin: 0.6em 0; padding: 0.7em 1em; border-radius: 4px;

@@ -24,6 +24,7 @@ from genjax.plots.sections import write_page
 from genjax.runs import run_folder
 
 _FIGURES = Path("figures")
+_CURVES = _FIGURES / "curves.png"
 
 
 def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "") -> Path:
@@ -41,13 +42,14 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
     model = run_folder.read_model(folder)
     sections = {
         "Samples": _show_samples(),
-        "Training curves": [_list_pictures({"curves": "The terms of the training by epoch"})],
+        "Training curves": [Pictures({"The terms of the training, epoch by epoch": _CURVES})],
         "Reconstructions and latents": _show_latents(),
         "Metrics": _show_metrics(result, reference),
         "What is minimised": [Markup(show_equations(model))],
         "The networks": _show_networks(model),
         "The record": _show_record(config, result),
     }
+    title = f"{folder.name}: {registered_name(model)} on {config['dataset'].get('name')}"
     sections = {name: _find_shown(blocks, folder) for name, blocks in sections.items()}
     sections = {name: blocks for name, blocks in sections.items() if blocks}
     blocks = [
@@ -56,7 +58,7 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
         Markup(html.make_contents(list(sections))),
         *(block for name, shown in sections.items() for block in (Heading(name), *shown)),
     ]
-    return write_page(folder / run_folder.REPORT, to_html(folder.name, blocks, folder))
+    return write_page(folder / run_folder.REPORT, to_html(title, blocks, folder))
 
 
 def _find_shown(blocks: Sequence[Block], folder: Path) -> list[Block]:
@@ -129,39 +131,34 @@ def _list_warnings(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
 def _show_samples() -> list[Block]:
     return [
         _list_pictures(
-            {
-                "samples": "Samples of the last weights, of latents drawn from the prior",
-                "samples-best": "Samples of the best weights, those nearest to the data",
-                "real": "Images of the test set",
-            }
+            samples="Samples of the last weights, of latents drawn from the prior",
+            samples_best="Samples of the best weights, those nearest to the data",
+            real="Images of the test set",
         ),
         _list_pictures(
-            {
-                "classes": "Every column a class, every row the same latents",
-                "samples-seeds": "Every row the samples of one seed",
-            }
+            progression="Samples of the same latents, epoch by epoch",
+            classes="Every column a class, every row the same latents",
+            samples_seeds="Every row the samples of one seed",
         ),
-        _list_pictures({"progression": "Samples of the same latents, epoch by epoch"}),
     ]
 
 
 def _show_latents() -> list[Block]:
     return [
         _list_pictures(
-            {"reconstructions": "Rows 1, 3, 5, ...: test images; below each its reconstruction"}
-        ),
-        _list_pictures(
-            {
-                "manifold": "Images decoded from a grid over the plane of the two latents",
-                "latents": "Test images where the encoder puts them on this plane, by class",
-            }
-        ),
-        _list_pictures({"interpolation": "Every row goes from one draw of the prior to another"}),
+            reconstructions="Rows 1, 3, 5, 7: images of the test set; below each, the model's"
+            " reconstruction",
+            interpolation="Every row goes from one draw of the prior to another",
+            manifold="Images decoded from a grid over the plane of the two latents",
+            latents="Test images where the encoder puts them on this plane, by class",
+        )
     ]
 
 
-def _list_pictures(captions: Mapping[str, str]) -> Pictures:
-    return Pictures({text: _FIGURES / f"{name}.png" for name, text in captions.items()})
+def _list_pictures(**captions: str) -> Pictures:
+    """Return the pictures of these names, with `-` for `_`, and their captions."""
+    paths = {name: _FIGURES / f"{name.replace('_', '-')}.png" for name in captions}
+    return Pictures({text: paths[name] for name, text in captions.items()}, wide=True)
 
 
 def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:
@@ -180,7 +177,7 @@ def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:
         rows.append([metric.label, value, *of_best, metric.aim, metric.explanation])
     return [
         Paragraph(f"Measured on {describe_measurement(result)}. ± is a standard error."),
-        *([Paragraph(reference)] if reference else []),
+        *([Paragraph(f"Reference result of the recipe: {reference}.")] if reference else []),
         Table(rows, {metric.label: metric.tooltip for metric in measured}),
         Paragraph(
             "↓ lower is better, ↑ higher is better, → x: closest to x is best. Resting the pointer"
@@ -220,7 +217,7 @@ def _show_record(config: Mapping[str, Any], result: Mapping[str, Any]) -> list[B
     optimizer = training.pop("optimizer", {})
     settings = {"Model": config["model"], "Training": training, "Optimizer": optimizer}
     return [
-        Table(rows),
+        Markup(f'<div class="facts">{html.make_table(rows)}</div>'),
         *(
             Markup(f"<details><summary>{name}: all settings</summary>{_tabulate(values)}</details>")
             for name, values in settings.items()

@@ -1,6 +1,7 @@
 """Cut the recipes of a comparison to an equal time of training on this machine."""
 
 import contextlib
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from genjax.training.epoch import run_epoch
 from genjax.training.state import init_state
 from genjax.training.step import count_batches
 
-_TRIAL_SECONDS = 1.0
+_TRIAL_SECONDS, _TRIAL_STEPS = 1.0, 20
 _MOST_SECONDS = 365 * 24 * 3600
 _KEPT = "budget.json"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -41,14 +42,18 @@ def parse_duration(text: str) -> float:
 
 
 def measure_speed(recipe: Recipe, train_set: Dataset) -> float:
-    """Measure how many images a second the recipe trains on here, once it is compiled."""
+    """Measure how many images a second the recipe trains on here, once it is compiled.
+
+    A few steps tell how many take about a second; these are then timed. Two programs are compiled.
+    """
     model = recipe.model.for_images(train_set.image_shape)
     training = recipe.training
     state = init_state(model, jax.random.key(0), training)
     images_a_step = count_batches(model) * training.batch_size
-    steps, seconds = 5, 0.0
-    while seconds < _TRIAL_SECONDS:
-        steps *= 4
+    steps, seconds = _TRIAL_STEPS, 0.0
+    while seconds < _TRIAL_SECONDS / 2:
+        if seconds:
+            steps = math.ceil(steps * _TRIAL_SECONDS / seconds)
         for _ in range(2):  # the first of which compiles
             began = time.perf_counter()
             state, terms = run_epoch(

@@ -72,6 +72,23 @@ def summarize_record(name: str) -> str:
     return line + (f"; {seconds / 60:.2g} minutes" if seconds else "")
 
 
+def describe_reference(result: Mapping[str, Any]) -> str:
+    """Say what the recipe of a result reaches by its record, and how that was measured.
+
+    Returns "" where the result is not that of a recipe with its own settings and data, or was not
+    measured.
+
+    >>> quick = {"recipe": "vae-mnist", "record": {"num_samples": 50}}
+    >>> describe_reference(quick)
+    '(full measuring) -ELBO 90.8, NLL 86.5; 5.5 minutes'
+    """
+    name, record = result.get("recipe"), result.get("record")
+    if not name or not record or name not in RECIPES:
+        return ""
+    measured = "" if is_fully_measured(name, record) else "(full measuring) "
+    return measured + summarize_record(name) if summarize_record(name) else ""
+
+
 def format_metrics(metrics: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
     """Return the titles and values of those of the named metrics that are there."""
     return [f"{METRICS[name].title} {metrics[name]:.4g}" for name in names if name in metrics]

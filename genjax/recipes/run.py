@@ -31,7 +31,7 @@ from genjax.recipes.measurement import (
     make_keys,
 )
 from genjax.recipes.recipe import Recipe
-from genjax.recipes.records import find_name
+from genjax.recipes.records import describe_reference, find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, resolve_path, seal, write_json
 from genjax.runs.opening import Specification, is_finished, open_run
@@ -176,8 +176,9 @@ def _finish(
     result |= facts
     result["seconds"] = time.monotonic() - began  # of this process, which may have resumed the run
     write_json(out / run_folder.RESULT, seal(result, run_folder.RESULT))
-    write_run_page(out, read_json(out / run_folder.RESULT))
-    return read_json(out / run_folder.RESULT)
+    result = read_json(out / run_folder.RESULT)
+    write_run_page(out, result, describe_reference(result))
+    return result
 
 
 def _describe(out: Path, measurement: Measurement, keys: list[RunKeys]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def run_series(recipes: Mapping[str, Recipe], out: Path, num_seeds: int) -> Resu
     if num_seeds < 1:
         raise UserError(f"seeds is {num_seeds}, but must be at least 1.")
     results: Results = {name: [] for name in recipes}
-    sets: dict[Any, tuple[Dataset | Stream, Dataset]] = {}  # each is loaded once
+    loaded: tuple[Any, tuple[Dataset | Stream, Dataset]] | None = None  # of the run before
     runs = [(name, seed) for seed in range(num_seeds) for name in recipes]
     for number, (name, seed) in enumerate(runs):
         where = f"run {number + 1} of {len(runs)}"
@@ -40,9 +40,10 @@ def run_series(recipes: Mapping[str, Recipe], out: Path, num_seeds: int) -> Resu
         names = ("dataset", "image_size", "num_train", "num_validation", "stream")
         data = tuple(getattr(recipe, field) for field in names)
         with prefix_bars(f"{where}: "):
-            sets[data] = sets.get(data) or recipe.load()
-            out_run = run_path(out, name, seed)
-            results[name].append(run_recipe(recipe, out_run, sets=sets[data]))
+            if loaded is None or loaded[0] != data:
+                loaded = None  # so that two are never held
+                loaded = data, recipe.load()
+            results[name].append(run_recipe(recipe, run_path(out, name, seed), sets=loaded[1]))
     return results
 
 

@@ -23,9 +23,9 @@ from genjax.runs.files import enable_compilation_cache
 from genjax.training import streaming
 from genjax.training.callbacks import Callback, EpochFunction
 from genjax.training.configuration import Training
+from genjax.training.epoch_terms import Distance
 from genjax.training.loop import Loop
 from genjax.training.recorder import Hooks
-from genjax.training.report import Distance
 from genjax.training.state import TrainState, init_state
 from genjax.training.step import count_batches, count_updates
 from genjax.training.validation import Validation

@@ -14,7 +14,7 @@ from genjax.distributed import devices, hosts
 from genjax.model import Terms
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.progress import TrainingProgress
-from genjax.training import report
+from genjax.training import epoch_terms
 from genjax.training.configuration import Training
 from genjax.training.epoch import run_epoch, run_seeds_epoch
 from genjax.training.interrupts import delay_interrupts
@@ -102,8 +102,8 @@ class Loop:
         terms = _fetch_terms(device_terms)
         seconds = time.perf_counter() - began
         epoch, last = self._done + 1, self._done + 1 == self._end
-        alive = report.find_finite(terms)
-        report.check_alive(terms, alive, epoch, self._folder)
+        alive = epoch_terms.find_finite(terms)
+        epoch_terms.check_alive(terms, alive, epoch, self._folder)
         del terms["finite"]
         if last and self._training.epochs * self._steps * count_batches(self._model) == 1:
             self._check_only_update()
@@ -159,7 +159,7 @@ class Loop:
         losses = compute_mean_losses(state.params, state.key, rows)
         finite = np.all([np.isfinite(value) for value in losses.values()], axis=0)
         if not np.any(finite):
-            report.raise_diverged("its update makes the loss infinite", 1, self._folder)
+            epoch_terms.raise_diverged("its update makes the loss infinite", 1, self._folder)
 
 
 def compile_epoch(

@@ -15,9 +15,9 @@ from genjax.model import Params
 from genjax.runs import run_folder
 from genjax.runs.progress import TrainingProgress
 from genjax.runs.weights import Best, read_best, save_best
-from genjax.training import report
+from genjax.training import epoch_terms
 from genjax.training.callbacks import Callback, StopTraining
-from genjax.training.report import Distance
+from genjax.training.epoch_terms import Distance
 from genjax.training.state import TrainState
 from genjax.training.validation import Validation
 
@@ -78,13 +78,13 @@ class Recorder:
         """
         params = state.average_params() if self._hooks.need_params else state.params
         terms = terms | self._measure(epoch, params, state, alive)
-        by_seed = report.find_warnings(params.model, terms, alive)
-        found = report.name_seeds(by_seed)
+        by_seed = epoch_terms.find_warnings(params.model, terms, alive)
+        found = epoch_terms.name_seeds(by_seed)
         self._lasting = run_folder.count_lasting(self._lasting, [w.name for w in found])
-        report.warn_of_lasting(found, self._lasting, epoch)
-        line: dict[str, Any] = {"epoch": epoch, **report.summarize_seeds(terms, alive)}
+        epoch_terms.warn_of_lasting(found, self._lasting, epoch)
+        line: dict[str, Any] = {"epoch": epoch, **epoch_terms.summarize_seeds(terms, alive)}
         if alive.ndim:
-            line["collapse_rate"] = report.compute_collapse_rate(by_seed)
+            line["collapse_rate"] = epoch_terms.compute_collapse_rate(by_seed)
         bar.epoch_done(epoch, {n: line[n] for n in terms if line[n] is not None and _is_shown(n)})
         line |= speed | ({"warnings": [w.name for w in found]} if found else {})
         if self._folder:
@@ -102,7 +102,9 @@ class Recorder:
             terms = self._hooks.validation.measure(params, state)
         is_due = epoch == self._end or epoch % max(1, self._end // _DISTANCES) == 0
         if self._hooks.distance and is_due:
-            terms["distance"] = report.measure_distance(self._hooks.distance, params, state, alive)
+            terms["distance"] = epoch_terms.measure_distance(
+                self._hooks.distance, params, state, alive
+            )
         return terms
 
     def call_back(self, epoch: int, params: Params, line: dict[str, Any]) -> str | None:

@@ -291,7 +291,9 @@ _NAMES = ["--epochs", "--out", "--model.latent-dim", "--model.channels",
 def test_any_command_line_ends_in_order(arguments):
     """It trains, or is refused in words: with 1 or 2, and never with another exception."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "run_recipe", lambda recipe, *_: recipe.check() or {"seconds": 0})
+        patch.setattr(
+            train, "run_recipe", lambda recipe, *_, **__: recipe.check() or {"seconds": 0}
+        )
         patch.setattr(train.hosts, "join", lambda *_: None)
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -21,7 +21,7 @@ from genjax.recipes import RECIPES, run
 from genjax.recipes.measurement import make_keys
 from genjax.recipes.recipe import Recipe
 from genjax.runs import checkpoints
-from genjax.training import report
+from genjax.training import epoch_terms
 from genjax.training.configuration import Training
 from tests.helpers import blobs, small
 
@@ -64,14 +64,14 @@ def on_two_hosts(folder: Path, host: int, port: int) -> int:
     with pytest.raises(genjax.UserError, match="no run of genjax"):  # host 0 sees it, both say it
         genjax.fit(MODEL, blobs(32), jax.random.key(0), out=folder)
 
-    check_alive = report.check_alive
+    check_alive = epoch_terms.check_alive
 
     def die(terms, alive, done, out):
         if done == 3 and host == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         check_alive(terms, alive, done, out)
 
-    report.check_alive = die
+    epoch_terms.check_alive = die
     try:
         fit(folder / "batch" if host == 0 else folder / "unseen")
     except HostLost as error:

@@ -56,7 +56,12 @@ def result(**changes):
         "nll_sem": 0.1,
         "shares": [1.0],
         "seconds": 60.0,
-        "record": {"num_samples": 500, "num_generated": 0, "classifier": None},
+        "record": {
+            "num_samples": 500,
+            "num_generated": 0,
+            "classifier": None,
+            "dataset": {"images": "all"},
+        },
         "recipe": "vae-mnist",
         "seed_numbers": [0],
         "environment": environment,

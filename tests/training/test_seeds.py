@@ -15,7 +15,7 @@ from genjax.recipes import RECIPES, run_recipe
 from genjax.recipes.measurement import average_results
 from genjax.runs import run_folder
 from genjax.runs.weights import load_best
-from genjax.training import report
+from genjax.training import epoch_terms
 from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import run_seeds_epoch
 from genjax.training.state import init_state
@@ -148,11 +148,11 @@ def test_only_if_all_diverge_training_stops():
 def test_warnings_name_the_seed():
     model = small("gan", image_shape=(8, 8, 1))
     terms = {"diversity": np.array([0.9, 0.1, np.nan]), "finite": np.array([1.0, 1.0, 0.0])}
-    alive = report.find_finite(terms)
-    found = report.find_warnings(model, terms, alive)
-    names = [warning.name for warning in report.name_seeds(found)]
+    alive = epoch_terms.find_finite(terms)
+    found = epoch_terms.find_warnings(model, terms, alive)
+    names = [warning.name for warning in epoch_terms.name_seeds(found)]
     assert names == ["seed 1: samples collapse", "seed 2: diverged"]
-    assert report.compute_collapse_rate(found) == pytest.approx(2 / 3)
+    assert epoch_terms.compute_collapse_rate(found) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,12 @@ def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -
     )
     if name != "mnist":
         raise UserError(f"{name} cannot be found. Tried:\n{tried}\n{remedy}") from error
-    _say_that_mnist_is_a_sample(remedy)
+    reason = str(error).splitlines()[-1].removeprefix("- ")
+    _say_that_mnist_is_a_sample(f"({reason}). {remedy}")
     return to_device(name, split, read_digits(split), LABEL_NAMES[name])
 
 
 @cache
-def _say_that_mnist_is_a_sample(remedy: str) -> None:
+def _say_that_mnist_is_a_sample(why: str) -> None:
     """Warn of it, once in a process."""
-    warn_user(f"MNIST cannot be found: going on with a sample of 5,000 of its digits. {remedy}")
+    warn_user(f"MNIST cannot be found: going on with a sample of 5,000 of its digits {why}")
