@@ -76,7 +76,7 @@ def test_mathml_has_the_structure_of_the_formula():
     assert "&lt;" in to_mathml("a < b")
 
 
-def test_a_subclass_with_another_loss_shows_its_docstring_instead():
+def test_a_subclass_with_another_loss_shows_its_docstring_instead(registries):
     @register("page_other_loss")
     @dataclass(frozen=True)
     class Other(VAE):

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from genjax.recipes import (
     Recipe,
     budget,
     contenders,
+    drawing,
     register_recipe,
     run_recipe,
     trained,
@@ -86,6 +88,49 @@ def test_a_finished_run_is_left_as_it_is(run, capsys):
     out, result = run
     assert run_recipe(RECIPE, str(out)) == result
     assert "finished already" in capsys.readouterr().out
+
+
+def test_a_run_is_drawn_while_it_trains_and_has_a_page(run):
+    out, result = run
+    for name in ("samples", "curves", "reconstructions"):  # after the first epoch; draw_run is out
+        assert (out / "figures" / f"{name}.png").exists()
+    page = (out / "report.html").read_text()
+    assert f"{result['nll']:.4g}" in page
+    assert "What is minimised" in page
+
+
+def test_drawing_is_left_out_where_it_takes_too_much_of_the_time(tmp_path, monkeypatch):
+    clock, drawn = [0.0], []
+    monkeypatch.setattr(drawing.time, "monotonic", lambda: clock[0])
+    images = data.from_arrays(IMAGES)
+    draw = drawing.DrawWhileTraining(tmp_path, 400, images, images, jax.random.key(0))
+
+    def take_a_second(seeds):
+        drawn.append(clock[0])
+        clock[0] += 1
+
+    monkeypatch.setattr(draw, "_draw", take_a_second)
+    monkeypatch.setattr(draw, "_save", lambda epoch, params: None)
+    params = genjax.init(small("vae", network="mlp").for_images(images.image_shape), 0)
+    for epoch in range(1, 401):
+        clock[0] += 1
+        draw.on_epoch(epoch, params, {})
+    assert drawn[0] == 1  # after the first epoch
+    assert 0.02 < len(drawn) / 400 < 0.04
+
+
+def test_a_quick_measurement_gives_way_to_a_full_one_and_not_the_reverse(run, capsys):
+    out, result = run
+    more = run_recipe(replace(RECIPE, num_samples=3), out)
+    assert more["record"]["num_samples"] == 3
+    assert run_recipe(RECIPE, out) == more  # measured with more already
+    assert "finished already" in capsys.readouterr().out
+    (out / "result.json").unlink()
+    unmeasured = run_recipe(RECIPE, out, measure=False)
+    assert "record" not in unmeasured
+    assert unmeasured["training_seconds"] > 0
+    assert "Not measured" in (out / "report.html").read_text()
+    assert run_recipe(RECIPE, out)["nll"] == result["nll"]
 
 
 def test_a_damaged_result_is_measured_again(run):
