@@ -40,7 +40,7 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
     """
     config, lines = run_folder.read_config(folder), run_folder.read_metrics(folder)
     model = run_folder.read_model(folder)
-    sections = {
+    sections: dict[str, list[Block]] = {
         "Samples": _show_samples(),
         "Training curves": [Pictures({"The terms of the training, epoch by epoch": _CURVES})],
         "Reconstructions and latents": _show_latents(),
