@@ -1,6 +1,8 @@
 """The pictures of a run: samples, curves, progression, and what else its model can show."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -9,15 +11,15 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
-from genjax.errors import CheckpointError
+from genjax.errors import CheckpointError, UserError
 from genjax.latents import decode, encode, interpolate, manifold, reconstruct, sample
 from genjax.model import (
     CanDecode,
     CanReconstruct,
-    ClassConditional,
     Params,
-    is_class_conditional,
+    count_classes,
     require,
+    takes_labels,
 )
 from genjax.plots.charts import save_latent_scatter
 from genjax.plots.curves import save_curves
@@ -56,11 +58,22 @@ def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         save_curves(figures / "curves.png", metrics, model=params.model)
     draw_progression(run, real)
     if isinstance(params.model, CanDecode):
-        draw_interpolations(figures, params, key)
-    if is_class_conditional(params.model):
+        with _warn_of_refusal("interpolation.png"):
+            draw_interpolations(figures, params, key)
+    if count_classes(params.model):
         draw_classes(figures, params, key)
     if isinstance(params.model, CanReconstruct):
-        draw_reconstructions(figures, params, test_set)
+        with _warn_of_refusal("reconstructions.png"):
+            draw_reconstructions(figures, params, test_set)
+
+
+@contextlib.contextmanager
+def _warn_of_refusal(figure: str) -> Iterator[None]:
+    """Leave out a figure that the model refuses, as one that cannot decode without labels."""
+    try:
+        yield
+    except UserError as error:
+        warnings.warn(f"{figure} is left out: {error}", stacklevel=3)
 
 
 def draw_samples(figures: Path, seeds: list[Params], key: jax.Array) -> None:
@@ -104,21 +117,24 @@ def draw_interpolations(figures: Path, params: Params, key: jax.Array) -> None:
 
 def draw_classes(figures: Path, params: Params, key: jax.Array) -> None:
     """Draw classes.png: every column a class, every row the same latents."""
-    model = require(params.model, ClassConditional)
-    latents = require(params.model, CanDecode)
-    num = model.num_classes
+    num = count_classes(params.model)
     labels = jnp.tile(jnp.arange(num), _NUM_LATENTS)
-    z = latents.sample_latents(params, jax.random.fold_in(key, 2), _NUM_LATENTS)
-    images = decode(params, model.condition_latents(jnp.repeat(z, num, axis=0), labels))
+    model = require(params.model, CanDecode)
+    z = model.sample_latents(params, jax.random.fold_in(key, 2), _NUM_LATENTS)
+    images = decode(params, jnp.repeat(z, num, axis=0), labels)
     save_grid(figures / "classes.png", images, num)
 
 
 def draw_reconstructions(figures: Path, params: Params, test_set: Dataset) -> None:
     """Draw reconstructions.png; of two latents also manifold.png and latents.png."""
-    originals = draw_examples(test_set, _NUM_RECONSTRUCTED).images
-    pairs = alternate_rows(originals, reconstruct(params, originals), columns=8)
+    model, shown = (
+        require(params.model, CanReconstruct),
+        draw_examples(test_set, _NUM_RECONSTRUCTED),
+    )
+    labels = shown.labels if takes_labels(model.encode) or takes_labels(model.decode) else None
+    pairs = alternate_rows(shown.images, reconstruct(params, shown.images, labels), columns=8)
     save_grid(figures / "reconstructions.png", pairs, columns=8)
-    if require(params.model, CanReconstruct).latent_dim == 2:
+    if model.latent_dim == 2:
         save_manifold(figures / "manifold.png", manifold(params, 20))
-        z = encode(params, test_set.images)
+        z = encode(params, test_set.images, test_set.labels if takes_labels(model.encode) else None)
         save_latent_scatter(figures / "latents.png", z, test_set.labels, test_set.label_names)
