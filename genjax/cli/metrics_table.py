@@ -38,7 +38,10 @@ def _format_line(metric: Metric, result: Mapping[str, Any], best: Mapping[str, A
     name = metric.name
     width = result.get(name + "_sd", result.get(name + "_sem"))
     spread = "" if width is None else f" ± {width:.2g}"
-    of_best = f" {best[name]:16.4g}" if name in best else ""
-    value = result[name]
-    number = f"{value:12,}" if isinstance(value, int) else f"{value:12.4g}"
-    return f"  {metric.label:{WIDTH - 2}} {number}{spread}{of_best}"
+    of_best = f" {_format_number(best[name]):>16}" if name in best else ""
+    number = _format_number(result[name])
+    return f"  {metric.label:{WIDTH - 2}} {number:>12}{spread}{of_best}"
+
+
+def _format_number(value: float | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -87,7 +87,7 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
         hosts.join(machines.hosts, machines.host, machines.coordinator)
         result = run_recipe(recipe, out, options.overwrite, measure=options.measure != "none")
         if hosts.is_first():
-            report(result, out)
+            report(result, out, options.measure == "quick")
 
     def leave(code: int, error: BaseException) -> int:
         alone = isinstance(error, Exception) and not isinstance(error, HostLost)
@@ -98,10 +98,10 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
     return run(work, options, stopped, leave=leave)
 
 
-def report(result: Mapping[str, Any], out: Path) -> None:
+def report(result: Mapping[str, Any], out: Path, is_quick: bool) -> None:
     """Print the metrics of a run; beside those of a recipe as it is, the reference result."""
     if measured := describe_measurement(result):
-        print(f"measured on {measured}")
+        print(f"measured on {measured}" + ("; --measure full takes more" if is_quick else ""))
     print_metrics(result)
     if reference := describe_reference(result):
         print(f"{'reference result':{WIDTH}} {reference}")

@@ -185,6 +185,13 @@ _FAMILIES: Sequence[tuple[str, str, str, float | None, str]] = [
             ("subset", "in a balanced subset", "its share where images are drawn by rarity"),
         )
     ),
+    (
+        r"kernel_distance_std()",
+        "KID, spread",
+        "standard deviation over the subsets of its images",
+        None,
+        "Distance of the samples from the data",
+    ),
     (r"collapse_rate()", "collapse rate", "share of seeds that collapsed or diverged", 0, "Seeds"),
     (r"seconds()", "time of the whole run", "with drawing and measuring, in s", None, "Cost"),
 ]
@@ -234,22 +241,29 @@ def list_metrics(result: Mapping[str, Any]) -> list[Metric]:
     return sorted(found, key=key)
 
 
+def _is_of_images(metric: Metric) -> bool:
+    """Tell whether a metric is measured on the images of the test set, one by one."""
+    return metric.group in ("Reconstruction and likelihood", "Classification", "Others")
+
+
 def describe_measurement(result: Mapping[str, Any]) -> str:
     """Say on how many images and with how many draws a result was measured.
 
     >>> dataset = {"num_images": 500, "images": "drawn at random, always the same"}
     >>> record = {"dataset": dataset, "num_samples": 50, "nll": "bound", "num_generated": 0}
-    >>> describe_measurement({"nll_sem": 0.1, "record": record})
+    >>> describe_measurement({"nll": 86.5, "nll_sem": 0.1, "record": record})
     '500 test images, drawn at random; k = 50 importance samples'
     """
     record = result.get("record") or {}
     dataset, parts = record.get("dataset", {}), []
-    if any(name.endswith("_sem") for name in result):
+    if any(
+        f"{metric.name}_sem" in result for metric in list_metrics(result) if _is_of_images(metric)
+    ):
         which = "all" if dataset.get("images") == "all" else ""
         drawn = "" if which else ", drawn at random"
         parts.append(f"{which} {dataset.get('num_images', 0):,} test images{drawn}".strip())
     if record.get("nll") == "bound":
         parts.append(f"k = {record['num_samples']:,} importance samples")
     if record.get("num_generated"):
-        parts.append(f"{record['num_generated']:,} generated samples")
+        parts.append(f"{record['num_generated']:,} generated samples, against all test images")
     return "; ".join(parts)

@@ -51,7 +51,7 @@ dl.terms { display: grid; grid-template-columns: max-content 1fr; gap: 0.4em 1.2
 dl.terms dd { margin: 0; color: var(--soft); }
 .net { margin-bottom: 0.3em; }
 .net figcaption { color: var(--text); font-size: 15px; }
-.net svg { display: block; fill: var(--text); stroke: none; font-size: 11px; }
+.net svg { display: block; fill: var(--text); stroke: none; font-size: 12px; }
 .net text { text-anchor: middle; }
 .net rect { fill: var(--fill); stroke: var(--link); }
 .net path { fill: none; stroke: var(--soft); }

@@ -40,10 +40,11 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
     """
     config, lines = run_folder.read_config(folder), run_folder.read_metrics(folder)
     model = run_folder.read_model(folder)
+    has_encoder = (folder / _FIGURES / "reconstructions.png").exists()
     sections: dict[str, list[Block]] = {
         "Samples": _show_samples(),
         "Training curves": [Pictures({"The terms of the training, epoch by epoch": _CURVES})],
-        "Reconstructions and latents": _show_latents(),
+        "Reconstructions and latents" if has_encoder else "Latents": _show_latents(),
         "Metrics": _show_metrics(result, reference),
         "What is minimised": [Markup(show_equations(model))],
         "The networks": _show_networks(model),
@@ -54,7 +55,7 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
     sections = {name: blocks for name, blocks in sections.items() if blocks}
     blocks = [
         Markup(f"<p>{_introduce(model, config, lines)}</p>"),
-        *map(Banner, _list_warnings(config, lines)),
+        *map(Banner, _list_warnings(model, config, lines)),
         Markup(html.make_contents(list(sections))),
         *(block for name, shown in sections.items() for block in (Heading(name), *shown)),
     ]
@@ -112,7 +113,9 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _list_warnings(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _list_warnings(
+    model: Model, config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     source = config["dataset"].get("source", "")
     if "not the whole of" in source:
         yield f"The data are a sample: {source}."
@@ -122,15 +125,19 @@ def _list_warnings(config: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
     for line in lines:
         for name in line.get("warnings", []):
             since.setdefault(name, []).append(line["epoch"])
+    terms = lines[-1] if lines else {}
+    numbers = {name: value for name, value in terms.items() if isinstance(value, int | float)}
+    advice = {warning.name: warning.advice for warning in model.warnings(numbers)}
     for name, epochs in since.items():
-        times = f"epoch {epochs[0]}" if len(epochs) == 1 else f"{len(epochs)} epochs"
-        last = " and in the last one" if lines[-1]["epoch"] in epochs and len(epochs) > 1 else ""
-        yield f"Warning in {times}{last}: {name.replace('_', ' ')}."
+        how_often = f"in {len(epochs)} of {len(lines)} epochs"
+        last = f", the last one too: {advice[name]}" if name in advice else "."
+        yield f"**{name.replace('_', ' ')}** {how_often}{last}"
 
 
 def _show_samples() -> list[Block]:
     return [
         _list_pictures(
+            False,
             samples="Samples of the last weights, of latents drawn from the prior",
             samples_best="Samples of the best weights, those nearest to the data",
             real="Images of the test set",
@@ -155,10 +162,10 @@ def _show_latents() -> list[Block]:
     ]
 
 
-def _list_pictures(**captions: str) -> Pictures:
+def _list_pictures(wide: bool = True, **captions: str) -> Pictures:
     """Return the pictures of these names, with `-` for `_`, and their captions."""
     paths = {name: _FIGURES / f"{name.replace('_', '-')}.png" for name in captions}
-    return Pictures({text: paths[name] for name, text in captions.items()}, wide=True)
+    return Pictures({text: paths[name] for name, text in captions.items()}, wide)
 
 
 def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:

@@ -140,7 +140,7 @@ def test_the_page_holds_what_the_folder_holds(folder):
     page = write_run_page(folder, {}).read_text()
     assert "for 1 of 3 epochs in 90 seconds" in page
     assert "not the whole of MNIST" in page
-    assert "samples collapse" in page
+    assert "<strong>samples collapse</strong> in 1 of 1 epochs" in page
     assert page.count("<img") == 1
     assert "Not measured" in page
     assert "Reconstructions and latents" not in page  # there are none
