@@ -1,20 +1,6 @@
 """What every test shares: a cache folder of its own, and data small enough to train on at once."""
 
 import os
-import tempfile
-from pathlib import Path
-
-# Tests compile many small programs and run each for a moment: twice as fast, compiled less well.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# Compiled programs are kept from one run to the next, and shared by all processes: most of the time
-# of a first run goes into compiling.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "compiled")
-)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-# For the examples in docstrings, which have no fixtures.
-os.environ.setdefault("GENJAX_CACHE_DIR", tempfile.mkdtemp(prefix="genjax-tests-"))
 
 import jax
 import pytest
