@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from genjax.plots.charts import (
         plot_latent_scatter,
         plot_latent_use,
+        plot_scores,
         save_latent_scatter,
         save_latent_use,
+        save_scores,
     )
     from genjax.plots.curves import plot_curves, save_curves
     from genjax.plots.examples import draw_examples
@@ -51,6 +53,7 @@ __all__ = [
     "plot_latent_use",
     "plot_manifold",
     "plot_panels",
+    "plot_scores",
     "plot_strip",
     "save_by_density",
     "save_curves",
@@ -62,6 +65,7 @@ __all__ = [
     "save_latent_use",
     "save_manifold",
     "save_panels",
+    "save_scores",
     "save_strip",
     "to_rgb",
     "to_uint8",

@@ -1,4 +1,4 @@
-"""Charts of latents: points on a plane, and how much each latent carries."""
+"""Charts of latents: points on a plane, and how much each carries; scores."""
 
 from collections.abc import Sequence
 
@@ -82,5 +82,31 @@ def plot_latent_use(use: LatentUse, axes: Axes | None = None) -> Figure:
     return figure_of(axes)
 
 
+def plot_scores(
+    real: Float[jax.Array | np.ndarray, " n"],
+    samples: Float[jax.Array | np.ndarray, " m"],
+    axes: Axes | None = None,
+) -> Figure:
+    """Plot how a discriminator's scores (`genjax.score`) of real images and of samples spread.
+
+    The less the two histograms overlap, the better it tells them apart.
+
+    >>> plot_scores(np.ones(5), np.zeros(9)).axes[0].get_legend().texts[0].get_text()
+    'real images, mean 1.00'
+    """
+    axes = axes or new_axes(8, 3)
+    both = {"real images": np.asarray(real), "samples": np.asarray(samples)}
+    edges = np.histogram_bin_edges(np.concatenate(list(both.values())), bins=40)
+    for (name, scores), colour in zip(both.items(), ("tab:blue", "tab:orange"), strict=True):
+        label = f"{name}, mean {scores.mean():.2f}"
+        weights = np.full(len(scores), 100 / len(scores))
+        axes.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
+    axes.set(xlabel="score of the discriminator", ylabel="% of the images")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure_of(axes)
+
+
 save_latent_scatter = make_saver(plot_latent_scatter)
 save_latent_use = make_saver(plot_latent_use)
+save_scores = make_saver(plot_scores)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-_WIDE = 1.4  # width by height, beyond which a picture scrolls on a narrow screen
+_WIDE = 0.5  # width by height, beyond which a picture scrolls on a narrow screen
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #222; --soft: #666; --line: #ddd; --block: #f4f4f4;

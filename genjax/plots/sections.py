@@ -16,18 +16,20 @@ class Section:
     Attributes:
         name: its anchor.
         title: its heading.
-        picture: the file of its picture.
+        picture: the file of its picture, if it has one.
         text: what there is to see, one paragraph a line.
-        code: the lines of Python that draw it.
+        code: the lines of Python that draw it; empty where there are none.
         table: rows of a table below the text, the first of which names the columns.
+        markup: HTML below the text.
     """
 
     name: str
     title: str
-    picture: Path
+    picture: Path | None
     text: str
     code: str
     table: Sequence[Sequence[str]] = ()
+    markup: str = ""
 
 
 def make_page(
@@ -66,10 +68,12 @@ def write_page(path: Path, page: str) -> Path:
 
 
 def _make_section(section: Section) -> str:
+    picture = html.embed_picture(section.picture, alt=section.title) if section.picture else ""
+    code = f"<pre>{escape(section.code)}</pre>" if section.code else ""
     return f"""
 <section id="{section.name}">
 <h2>{escape(section.title)}</h2>
 {html.make_paragraphs(section.text)}
-{html.make_table(section.table)}{html.embed_picture(section.picture, alt=section.title)}
-<pre>{escape(section.code)}</pre>
+{section.markup}{html.make_table(section.table)}{picture}
+{code}
 </section>"""

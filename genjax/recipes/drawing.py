@@ -71,6 +71,8 @@ class DrawWhileTraining(Callback):
     def _draw(self, seeds: list[Params]) -> None:
         figures = self._out / "figures"
         draw_samples(figures, seeds, self._key)
-        plots.save_curves(figures / "curves.png", run_folder.read_metrics(self._out))
+        plots.save_curves(
+            figures / "curves.png", run_folder.read_metrics(self._out), model=seeds[0].model
+        )
         if isinstance(seeds[0].model, CanReconstruct):
             draw_reconstructions(figures, seeds[0], self._test_set)

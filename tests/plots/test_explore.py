@@ -69,7 +69,10 @@ def test_a_page_shows_what_the_models_parts_allow(explored_page):
     assert len(embedded) == len(expected)
     assert set(embedded) == files
     assert not re.findall(r'src="(?!data:)', text)  # one file, nothing beside it
-    assert set(re.findall(r'<section id="(\w+)"', text)) == expected
+    shown = re.findall(r'<section id="(\w+)"', text)
+    assert set(shown) == {*expected, "loss"}
+    assert shown[:3] == ["samples", "curves", "loss"]
+    assert "<math" in text
     assert text.count("<pre>") == len(expected) + 1
     assert "Left out" not in text
 
@@ -192,7 +195,7 @@ def test_a_model_that_only_samples_is_explored_too(tmp_path, monkeypatch):
     data = blobs(20)
     explored = Explored(genjax.model.Params({}, {}, model), data, data, jax.random.key(0))
     index = write_exploration(tmp_path, explored, tmp_path)
-    assert set(re.findall(r'<section id="(\w+)"', index.read_text())) == {"samples"}
+    assert set(re.findall(r'<section id="(\w+)"', index.read_text())) == {"samples", "loss"}
     assert "<td>only-samples</td>" in index.read_text()
 
 

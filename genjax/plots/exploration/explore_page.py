@@ -4,12 +4,14 @@ from pathlib import Path
 
 from genjax.errors import UserError
 from genjax.model import registered_name
+from genjax.plots.equations import show_equations
 from genjax.plots.exploration import latent_panels, sample_panels, traversal_panels
 from genjax.plots.exploration.explored import NUM_IMAGES, PANELS, Explored, Panel
 from genjax.plots.sections import Section, make_page, write_page
 from genjax.runs import run_folder
 from genjax.runs.progress import progress
 
+_OPENING = ("samples", "curves")
 _MODULES = [
     module.__name__ for module in (sample_panels, latent_panels, traversal_panels)
 ]  # order of the page
@@ -43,14 +45,21 @@ def write_exploration(
                 sections.append(Section(panel.name, panel.title, path, text, panel.code))
         except UserError as error:
             notes.append(f"Left out: “{panel.title}”: {error}")
+    opening = [s for s in sections if s.name in _OPENING]
+    rest = [s for s in sections if s.name not in _OPENING]
     html = make_page(
         f"A look into {folder.name}",
         _list_facts(explored, weights),
         _write_setup(explored, weights, dataset),
-        sections,
+        [*opening, _show_loss(explored), *rest],
         notes,
     )
     return write_page(folder / "explore" / "index.html", html)
+
+
+def _show_loss(explored: Explored) -> Section:
+    equations = show_equations(explored.model)
+    return Section("loss", "What the training minimises", None, "", "", markup=equations)
 
 
 def _list_facts(explored: Explored, weights: Path) -> dict[str, str]:

@@ -8,9 +8,11 @@ import numpy as np
 from genjax.latents import sample, score
 from genjax.metrics import make_distance
 from genjax.model import CanDecode, CanReconstruct, CanScore, Model
+from genjax.plots.chart import figure_of, new_panels, save_figure
+from genjax.plots.charts import plot_scores
 from genjax.plots.curves import save_curves
 from genjax.plots.exploration.explored import Explored, panel
-from genjax.plots.image_charts import save_panels, save_strip
+from genjax.plots.image_charts import plot_strip, save_panels, save_strip
 
 _NUM = 36  # samples, beside as many test images
 _NUM_ROW = 12  # images in a row
@@ -31,19 +33,26 @@ def samples(explored: Explored, path: Path) -> str:
 
 @panel(
     "Training curves",
-    "genjax.plots.plot_curves(metrics)  # one dictionary for each line of metrics.jsonl",
+    "genjax.plots.plot_curves(metrics, model=params.model)  # the lines of metrics.jsonl",
     Model,
     when=lambda explored: len(explored.metrics) > 0,
 )
 def curves(explored: Explored, path: Path) -> str:
     save_curves(path, explored.metrics, model=explored.model)
-    return "What was measured in every epoch of the training."
+    return (
+        "What was measured in every epoch of the training. Dashed: on images that the model was not"
+        " trained on. Dotted: the level of chance, where the discriminator cannot tell samples from"
+        " real images, or another level to compare with. A star and the line of dashes and dots:"
+        " the best epoch. A red ground: epochs with a warning."
+    )
 
 
 @panel(
     "What the discriminator takes for real",
     """drawn = genjax.sample(params, key, 256)
-drawn[np.argsort(genjax.score(params, drawn))]""",
+scores = genjax.score(params, drawn)
+genjax.plots.plot_scores(genjax.score(params, images[:256]), scores)
+drawn[np.argsort(scores)]""",
     CanScore,
 )
 def discriminator(explored: Explored, path: Path) -> str:
@@ -52,13 +61,16 @@ def discriminator(explored: Explored, path: Path) -> str:
     real = np.asarray(score(explored.params, explored.images[:_NUM_SCORED]))
     order = np.argsort(scores)
     rows = [drawn[order[::-1][:_NUM_ROW]], drawn[order[:_NUM_ROW]]]
-    save_strip(path, rows, ["highest\nscores", "lowest\nscores"], _NUM_ROW)
+    above, below = new_panels(2, 1, 8, 2.4)
+    plot_scores(real, scores, above)
+    plot_strip(rows, ["highest\nscores", "lowest\nscores"], _NUM_ROW, axes=below)
+    save_figure(path, figure_of(above))
     higher = float(np.mean(real[:, None] > scores[None]))
     return (
-        f"Of {_NUM_SCORED} samples, those that the discriminator scores highest and lowest. Its"
-        f" mean score of test images is {real.mean():.2f}, of samples {scores.mean():.2f}; in"
+        f"The scores that the discriminator gives {len(real)} test images and {_NUM_SCORED} samples:"
+        " the higher, the more real it takes an image to be. In"
         f" {higher:.0%} of all pairs the test image scores higher than the sample (50%: it cannot"
-        " tell them apart)."
+        " tell them apart). Below, the samples with the highest and the lowest scores."
     )
 
 
