@@ -67,8 +67,8 @@ def discriminator(explored: Explored, path: Path) -> str:
     save_figure(path, figure_of(above))
     higher = float(np.mean(real[:, None] > scores[None]))
     return (
-        f"The scores that the discriminator gives {len(real)} test images and {_NUM_SCORED} samples:"
-        " the higher, the more real it takes an image to be. In"
+        f"The scores that the discriminator gives {len(real)} test images and {_NUM_SCORED}"
+        " samples: the higher, the more real it takes an image to be. In"
         f" {higher:.0%} of all pairs the test image scores higher than the sample (50%: it cannot"
         " tell them apart). Below, the samples with the highest and the lowest scores."
     )
