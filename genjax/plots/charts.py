@@ -100,7 +100,7 @@ def plot_scores(
     for (name, scores), colour in zip(both.items(), ("tab:blue", "tab:orange"), strict=True):
         label = f"{name}, mean {scores.mean():.2f}"
         weights = np.full(len(scores), 100 / len(scores))
-        axes.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
+        axes.hist(scores, edges.tolist(), weights=weights, color=colour, alpha=0.6, label=label)
     axes.set(xlabel="score of the discriminator", ylabel="% of the images")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

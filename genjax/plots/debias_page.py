@@ -1,7 +1,8 @@
-"""The page of a debiasing study: tables, latents before and after, images by density, alpha."""
+"""The page of a debiasing study: the result, latents before and after, rare images, alpha."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from genjax import plots
 from genjax.data import Dataset
 from genjax.data.made.biased import BIASED, GROUP
 from genjax.model import Params
+from genjax.plots import html
 from genjax.plots.chart import figure_of, new_axes, new_panels, save_figure
+from genjax.plots.mathml import to_mathml
 from genjax.plots.sections import Section, make_page, write_page
 
 _CLASS = 0  # whose histograms are shown
@@ -63,20 +66,41 @@ def write_debias_page(
         runs: one of every data set.
         by_alpha: alpha -> the results of all seeds of the first data set; infinity: uniform.
     """
-    sections = []
+    sections = [_show_result(runs)]
     for run in runs:
         name = run.train_set.name
         sections.append(_draw_histograms(out / f"{name}-latents.png", run))
         sections.append(_draw_by_density(out / f"{name}-density.png", run))
     sections.append(_draw_sweep(out / "alpha.png", by_alpha))
     facts = {
-        "tables": "accuracies and shares, the mean ± standard deviation of all seeds",
+        "data": ", ".join(run.train_set.name for run in runs),
         "seeds of the sweep over alpha": str(len(next(iter(by_alpha.values())))),
-        "uniform": "the same network; every image is seen once in an epoch",
-        "debiased": "images are drawn by the density of their latents; groups are never seen",
     }
     title = "Debiasing through the latent distribution"
     return write_page(out / "index.html", make_page(title, facts, "import genjax", sections))
+
+
+def _show_result(runs: Sequence[DebiasedRun]) -> Section:
+    """Return the section of the tables, with what is compared and alpha in a formula."""
+    text = (
+        "Two networks that differ in one thing. The uniform one sees every image once in an epoch."
+        " The debiased one draws images by the density of their latents, so that it sees rare ones"
+        " more often; what the groups are, it never learns. Each table has the test accuracy of"
+        " every group, their gap, and the share of the rare groups in the training data, in what"
+        " the model saw, and in a subset that it draws: the mean ± the standard deviation over the"
+        " seeds.\nAn image of latents z is drawn with a probability in proportion to w:"
+    )
+    meaning = (
+        "Q_d is the histogram of latent d over the images of the class, relative to an even spread,"
+        " and alpha smooths it: the smaller alpha, the more often rare images are drawn; a large"
+        " alpha draws all alike. The product, or the largest of the factors, is taken."
+    )
+    formula = to_mathml("w = prod_d 1 / (Q_d(z_d) + alpha)", display=True)
+    tables = "".join(
+        f"<h3>{escape(run.train_set.name)}</h3>{html.make_table(run.table)}" for run in runs
+    )
+    markup = f'<div class="equation">{formula}<p>{escape(meaning)}</p></div>{tables}'
+    return Section("result", "What the debiasing changes", None, text, "", markup=markup)
 
 
 def _draw_sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
@@ -99,9 +123,9 @@ def _draw_sweep(path: Path, by_alpha: Mapping[float, Results]) -> Section:
     axis.legend()
     save_figure(path, figure_of(axis))
     text = (
-        "Alpha smooths the density that an image's probability is the inverse of: infinity is"
-        " uniform sampling, and the smaller alpha, the more of the rare group the model sees. Where"
-        " alpha is too small, a few odd images crowd out all others, and both groups suffer."
+        "The smaller alpha, which is defined at the top, the more of the rare group the model sees;"
+        " infinity is uniform sampling. Where alpha is too small, a few odd images crowd out all"
+        " others, and both groups suffer."
     )
     return Section("alpha", "The sweep over alpha", path, text, "DebiasingVAE(alpha=...)")
 
@@ -138,7 +162,7 @@ def _draw_histograms(path: Path, run: DebiasedRun) -> Section:
     )
     title = f"{train_set.name}: latents before and after"
     code = f"{run.code}z = genjax.encode(params, train.images)"
-    return Section(f"{train_set.name}-latents", title, path, text, code, run.table)
+    return Section(f"{train_set.name}-latents", title, path, text, code)
 
 
 def _measure_changes(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
     assert names == ["| uniform-mnist_rotated", "| debiased-mnist_rotated"]
     html = (out / "index.html").read_text()
     assert re.findall(r'<section id="([\w-]+)"', html) == [
-        "mnist_rotated-latents", "mnist_rotated-density", "alpha",
+        "result", "mnist_rotated-latents", "mnist_rotated-density", "alpha",
     ]  # fmt: skip
     assert html.count("data:image/png") == 3
     assert "<td>debiased-mnist_rotated</td>" in html
