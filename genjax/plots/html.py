@@ -12,6 +12,8 @@ from pathlib import Path
 
 _WIDE = 0.5  # width by height, beyond which a picture scrolls on a narrow screen
 
+_MOST_COLUMNS = 5  # that a table keeps on a narrow screen
+
 _STYLE = """
 :root { color-scheme: light dark; --text: #222; --soft: #666; --line: #ddd; --block: #f4f4f4;
   --back: #fff; --link: #0b5fad; --warn: #fff3d6; --fill: #d8e8f7; }
@@ -59,6 +61,10 @@ summary { cursor: pointer; color: var(--link); }
 nav a { margin-right: 1.2em; display: inline-block; }
 @media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
   dl.terms { grid-template-columns: 1fr; gap: 0.1em; } dl.terms dd { margin: 0 0 0.6em 1em; }
+  .stacks thead { display: none; } .stacks tr, .stacks td { display: block; }
+  .stacks td { padding: 0.1em 0; } .stacks td:empty { display: none; }
+  .stacks td[data-label]:not(:first-child)::before { content: attr(data-label) ": ";
+    color: var(--soft); }
   img.wide { max-width: none; width: 640px; } .gallery img.wide { max-width: 100%; width: auto; } }
 @media print { body { max-width: none; font-size: 11px; } table { font-size: 9px; }
   .table { overflow: visible; } }
@@ -109,6 +115,8 @@ def make_gallery(pictures: Sequence[str], wide: bool = False) -> str:
 def make_table(rows: Sequence[Sequence[str]], terms: Mapping[str, str] | None = None) -> str:
     """Return a table of texts, the first row of which names the columns.
 
+    On a narrow screen the rows of a table with more than five columns become blocks, a line a cell.
+
     Args:
         rows: all of the same length.
         terms: explanations that appear where the pointer rests on a cell with that text.
@@ -120,9 +128,15 @@ def make_table(rows: Sequence[Sequence[str]], terms: Mapping[str, str] | None = 
         return ""
     head, *others = [[_make_cell(cell, terms or {}) for cell in row] for row in rows]
     names = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "\n".join(f"<tr>{''.join(f'<td>{c}</td>' for c in row)}</tr>" for row in others)
+    stacks = len(head) > _MOST_COLUMNS
+    labels = [f' data-label="{escape(name)}"' if stacks else "" for name in rows[0]]
+    body = "\n".join(
+        f"<tr>{''.join(f'<td{label}>{c}</td>' for label, c in zip(labels, row, strict=True))}</tr>"
+        for row in others
+    )
     top = f"<thead><tr>{names}</tr></thead>\n" if any(head) else ""
-    return f'<div class="table"><table>\n{top}<tbody>\n{body}\n</tbody></table></div>'
+    kind = ' class="stacks"' if stacks else ""
+    return f'<div class="table"><table{kind}>\n{top}<tbody>\n{body}\n</tbody></table></div>'
 
 
 def _make_cell(text: str, terms: Mapping[str, str]) -> str:

@@ -186,7 +186,8 @@ def _show_claims(contenders: Sequence[Contender]) -> list[Block]:
         Paragraph(
             "Each claim is about a kind of model, and tested on every model of that kind. It holds,"
             " or is refuted, where the means differ by more than the sum of the standard deviations"
-            " over the seeds."
+            " over the seeds; “for this seed”, where single runs differ by more than twice the"
+            " standard error of the measurement."
         ),
         tabulate_claims(decisions),
     ]

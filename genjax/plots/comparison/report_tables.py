@@ -33,7 +33,7 @@ def tabulate_metrics(contenders: Sequence[Contender], floor: Mapping[str, Any]) 
         data = format_mean_std((floor[metric.name],)) if metric.name in floor else "-"
         rows.append([_label(metric), data, *cells])
         listed.append(metric)
-    return Table(rows, {_label(m): m.explanation for m in listed if m.explanation})
+    return Table(rows, {_label(m): m.tooltip for m in listed})
 
 
 def _label(metric: Metric) -> str:
@@ -51,7 +51,7 @@ def tabulate_claims(decisions: Sequence[Decision]) -> Table:
             rows.append([f"**{topic}**", *[""] * 5])
         what = [decision.verdict, metric.label, decision.measured]
         rows.append([claim.sentence, *what, claim.refutation, claim.reason])
-        terms[metric.label] = metric.explanation
+        terms[metric.label] = metric.tooltip
     return Table(rows, terms)
 
 

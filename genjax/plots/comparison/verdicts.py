@@ -80,6 +80,9 @@ def _give_verdict(claim: Claim, subject: Contender, other: Contender | None) -> 
     of_runs = _decide_run(claim, METRICS[claim.metric], subject, other)
     if of_runs is not None:
         return f"{'holds' if of_runs else 'refuted'} for this seed"
+    known = [c.measurement_error(claim.metric) is not None for c in (subject, other) if c]
+    if claim.relation != "lacks" and all(known):
+        return "not decided: within the error of the measurement"
     return f"not decided: one seed{_compare_means(claim, METRICS[claim.metric], ours, theirs)}"
 
 
