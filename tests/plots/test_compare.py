@@ -320,10 +320,8 @@ def test_the_report_shows_real_numbers_and_pictures(compared, capsys):
     assert page.count('src="data:image/png;base64,') == len(pictures)
     assert "](" not in page
     assert "<strong>Undertrained: vae (2 epochs), autoencoder (2 epochs).</strong>" in page
-    assert (
-        '<abbr title="Fréchet distance in a classifier&#x27;s features; in result.json: frechet_classifier">FCD ↓</abbr>'
-        in page
-    )
+    meaning = "Fréchet distance in a classifier&#x27;s features; in result.json: frechet_classifier"
+    assert f'<abbr title="{meaning}">FCD ↓</abbr>' in page
     assert ">Its samples are blurry.</td>" in page
 
 
