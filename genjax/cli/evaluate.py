@@ -11,6 +11,7 @@ import genjax
 from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import print_metrics
 from genjax.errors import check_integer
+from genjax.metrics.catalogue import describe_measurement
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
 
     def work() -> None:
         result = evaluate(options)
+        print(f"measured on {describe_measurement(result)}")
         print_metrics(result)
         if options.out:
             write_json(prepare_path(options.out), result)
