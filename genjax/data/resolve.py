@@ -93,8 +93,9 @@ def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
             f"{len(whole)} images in {whole.name} are too few to split: give {_FEWEST}."
         )
     is_test = np.arange(len(whole)) % 10 == 9
-    train_set = whole.subset(np.flatnonzero(~is_test), "nine tenths")
-    test_set = whole.subset(np.flatnonzero(is_test), "every tenth")
+    train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    train_set = whole.subset(train, f"{len(train)} images (nine in ten)")
+    test_set = whole.subset(test, f"{len(test)} images (every tenth)")
     return _warn_of_copies(train_set, test_set)
 
 

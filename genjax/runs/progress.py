@@ -1,4 +1,4 @@
-"""Progress bars, all of one look: on a terminal and in a notebook, but not in a log file."""
+"""Progress bars, all of one look: on a terminal and in a notebook with widgets, not in a log."""
 
 import contextlib
 import contextvars
@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -44,7 +45,9 @@ def _bar(items: Any, terminal: TextIO, show: bool, **options: Any) -> Any:
 
 
 def _can_show(terminal: TextIO) -> bool:
-    return terminal.isatty() or "ipykernel" in sys.modules
+    """Tell whether a bar can move there; a notebook without ipywidgets would keep every step."""
+    in_notebook = "ipykernel" in sys.modules
+    return terminal.isatty() or (in_notebook and find_spec("ipywidgets") is not None)
 
 
 class TrainingProgress:
@@ -116,9 +119,13 @@ class TrainingProgress:
     def _move(self) -> None:
         while not self._stop.wait(_SECONDS_BETWEEN_MOVES):
             with self._lock:
-                share = self._share
-                if share is None and self._seconds:
-                    share = min(0.99, (time.monotonic() - self._began) / self._seconds)
-                if share is not None:
-                    self._bar.n = int((self._done + share) * self._images)
+                self._advance()
                 self._bar.refresh()
+
+    def _advance(self) -> None:
+        """Set the bar to where the epoch that is running should be by now."""
+        share = self._share
+        if share is None and self._seconds:
+            share = min(0.99, (time.monotonic() - self._began) / self._seconds)
+        if share is not None and self._done < self._epochs:
+            self._bar.n = int((self._done + share) * self._images)
