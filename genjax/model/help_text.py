@@ -19,7 +19,7 @@ def compose_help(cls: type) -> str:
     """
     text = inspect.cleandoc(cls.__doc__ or "").partition(_HEADING)[0].rstrip()
     parts = [text, *_list_equations(cls)]
-    known = _describe_fields(cls)
+    known = describe_fields(cls)
     if fields := [known[f.name] for f in dataclasses.fields(cls) if f.name in known]:
         parts.append(_HEADING + "\n".join(fields))
     return "\n\n".join(parts) + "\n"
@@ -39,8 +39,11 @@ def _is_registered(cls: type) -> bool:
     return bool(vars(cls).get("_registered_name"))
 
 
-def _describe_fields(cls: type) -> dict[str, str]:
-    """Return what the docstrings of a class and its bases say about each field, by its name."""
+def describe_fields(cls: type) -> dict[str, str]:
+    """Return what the docstrings of a class and its bases say about each field, by its name.
+
+    Each text begins with the name.
+    """
     fields: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         section = inspect.cleandoc(base.__doc__ or "").partition(_HEADING)[2]

@@ -37,20 +37,22 @@ def find_equations(model: Model) -> list[tuple[str, str]]:
 
 def show_equations(model: Model) -> str:
     """Return the equations as HTML; of a model without, what its docstring says."""
+    about, numbered = _split_docstring(type(model))
+    sources = f"<details><summary>The equations in full, with their sources</summary>{numbered}"
+    more = f"{sources}</details>" if numbered else ""
     equations = find_equations(model)
     if not equations:
-        return show_docstring(model)
+        return "\n".join([*_set_paragraphs(about), more])
     losses = [pair for pair in equations if _is_loss(pair[0])]
-    terms = [pair for pair in equations if not _is_loss(pair[0])]
     shown = "".join(
         f'<div class="equation">{to_mathml(formula, display=True)}<p>{escape(what)}</p></div>'
         for formula, what in losses
     )
     rows = "".join(
-        f"<dt>{to_mathml(formula)}</dt><dd>{escape(what)}</dd>" for formula, what in terms
+        f"<dt>{to_mathml(formula)}</dt><dd>{escape(what)}</dd>"
+        for formula, what in equations
+        if (formula, what) not in losses
     )
-    module = escape(type(model).__module__)
-    more = f"<p><code>help({module})</code> has the equations with their sources.</p>"
     return f'{shown}<dl class="terms">{rows}</dl>{more}'
 
 
@@ -59,13 +61,14 @@ def _is_loss(formula: str) -> bool:
     return name == "loss" or (name.startswith("L_") and name != "L_rec")
 
 
-def show_docstring(model: Model) -> str:
-    """Return the docstring of the model's class as HTML, with indented lines set as formulas."""
-    text = inspect.cleandoc(vars(type(model)).get("__doc__") or "")
-    if not text or text.startswith(f"{type(model).__name__}("):  # the one that dataclass writes
-        return "<p>The class of this model has no docstring that says what it minimises.</p>"
-    text = text.partition(">>>")[0].partition("Attributes:")[0]
-    return "\n".join(_set_paragraphs(text))
+def _split_docstring(cls: type) -> tuple[str, str]:
+    """Return what a class says of itself, and the numbered equations of its modules as HTML."""
+    text = inspect.cleandoc(vars(cls).get("__doc__") or "").partition("Attributes:")[0]
+    about, heading, numbered = text.partition("Equations of ")
+    if about.startswith(f"{cls.__name__}("):  # the docstring that dataclass writes
+        about = ""
+    about = about.partition(">>>")[0].strip() or f"`{cls.__name__}` does not say what it minimises."
+    return about, f"<pre>{escape(numbered)}</pre>" if heading else ""
 
 
 def _set_paragraphs(text: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from genjax.metrics.catalogue import Metric, describe_measurement, list_metrics
 from genjax.model import Model, registered_name
+from genjax.model.help_text import describe_fields
 from genjax.plots import html
 from genjax.plots.architecture import draw_architecture
 from genjax.plots.document import (
@@ -48,7 +49,7 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
         "Metrics": _show_metrics(result, reference),
         "What is minimised": [Markup(show_equations(model))],
         "The networks": _show_networks(model),
-        "The record": _show_record(config, result),
+        "The record": _show_record(model, config, result),
     }
     title = f"{folder.name}: {registered_name(model)} on {config['dataset'].get('name')}"
     sections = {name: _find_shown(blocks, folder) for name, blocks in sections.items()}
@@ -202,7 +203,7 @@ def _format_value(metric: Metric, result: Mapping[str, Any]) -> str:
     return number + (f" ± {width:.2g}" if width is not None else "")
 
 
-def _show_record(config: Mapping[str, Any], result: Mapping[str, Any]) -> list[Block]:
+def _show_record(model: Model, config: Mapping[str, Any], result: Mapping[str, Any]) -> list[Block]:
     """Show what it takes to repeat the run."""
     environment, data = result.get("environment", {}), config["dataset"]
     versions = environment.get("versions", config.get("software", {}))
@@ -222,18 +223,27 @@ def _show_record(config: Mapping[str, Any], result: Mapping[str, Any]) -> list[B
     rows = [["", ""], *([name, str(value)] for name, value in facts.items() if value)]
     training = dict(config["training"])
     optimizer = training.pop("optimizer", {})
-    settings = {"Model": config["model"], "Training": training, "Optimizer": optimizer}
+    settings = {
+        "model": _tabulate(config["model"], describe_fields(type(model))),
+        "training": _tabulate(training, {}),
+        "optimizer": _tabulate(optimizer, {}),
+    }
     return [
         Markup(f'<div class="facts">{html.make_table(rows)}</div>'),
         *(
-            Markup(f"<details><summary>{name}: all settings</summary>{_tabulate(values)}</details>")
-            for name, values in settings.items()
+            Markup(f"<details><summary>Settings of the {name}</summary>{table}</details>")
+            for name, table in settings.items()
         ),
     ]
 
 
-def _tabulate(values: Mapping[str, Any]) -> str:
-    return html.make_table([["", ""], *([name, str(value)] for name, value in values.items())])
+def _tabulate(values: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    """Return a table of settings, with what `texts` says about each, after its name."""
+    rows = [
+        [name, str(value), " ".join(texts.get(name, "").partition(":")[2].split())]
+        for name, value in values.items()
+    ]
+    return html.make_table([["", "", ""], *rows])
 
 
 def _describe_time(result: Mapping[str, Any]) -> str:
