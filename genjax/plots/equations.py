@@ -1,6 +1,7 @@
 """Show what a model minimises: its losses as equations, with their terms named."""
 
 import inspect
+import sys
 from collections.abc import Iterator
 from html import escape
 
@@ -67,7 +68,9 @@ def _split_docstring(cls: type) -> tuple[str, str]:
     about, heading, numbered = text.partition("Equations of ")
     if about.startswith(f"{cls.__name__}("):  # the docstring that dataclass writes
         about = ""
-    about = about.partition(">>>")[0].strip() or f"`{cls.__name__}` does not say what it minimises."
+    about = about.partition(">>>")[0].strip()
+    about = about or inspect.cleandoc(getattr(sys.modules.get(cls.__module__), "__doc__", "") or "")
+    about = about or f"`{cls.__name__}` does not say what it minimises."
     return about, f"<pre>{escape(numbered)}</pre>" if heading else ""
 
 

@@ -96,6 +96,15 @@ def test_a_subclass_with_another_loss_shows_its_docstring_instead(registries):
     assert "<msubsup><mi>x</mi>" in shown
 
 
+def test_a_model_without_a_docstring_shows_that_of_its_module(registries):
+    @register("page_bare")
+    @dataclass(frozen=True)
+    class Bare(genjax.Model):
+        pass
+
+    assert "The page about a run" in show_equations(Bare())
+
+
 def test_the_drawing_counts_every_weight():
     model = small("vae", network="mlp").for_images((8, 8, 1))
     drawn = draw_architecture(model)
