@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.errors import UserError, check_images, check_integer, check_labels
+from genjax.errors import (
+    UserError,
+    check_images,
+    check_integer,
+    check_labels,
+    check_number,
+    check_numbers,
+)
 
 BYTES = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
 
@@ -67,6 +74,45 @@ def test_other_numbers_are_refused(value):
         check_integer(value, "num", most=4)
 
 
+def test_a_number_without_a_bound_is_one_that_can_be_counted():
+    with pytest.raises(UserError, match=r"num is 1000.*, from 1 to 2147483647"):
+        check_integer(10**20, "num")
+    assert check_integer(2**31 - 1, "num") == 2**31 - 1
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), jnp.float32(0.5)])
+def test_a_finite_number_is_taken(value):
+    assert check_number(value, "temperature", least=0, most=1) == 0.5
+    assert jax.jit(lambda x: check_number(x, "temperature", least=0))(value) == 0.5
+
+
+@pytest.mark.parametrize(
+    "value", [np.nan, np.inf, -1, "a", None, [1.0], True, 1j, np.zeros(1), 10**400, -(10**400)]
+)
+def test_what_is_no_finite_number_is_refused(value):
+    with pytest.raises(UserError, match=r"temperature is .*, but must be a finite number, at le"):
+        check_number(value, "temperature", least=0)
+    with pytest.raises(UserError, match=r"scale is 0, but must be a finite number, above 0"):
+        check_number(0, "scale", above=0)
+
+
+def test_real_numbers_become_float32():
+    for values in ([1, 2], np.array([1, 2], np.uint8), jnp.array([1.0, 2.0], jnp.bfloat16)):
+        found = check_numbers(values, "z")
+        assert found.dtype == jnp.float32
+        np.testing.assert_array_equal(found, [1, 2])
+    assert np.isnan(jax.jit(lambda z: check_numbers(z, "z"))(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["a", None, [[1], [1, 2]], [1j], np.zeros(2, object), ["1"], [np.nan], [1e300], {}, print],
+)
+def test_what_are_no_real_numbers_is_refused(values):
+    with pytest.raises(UserError, match="^z (must be|are not all)"):
+        check_numbers(values, "z")
+
+
 def test_labels_must_be_classes():
     check_labels(np.array([0, 2], np.uint8), 3)
     check_labels([], 3)
@@ -74,5 +120,8 @@ def test_labels_must_be_classes():
     for labels in ([0, 3], [-1], [2**40]):
         with pytest.raises(UserError, match="they must be from 0 to 2"):
             check_labels(labels, 3)
-    with pytest.raises(UserError, match="labels are float64"):
-        check_labels([0.5], 3)
+    for labels in ([0.5], [True], ["a"], None, np.zeros(1, object), [[]]):
+        with pytest.raises(UserError, match=r"labels are (float64|bool|<U1|object)"):
+            check_labels(labels, 3)
+    with pytest.raises(UserError, match=r"labels have the shape \(1, 1\)"):
+        check_labels([[0]], 3)

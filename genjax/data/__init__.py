@@ -24,7 +24,7 @@ from genjax.data.made.sprites import sprites
 from genjax.data.made.stacked import load_stacked
 from genjax.data.published.formats import LABEL_NAMES
 from genjax.data.published.loading import load_published
-from genjax.data.resolve import as_dataset, resolve, select_trained, split_every_tenth
+from genjax.data.resolve import as_dataset, resolve, select_trained, split_every_tenth, take_images
 from genjax.data.stream import Stream
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "select_trained",
     "split_every_tenth",
     "sprites",
+    "take_images",
 ]
 
 for _name in LABEL_NAMES:

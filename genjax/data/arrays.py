@@ -15,7 +15,7 @@ from genjax.data.memory import check_memory
 from genjax.data.picture import DARK
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
-from genjax.runs.files import resolve_path
+from genjax.runs.files import check_file, resolve_path
 
 _INT32 = np.iinfo(np.int32)
 
@@ -45,7 +45,7 @@ def from_arrays(
     """
     host = HostImages(_to_bytes(images), np.zeros(0, np.int32), "arrays given in code")
     host = host._replace(labels=_to_labels(labels, len(host.images)))
-    names = tuple(label_names)
+    names = _check_label_names(label_names)
     if names and host.labels.max() >= len(names):
         raise UserError(
             f"labels reach {host.labels.max()}, but there are {len(names)} label_names."
@@ -53,6 +53,18 @@ def from_arrays(
     if names and host.labels.min() < 0:
         raise UserError(f"a label is {host.labels.min()}, but label_names count from 0.")
     return to_device(name, split, host, names)
+
+
+def _check_label_names(label_names: Any) -> tuple[str, ...]:
+    is_row = isinstance(label_names, tuple | list | np.ndarray)
+    names = tuple(label_names) if is_row else ()
+    good = all(isinstance(name, str) and name for name in names)
+    if not is_row or not good or len(set(names)) < len(names):
+        raise UserError(
+            f"label_names are {label_names!r:.100}, but must be texts, one for each class, no two"
+            " of them equal."
+        )
+    return tuple(map(str, names))
 
 
 def _to_bytes(images: ArrayLike) -> np.ndarray:
@@ -121,7 +133,7 @@ def from_npz(path: str | os.PathLike[str], split: str = "all") -> Dataset:
         UserError: where the file cannot be read, or holds no such arrays.
     """
     file = resolve_path(path)
-    if split not in _PARTS:
+    if not isinstance(split, str) or split not in _PARTS:
         raise UserError(f"{file.name} has no split {split!r}; possible are: {', '.join(_PARTS)}.")
     images, labels = _read_npz(file, split)
     images = images[..., None] if images.ndim == 3 else images
@@ -161,6 +173,7 @@ def _read_npz(file: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 @contextlib.contextmanager
 def _open_npz(file: Path) -> Iterator[Any]:
+    check_file(file)
     try:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Integer, UInt8
 
-from genjax.errors import UserError, check_integer
+from genjax.errors import UserError, as_numpy, check_integer
 
 
 class HostImages(NamedTuple):
@@ -142,6 +142,7 @@ class Dataset(DatasetBase):
 
     def subset(self, index: Integer[np.ndarray, " m"], description: str) -> "Dataset":
         """Return the images at the positions `index`; `description` goes into `source`."""
+        index = check_positions(index, len(self))
         images, labels = self.images[index], self.labels[index]
         return replace(
             self,
@@ -153,12 +154,27 @@ class Dataset(DatasetBase):
         )
 
 
+def check_positions(index: Any, count: int) -> Integer[np.ndarray, " m"]:
+    """Return positions in a row. Raise `UserError` unless all are from 0 to `count` - 1."""
+    array = as_numpy(index, "positions")
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise UserError(
+            f"positions are {array.dtype}{list(array.shape)}, but must be whole numbers in a row."
+        )
+    if array.min() < 0 or array.max() >= count:
+        raise UserError(
+            f"positions are from {array.min()} to {array.max()}, but must be from 0 to {count - 1}."
+        )
+    return array
+
+
 def draw_positions(count: int, num: int, seed: int = 0) -> Int[np.ndarray, " num"]:
     """Draw `num` of `count` positions without replacement, the same for the same seed; sorted.
 
     >>> draw_positions(10, 3)
     array([2, 4, 6])
     """
+    seed = check_integer(seed, "seed", least=0, most=2**63 - 1)
     return np.sort(np.random.default_rng(seed).permutation(count)[:num])
 
 

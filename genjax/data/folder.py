@@ -49,7 +49,7 @@ def from_folder(
     """
     folder = resolve_path(path)
     size = _check_size(image_size)
-    if channels not in (None, 1, 3):
+    if channels not in (None, 1, 3) or isinstance(channels, bool):
         raise UserError(f"channels is {channels!r}, but must be 1 (grey) or 3 (colour).")
     paths, unreadable = find_images(folder)
     check_memory(len(paths) * size[0] * size[1] * (channels or 3), f"{len(paths)} images of {size}")
@@ -79,7 +79,7 @@ def from_folder(
 def _check_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
     sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size,) * 2
     try:
-        height, width = (check_integer(side, "a side") for side in sides)
+        height, width = (check_integer(side, "a side", most=2**60) for side in sides)
     except (UserError, ValueError):
         raise UserError(
             f"image_size is {image_size!r}, but must be a whole number of pixels, at least 1,"

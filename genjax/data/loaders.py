@@ -41,6 +41,8 @@ def register_dataset(name: str, loader: Callable[..., Dataset | Stream]) -> None
     """
     if not isinstance(name, str) or not name or "/" in name or name.endswith(".npz"):
         raise UserError(f"{name!r} cannot name a data set: it would be taken for a path.")
+    if not callable(loader):
+        raise UserError(f"the loader of {name!r} is {loader!r}, but must be a function of a split.")
     known = LOADERS.get(name, loader)
     if _identify(known) != _identify(loader):
         raise UserError(f"a data set named {name!r} is registered already, by {known}.")
@@ -93,6 +95,8 @@ def load(
         UserError: on an unknown name or split, where data cannot be found (with all that was
             tried), are damaged, or cannot be streamed.
     """
+    if not isinstance(name, str):
+        raise UserError(f"{name!r} is no name of a data set: give a text, such as 'mnist'.")
     if split not in SPLITS:
         raise UserError(f"{name} has no split {split!r}; its splits are: {', '.join(SPLITS)}.")
     if name not in LOADERS:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from genjax.data.arrays import from_npz, has_splits
+from genjax.data.arrays import from_arrays, from_npz, has_splits
 from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
 from genjax.data.loaders import HOW_TO_ADD, LOADERS, NAMES, is_prepared, load
@@ -79,7 +79,29 @@ def _load_prepared(
 
 def as_dataset(images: Dataset | Stream) -> Dataset:
     """Return the data set itself, or the part of a stream that fits on the device."""
-    return images.to_dataset() if isinstance(images, Stream) else images
+    found = take_images(images)
+    return found.to_dataset() if isinstance(found, Stream) else found
+
+
+def take_images(images: Any, name: str = "dataset") -> Dataset | Stream:
+    """Return a data set as it is, and an array as `from_arrays` takes it.
+
+    Every public function that takes a data set calls this. `name` is the argument's.
+
+    Raises:
+        UserError: where it is neither.
+
+    >>> take_images(np.zeros((2, 8, 8, 1)))
+    Dataset(arrays, all: 2 images of 8x8x1; arrays given in code)
+    """
+    if isinstance(images, Dataset | Stream):
+        return images
+    if images is None or isinstance(images, str | bytes | int | float | os.PathLike):
+        raise UserError(
+            f"{name} is {images!r:.100}, but must be a data set, as genjax.data.load, from_folder"
+            " and from_npz make, or an array of images [N, H, W, C]."
+        )
+    return from_arrays(images)
 
 
 def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
@@ -88,6 +110,7 @@ def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
     Raises:
         UserError: where there are fewer than 20 images.
     """
+    whole = as_dataset(whole)
     if len(whole) < _FEWEST:
         raise UserError(
             f"{len(whole)} images in {whole.name} are too few to split: give {_FEWEST}."

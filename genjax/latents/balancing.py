@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.data import Dataset
+from genjax.data import Dataset, as_dataset
 from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.latents.sampling import encode
@@ -93,6 +93,7 @@ def balanced_subset(
     Raises:
         MissingCapability, UserError: as `resampling_weights`, and where `num` is out of range.
     """
+    dataset = as_dataset(dataset)
     dataset.check_count(num)
     labels = np.asarray(dataset.labels)
     p = resampling_weights(params, dataset.images, labels, form=form, alpha=alpha, bins=bins)

@@ -10,7 +10,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
-from genjax.errors import MissingCapability, UserError, check_images, check_labels
+from genjax.errors import (
+    MissingCapability,
+    UserError,
+    as_numpy,
+    check_images,
+    check_labels,
+    check_numbers,
+)
 from genjax.model import (
     CanDecode,
     ClassConditional,
@@ -34,8 +41,8 @@ def check_input(params: Params, images: ArrayLike) -> Float[Array, "n h w c"]:
 
 
 def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
-    """Return latents as float32 [N, latent_dim]. Raise `UserError` where they are not such."""
-    latents, dim = jnp.asarray(z, jnp.float32), getattr(params.model, "latent_dim", 0)
+    """Return latents as float32 [N, latent_dim]; raise `UserError` on others, and on NaN."""
+    latents, dim = check_numbers(z, "latents"), getattr(params.model, "latent_dim", 0)
     if latents.ndim != 2 or latents.shape[1] != dim or not len(latents):
         raise UserError(
             f"latents have the shape {latents.shape}, but must be [N, {dim}]: one row an image."
@@ -44,8 +51,16 @@ def check_latents(params: Params, z: ArrayLike) -> Float[Array, "n d"]:
     return latents
 
 
+def check_row(values: ArrayLike, name: str) -> Float[Array, " m"]:
+    """Return numbers in a row as float32 [M], M at least 1. Raise `UserError` on others."""
+    numbers = check_numbers(values, name)
+    if numbers.ndim != 1 or not numbers.size:
+        raise UserError(f"{name} has the shape {numbers.shape}, but must be a row of numbers, [M].")
+    return numbers
+
+
 def check_classes(model: Any, labels: ArrayLike, num: int) -> Int[Array, " num"]:
-    """Return labels as int [num], from one for all or from `num` of them.
+    """Return labels as int [num], from one for all or from as many as are given.
 
     Raises:
         MissingCapability: where the model has no classes now, and would with another `num_classes`.
@@ -54,9 +69,9 @@ def check_classes(model: Any, labels: ArrayLike, num: int) -> Int[Array, " num"]
     if getattr(model, "num_classes", None) == 0:
         raise MissingCapability("labels need a model with num_classes; this one has none.")
     check_labels(labels, getattr(model, "num_classes", 2**31))
-    classes = jnp.asarray(labels)
-    if classes.ndim > 1:
-        raise UserError(f"labels have the shape {classes.shape}, but must be [N], or one number.")
+    classes = jnp.asarray(labels, jnp.int32)
+    if not classes.size:
+        raise UserError("there are no labels: give one for each image, or one for all.")
     return classes if classes.ndim else jnp.full(num, classes)
 
 
@@ -90,16 +105,18 @@ def check_dimensions(dimensions: ArrayLike, latent_dim: int) -> Int[Array, " m"]
 
     Under `jit` the values are not checked.
     """
-    chosen = jnp.asarray(dimensions)
-    if chosen.ndim != 1 or not jnp.issubdtype(chosen.dtype, jnp.integer):
+    chosen: Any = dimensions
+    if not isinstance(chosen, jax.Array):
+        chosen = as_numpy(dimensions, "dimensions")
+    if chosen.ndim != 1 or not chosen.size or not jnp.issubdtype(chosen.dtype, jnp.integer):
         raise UserError(f"dimensions are {dimensions!r}, but must be a list of whole numbers.")
     known = not isinstance(chosen, jax.core.Tracer)
-    if known and chosen.size and not (chosen.min() >= 0 and chosen.max() < latent_dim):
+    if known and not (chosen.min() >= 0 and chosen.max() < latent_dim):
         raise UserError(
             f"dimensions are {chosen.tolist()}, but must be from 0 to {latent_dim - 1}: the model"
             f" has {latent_dim} latents."
         )
-    return chosen
+    return jnp.asarray(chosen)
 
 
 def check_encoder_labels(model: Any, labels: ArrayLike | None, num: int) -> Labels:

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from genjax.errors import check_integer
-from genjax.latents.inputs import Labels, check_labels_for, check_latents
+from genjax.errors import UserError, check_integer
+from genjax.latents.inputs import Labels, check_labels_for, check_latents, check_row
 from genjax.latents.sampling import decode, encode
 from genjax.model import CanDecode, Params, require
 
@@ -85,6 +85,10 @@ def interpolate(
     """
     model = require(params.model, CanDecode)
     ends = check_latents(params, start), check_latents(params, end)
+    if len(ends[0]) != len(ends[1]):
+        raise UserError(f"paths lead from {len(ends[0])} latents to {len(ends[1])}: give as many.")
+    if not isinstance(spherical, bool | np.bool_):
+        raise UserError(f"spherical is {spherical!r}, but must be True or False.")
     classes = check_labels_for(model, "decode", labels, len(ends[0]))
     return _interpolate(params, *ends, classes, check_integer(num, "num"), bool(spherical))
 
@@ -100,21 +104,20 @@ def _interpolate(
     return jnp.swapaxes(jax.vmap(lambda z: decode(params, z, labels))(z), 0, 1)
 
 
-@jax.jit
 def shift(
     params: Params,
-    z: Latents,
-    direction: Float[Array | np.ndarray, " d"],
-    strengths: Float[Array | np.ndarray, " num"],
+    z: ArrayLike,
+    direction: ArrayLike,
+    strengths: ArrayLike,
     labels: ArrayLike | None = None,
 ) -> Float[Array, "n num h w c"]:
     """Decode latents moved along a direction: column j shows z + strengths[j] * direction.
 
     Args:
         params: of a model that decodes.
-        z: latents.
-        direction: such as an `attribute_vector`.
-        strengths: how far; a negative strength takes the attribute away.
+        z: latents [N, D].
+        direction: [D], such as an `attribute_vector`.
+        strengths: how far, [num]; a negative strength takes the attribute away.
         labels: classes of the images, int [N] or one for all, for a model that knows classes.
 
     >>> model = genjax.VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,))
@@ -122,7 +125,19 @@ def shift(
     >>> shift(params, jnp.zeros((3, 2)), jnp.ones(2), jnp.array([-1.0, 1.0])).shape
     (3, 2, 8, 8, 1)
     """
-    z = jax.vmap(lambda strength: z + strength * direction)(jnp.asarray(strengths))
+    model = require(params.model, CanDecode)
+    z, direction = check_latents(params, z), check_row(direction, "direction")
+    if direction.shape != z.shape[1:]:
+        raise UserError(f"direction has {len(direction)} numbers, but latents {z.shape[1]}.")
+    classes = check_labels_for(model, "decode", labels, len(z))
+    return _shift(params, z, direction, check_row(strengths, "strengths"), classes)
+
+
+@jax.jit
+def _shift(
+    params: Params, z: jax.Array, direction: jax.Array, strengths: jax.Array, labels: Labels
+) -> jax.Array:
+    z = jax.vmap(lambda strength: z + strength * direction)(strengths)
     return jnp.swapaxes(jax.vmap(lambda z: decode(params, z, labels))(z), 0, 1)
 
 

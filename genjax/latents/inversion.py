@@ -10,7 +10,6 @@ was trained on. A model whose prior is not N(0, I) is inverted without it. sigma
 pixel that costs about half a nat.
 """
 
-import math
 from functools import partial
 
 import jax
@@ -21,7 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.distributions import sum_event
-from genjax.errors import UserError, check_integer
+from genjax.errors import check_integer, check_number
 from genjax.latents.inputs import check_input
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, LatentModel, Params, require
@@ -72,11 +71,8 @@ def invert(
     require(params.model, CanDecode)
     images = check_input(params, images)
     starts, steps = check_integer(starts, "starts"), check_integer(steps, "steps")
-    if not (0 <= learning_rate < math.inf and 0 < scale < math.inf):
-        raise UserError(
-            f"learning_rate is {learning_rate} and scale is {scale}, but both must be finite, the"
-            " first at least 0, the second above 0."
-        )
+    learning_rate = check_number(learning_rate, "learning_rate", least=0)
+    scale = check_number(scale, "scale", above=0)
     return _invert(params, images, as_key(key), starts, steps, learning_rate, scale)
 
 

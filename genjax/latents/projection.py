@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.errors import UserError, check_integer
+from genjax.errors import UserError, check_integer, check_numbers
 from genjax.model.random_keys import as_key
 
 
@@ -30,7 +30,7 @@ def pca(z: ArrayLike, num: int = 2) -> tuple[Float[Array, "n num"], Float[Array,
     >>> points.round(3).tolist(), shares.round(3).tolist()
     ([[-2.5], [2.5]], [1.0])
     """
-    z = jnp.asarray(z, jnp.float32)
+    z = check_numbers(z, "latents")
     if z.ndim != 2 or not z.size:
         raise UserError(f"latents have the shape {z.shape}, but must be [N, D], none of them 0.")
     return _pca(z, check_integer(num, "num", most=z.shape[1]))
@@ -59,13 +59,11 @@ def tsne(z: ArrayLike, key: PRNGKeyArray | int) -> Float[np.ndarray, "n 2"]:
     Raises:
         UserError: where there are fewer than 5 latents, they are not finite, or all are equal.
     """
-    latents = np.asarray(z, np.float32)
+    latents = np.asarray(check_numbers(z, "latents"))
     if latents.ndim != 2:
         raise UserError(f"latents have the shape {latents.shape}, but must be [N, D].")
     if len(latents) < 5:
         raise UserError(f"t-SNE needs at least 5 latents, not {len(latents)}.")
-    if not np.isfinite(latents).all():
-        raise UserError("t-SNE needs finite latents, but some are infinite or not a number.")
     if len(np.unique(latents, axis=0)) < 5:
         raise UserError(
             "t-SNE needs at least 5 different latents: the encoder gives almost all images the same"

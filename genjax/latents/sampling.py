@@ -12,7 +12,7 @@ import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
-from genjax.errors import check_integer
+from genjax.errors import UserError, check_integer, check_number
 from genjax.latents.density import LatentDensity
 from genjax.latents.inputs import (
     Labels,
@@ -79,6 +79,10 @@ def sample(
             require(params.model, ClassConditional)
         classes = check_classes(params.model, labels, num)
         num = len(classes)
+    if temperature is not None:
+        temperature = check_number(temperature, "temperature", least=0)
+    if density is not None and not callable(getattr(density, "sample", None)):
+        raise UserError(f"density is {density!r:.100}, but must be one that fit_density returns.")
     return _sample(params, as_key(key), num, temperature, density, classes)
 
 

@@ -8,8 +8,14 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from genjax.errors import UserError, check_integer
-from genjax.latents.inputs import Labels, check_dimensions, check_labels_for, check_latents
+from genjax.errors import UserError, check_integer, check_numbers
+from genjax.latents.inputs import (
+    Labels,
+    check_dimensions,
+    check_labels_for,
+    check_latents,
+    check_row,
+)
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, Params, require
 
@@ -42,10 +48,19 @@ def traverse(
     """
     z, label = _check_latent(params, z, labels)
     chosen = jnp.arange(len(z)) if dimensions is None else check_dimensions(dimensions, len(z))
-    center, extent = (
-        jnp.broadcast_to(jnp.asarray(v, jnp.float32), z.shape) for v in (center, extent)
-    )
+    center, extent = _for_each(center, z, "center"), _for_each(extent, z, "extent")
     return _traverse(params, z, center, extent, chosen, label, check_integer(num, "num"))
+
+
+def _for_each(values: float | ArrayLike, z: jax.Array, name: str) -> Float[Array, " d"]:
+    """Return a number for each dimension of z, from one for all or from as many."""
+    numbers = check_numbers(values, name)
+    if numbers.shape not in ((), (1,), z.shape):
+        raise UserError(
+            f"{name} has the shape {numbers.shape}, but must be one number, or one for each of"
+            f" {len(z)} latents."
+        )
+    return jnp.broadcast_to(numbers, z.shape)
 
 
 def _check_latent(
@@ -53,7 +68,7 @@ def _check_latent(
 ) -> tuple[Float[Array, " d"], Labels]:
     """Return one latent, and the class of its images."""
     model = require(params.model, CanDecode)
-    latent = check_latents(params, jnp.asarray(z)[None])[0]
+    latent = check_latents(params, check_numbers(z, "the latent")[None])[0]
     classes = check_labels_for(model, "decode", labels, 1)
     return latent, None if classes is None else classes[0]
 
@@ -99,8 +114,10 @@ def plane(
     (3, 4, 8, 8, 1)
     """
     z, label = _check_latent(params, z, labels)
-    across, up = (jnp.asarray(values, jnp.float32) for values in (across, up))
-    return _plane(params, z, check_dimensions(dimensions, len(z)), across, up, label)
+    both = check_dimensions(dimensions, len(z))
+    if both.shape != (2,):
+        raise UserError(f"a plane has two dimensions, not {len(both)}.")
+    return _plane(params, z, both, check_row(across, "across"), check_row(up, "up"), label)
 
 
 @jax.jit

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from numpy.typing import ArrayLike
 
-from genjax.data import Dataset
+from genjax.data import Dataset, take_images
 from genjax.data.made.biased import GROUP
 from genjax.errors import UserError, check_integer
 from genjax.metrics import disentanglement, likelihood, sample_quality, smoothness
@@ -36,14 +37,14 @@ from genjax.runs.files import enable_compilation_cache, software
 
 def evaluate(
     params: Params,
-    dataset: Dataset,
+    dataset: Dataset | ArrayLike,
     key: PRNGKeyArray | int,
     *,
     num_samples: int = 500,
     num_images: int | None = None,
     classifier: Classifier | None = None,
     num_generated: int = 0,
-    train_set: Dataset | None = None,
+    train_set: Dataset | ArrayLike | None = None,
     per_image: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -109,14 +110,16 @@ def evaluate(
     >>> result["negative_elbo"] > 0
     True
     """
-    _check(params, dataset, classifier, train_set)
+    tested: Any = take_images(dataset)
+    trained: Any = None if train_set is None else take_images(train_set, "train_set")
+    _check(params, tested, classifier, trained)
     key, num_samples = as_key(key), check_integer(num_samples, "num_samples")
     if num_generated:
         check_integer(num_generated, "num_generated", least=2)
-    count = len(dataset) if num_images is None else check_integer(num_images, "num_images")
+    count = len(tested) if num_images is None else check_integer(num_images, "num_images")
     enable_compilation_cache()
-    numbered, labelled = number_classes(params, dataset, train_set)
-    part = numbered.draw_subset(min(count, len(dataset)))
+    numbered, labelled = number_classes(params, tested, trained)
+    part = numbered.draw_subset(min(count, len(tested)))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
     result: dict[str, Any] = {"parameters": parameters}
     measured = None
@@ -125,16 +128,16 @@ def evaluate(
         result |= _summarise(measured, part.attributes, progress)
     if num_generated:
         result |= measure_generation(
-            params, dataset, key, num_generated, classifier, train_set, progress
+            params, tested, key, num_generated, classifier, trained, progress
         )
     wrong = [name for name, value in result.items() if not np.all(np.isfinite(value))]
     result = {name: value for name, value in result.items() if name not in wrong}
     if per_image:
         result["per_image"] = dict(measured.metrics) if measured else {}
-        result["per_image"]["index"] = _drawn_index(dataset, len(part))
-    how = _record(params, dataset, key, len(part), num_samples, wrong)
+        result["per_image"]["index"] = _drawn_index(tested, len(part))
+    how = _record(params, tested, key, len(part), num_samples, wrong)
     result["record"] = how | _record_samples(
-        params, dataset, key, num_generated, classifier, train_set
+        params, tested, key, num_generated, classifier, trained
     )
     return result
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from numpy.typing import ArrayLike
 
-from genjax.data import Dataset
+from genjax.data import Dataset, take_images
 from genjax.data.dataset import renumber_labels
 from genjax.errors import UserError
 from genjax.metrics import frechet
@@ -43,9 +43,9 @@ def record(dataset: Dataset, classifier: Classifier | None) -> dict[str, Any]:
 
 def measure_samples(
     samples: ArrayLike,
-    dataset: Dataset,
+    dataset: Dataset | ArrayLike,
     classifier: Classifier | None = None,
-    train_set: Dataset | None = None,
+    train_set: Dataset | ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Measure any samples beside a data set. `genjax.evaluate` has the table of the metrics.
 
@@ -72,19 +72,26 @@ def measure_samples(
     >>> measure_samples(images, data, train_set=data)["copies"]
     1.0
     """
+    compared: Any = take_images(dataset)
+    trained: Any = None if train_set is None else take_images(train_set, "train_set")
     stored = to_bytes(samples, name="samples")
-    if stored.shape[1:] != dataset.image_shape:
+    if min(len(stored), len(compared)) < 2:
         raise UserError(
-            f"the samples have the shape {stored.shape[1:]}, but the images of {dataset.name!r}"
-            f" have {dataset.image_shape}."
+            f"{len(stored)} samples cannot be compared with {len(compared)} images: give at least 2"
+            " of each."
         )
-    some, real = draw_rows(stored, MOST), draw_images(dataset, MOST)
+    if stored.shape[1:] != compared.image_shape:
+        raise UserError(
+            f"the samples have the shape {stored.shape[1:]}, but the images of {compared.name!r}"
+            f" have {compared.image_shape}."
+        )
+    some, real = draw_rows(stored, MOST), draw_images(compared, MOST)
     result: dict[str, Any] = _compare_pixels(some, real)
     if classifier:
-        result |= _compare_classes(stored, real, dataset, classifier)
-    if train_set and bool(jnp.any(train_set.images != train_set.images[:1])):
+        result |= _compare_classes(stored, real, compared, classifier)
+    if trained and bool(jnp.any(trained.images != trained.images[:1])):
         few, tested = (draw_rows(images, _MOST_FOR_MEMORISATION) for images in (some, real))
-        result |= _to_floats(memorisation(few, tested, train_set.images))
+        result |= _to_floats(memorisation(few, tested, trained.images))
     return {name: value for name, value in result.items() if np.all(np.isfinite(value))}
 
 

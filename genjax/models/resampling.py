@@ -30,7 +30,7 @@ from jaxtyping import Array, Float, Int, Int32, PRNGKeyArray
 from numpy.typing import ArrayLike
 
 from genjax.distributions import is_active
-from genjax.errors import UserError
+from genjax.errors import UserError, check_integer, check_number
 from genjax.model import Terms
 
 
@@ -113,10 +113,8 @@ def summarise_probabilities(p: Float[Array, " n"]) -> Terms:
 
 def check_histogram(alpha: float, bins: int) -> None:
     """Raise `UserError` where (1) or (2) cannot be computed with these."""
-    if not 0 <= alpha < np.inf:
-        raise UserError(f"alpha is {alpha}, but must be a finite number of at least 0.")
-    if bins < 2:
-        raise UserError(f"bins is {bins}, but a histogram needs at least 2.")
+    check_number(alpha, "alpha", least=0)
+    check_integer(bins, "bins", least=2)
 
 
 def check_counts(labels: ArrayLike, bins: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from genjax.errors import FileError, UserError
 
 _SEAL = "checksum"  # the key of a JSON object that holds the checksum of all others
+_LONGEST_NAME = 255  # bytes, of a file or folder
 _TEMPORARY = re.compile(r"\..+\.(\d+)")  # the name of a file that is being written, and by whom
 
 
@@ -33,11 +34,24 @@ def resolve_path(path: str | os.PathLike[str]) -> Path:
         text = os.fspath(path)
         if not isinstance(text, str) or not text.strip() or "\0" in text:
             raise TypeError
-        return Path(text).expanduser().absolute()
+        resolved = Path(text).expanduser().absolute()
+        if any(len(os.fsencode(name)) > _LONGEST_NAME for name in resolved.parts):
+            raise UserError(f"{text[:200]} cannot be a path: a name in it is too long.")
+        return resolved
     except TypeError:
         raise UserError(f"{path!r} is not a path: give the name of a file or folder.") from None
     except RuntimeError:
         raise UserError(f"{path}: there is no such home folder. Give the path in full.") from None
+
+
+def check_file(path: Path) -> None:
+    """Raise `UserError` where `path` is a folder, or a device or pipe, which may have no end."""
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "a device or a pipe"
+            raise UserError(f"{path} is {kind}, and no file.")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 _NOWHERE = Path(os.devnull) / "genjax"  # nothing can be read or written there

@@ -15,7 +15,7 @@ import numpy as np
 from genjax.errors import CheckpointError, UserError
 from genjax.model import Model, Params, from_json, to_json
 from genjax.runs import checkpoints, npz
-from genjax.runs.files import explain_write_errors, replace_file, to_jsonable
+from genjax.runs.files import check_file, explain_write_errors, replace_file, to_jsonable
 
 _SPECIFICATION = 2**20  # bytes, at most, of a model's specification, with the names of its classes
 _LABEL_NAMES = "label names"  # their key beside the model's fields, none of which can be called so
@@ -41,6 +41,7 @@ def read_weights(path: Path) -> Params:
         UserError: where there is no file, or its model is not known.
         CheckpointError: where it is damaged.
     """
+    check_file(path)
     try:
         with zipfile.ZipFile(path) as file:
             model, label_names = _read_specification(file)

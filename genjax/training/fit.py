@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.data import Dataset, Stream, from_arrays
+from genjax.data import Dataset, Stream, take_images
 from genjax.data.warn import warn_user
 from genjax.distributed import devices, hosts
 from genjax.errors import UserError
@@ -109,7 +109,7 @@ def fit(
     enable_compilation_cache()
     training = training or Training()
     with single_precision():
-        dataset, key = _as_dataset(dataset), as_keys(key)
+        dataset, key = take_images(dataset), as_keys(key)
         model = _check(model, dataset, key, training)
         _warn_of_other_classes(start, dataset, model)
         steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
@@ -120,7 +120,9 @@ def fit(
             distance,
             None
             if validation is None
-            else Validation(_as_dataset(validation), state.params, training.batch_size),
+            else Validation(
+                take_images(validation, "validation"), state.params, training.batch_size
+            ),
             progress,
         )
         most = max(count_updates(model, player) for player in model.players)
@@ -133,10 +135,6 @@ def fit(
         with hosts.watch(), claimed as folder:
             state = Loop(state, dataset, training, steps, folder, hooks).run()
             return devices.gather(state.replace(opt_state={})).average_params()
-
-
-def _as_dataset(dataset: Any) -> Dataset | Stream:
-    return dataset if isinstance(dataset, Dataset | Stream) else from_arrays(dataset)
 
 
 def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Training) -> Model:

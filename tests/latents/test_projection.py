@@ -35,7 +35,7 @@ def test_tsne_keeps_groups_together(key):
     [
         (np.ones((64, 8)), "at least 5 different latents"),
         (np.repeat(np.arange(4.0)[:, None], 16, axis=0), "at least 5 different latents"),
-        (np.full((64, 8), np.nan), "finite latents"),
+        (np.full((64, 8), np.nan), "latents must be finite"),
         (np.ones(64), "must be"),
     ],
 )

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.data.dataset import Dataset, HostImages, to_device
-from genjax.errors import UserError
+from genjax.errors import UserError, check_integer
 
 NAME = "sprites"
 PERIODS = {"square": 0.25, "ellipse": 0.5, "heart": 1.0}  # of the shapes, as parts of a turn
@@ -71,7 +71,7 @@ def sprites(
 orientation, 3 of x, 2 of y)
     """
     counts = {
-        "shape": len(shapes),
+        "shape": len(shapes) if isinstance(shapes, tuple | list) else 0,
         "scale": scales,
         "orientation": orientations,
         "x": columns,
@@ -91,13 +91,12 @@ orientation, 3 of x, 2 of y)
 
 def _check(shapes: Sequence[str], counts: Mapping[str, int], size: int, split: str) -> None:
     known = tuple(PERIODS)
-    if isinstance(shapes, str) or not set(shapes) <= {*known} or len({*shapes}) < len(shapes):
+    is_row = isinstance(shapes, tuple | list)
+    if not is_row or not set(shapes) <= {*known} or len({*shapes}) < len(shapes):
         raise UserError(f"shapes are {shapes!r}, but must be some of {known}, each once.")
     for name, count in counts.items():
-        if count < 1:
-            raise UserError(f"the factor {name} has {count} values, but must have at least 1.")
-    if size < 16:
-        raise UserError(f"size is {size}, but a sprite needs at least 16 pixels.")
+        check_integer(count, f"the number of values of the factor {name}")
+    check_integer(size, "size (a sprite needs 16 pixels)", least=16)
     if split not in ("all", "train", "test"):
         raise UserError(f"{NAME} has no split {split!r}; its splits are: train, test, all.")
     if split != "all" and np.prod(list(counts.values())) < 10:

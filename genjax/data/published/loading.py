@@ -57,9 +57,9 @@ def load_version(
 
 def find_data_folder(data_dir: str | os.PathLike[str] | None) -> Path:
     """Return the folder of TFDS's data. Raises `UserError` where the chosen one is not there."""
-    chosen = data_dir or os.environ.get("TFDS_DATA_DIR")
+    chosen = data_dir if data_dir is not None else os.environ.get("TFDS_DATA_DIR") or None
     try:
-        folder = resolve_path(chosen or "~/tensorflow_datasets")
+        folder = resolve_path("~/tensorflow_datasets" if chosen is None else chosen)
     except UserError as error:
         raise UserError(f"{error} TFDS_DATA_DIR or data_dir name the folder of the data.") from None
     if chosen and not folder.is_dir():
