@@ -89,7 +89,7 @@ def check_numbers(values: Any, name: str) -> Float[Array, "..."]:
         raise UserError(f"{name} must be real numbers, but are {_describe(values, array)}.")
     if isinstance(array, jax.core.Tracer):
         return jnp.asarray(array, jnp.float32)
-    with jax.ensure_compile_time_eval():  # a constant within `jit`
+    with jax.ensure_compile_time_eval(), np.errstate(over="ignore"):  # constant within `jit`
         numbers = jnp.asarray(array, jnp.float32)
         finite = bool(jnp.all(jnp.isfinite(numbers)))
     if not finite:
