@@ -109,7 +109,7 @@ def test_real_numbers_become_float32():
     ["a", None, [[1], [1, 2]], [1j], np.zeros(2, object), ["1"], [np.nan], [1e300], {}, print],
 )
 def test_what_are_no_real_numbers_is_refused(values):
-    with pytest.raises(UserError, match="^z (must be|are not all)"):
+    with pytest.raises(UserError, match=r"^z (must be|are not all)"):
         check_numbers(values, "z")
 
 
