@@ -19,7 +19,10 @@ def stop_at_once(signum: int = 0, frame: Any = None) -> NoReturn:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C raise `KeyboardInterrupt`, and the second end the process at once."""
+    """Let the first Ctrl-C raise `KeyboardInterrupt`, and the second end the process at once.
+
+    Within an epoch of a run that has a folder, the first one lets the epoch end.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -28,6 +31,7 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, stop_at_once)
         raise KeyboardInterrupt
 
+    interrupt.waits_for_epoch = True  # type: ignore[attr-defined] # see genjax.training.interrupts
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         yield

@@ -1,6 +1,5 @@
 """The loop over epochs: run one, look at its terms, record it, save."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from genjax.runs.progress import TrainingProgress
 from genjax.training import epoch_terms
 from genjax.training.configuration import Training
 from genjax.training.epoch import run_epoch, run_seeds_epoch
-from genjax.training.interrupts import delay_interrupts
+from genjax.training.interrupts import delay_compiling, delay_interrupts
 from genjax.training.recorder import Hooks, Recorder
 from genjax.training.state import TrainState
 from genjax.training.step import count_batches
@@ -59,25 +58,31 @@ class Loop:
         show = self._hooks.progress and hosts.is_first()
         if show and self._done:
             print(f"resuming at epoch {self._done + 1} of {self._end}, from {self._folder}")
-        with (
-            TrainingProgress(self._end, self._count_images(), self._done, show=show) as bar,
-            delay_interrupts()
-            if self._folder
-            else contextlib.nullcontext(lambda: False) as interrupted,
-        ):
+        with TrainingProgress(self._end, self._count_images(), self._done, show=show) as bar:
             bar.note("compiling")
-            run = self._compile(bar)
+            with delay_compiling():
+                run = self._compile(bar)
             bar.note("training")
-            try:
-                reason = None
-                while self._done < self._end and reason is None and not interrupted():
-                    reason = self._run_epoch(run, bar, interrupted)
-                if self._done < self._end and reason is None:
-                    raise KeyboardInterrupt
-            except KeyboardInterrupt:
-                self._save_interrupted()
-                raise
+            if self._folder:
+                with delay_interrupts() as interrupted:
+                    self._run_epochs(run, bar, interrupted)
+            else:
+                self._run_epochs(run, bar, lambda: False)
         return self.state
+
+    def _run_epochs(
+        self, run: RunEpoch, bar: TrainingProgress, interrupted: Callable[[], bool]
+    ) -> None:
+        try:
+            reason = None
+            while self._done < self._end and reason is None and not interrupted():
+                reason = self._run_epoch(run, bar, interrupted)
+            if self._done < self._end and reason is None:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if not interrupted():  # else the last epoch is saved, or was being saved
+                self._save_interrupted()
+            raise
 
     def _count_images(self) -> int:
         """Return the number of images that an epoch shows to all seeds."""

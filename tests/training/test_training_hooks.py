@@ -1,5 +1,6 @@
 """What a user's program hooks into training: start, validation, callbacks, optimizers, seeds."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ import optax
 import pytest
 
 import genjax
+from genjax.cli.interrupt import interruptible
 from genjax.runs import checkpoints, run_folder
 from genjax.training.configuration import Training
 from genjax.training.epoch import run_epoch
+from genjax.training.interrupts import delay_compiling
 from genjax.training.optimizers import CustomOptimizer, Optimizer
 from genjax.training.state import init_state
 from tests.helpers import blobs, same, small
@@ -204,8 +207,9 @@ def test_an_interrupted_run_is_saved_to_its_last_whole_epoch(tmp_path, capsys, t
     assert same(resumed, trained)
 
 
-def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path):
-    """The signal itself, sent while the second epoch's callback runs."""
+@pytest.mark.parametrize("surrounding", [contextlib.nullcontext, interruptible])
+def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path, surrounding):
+    """The signal itself, sent while the second epoch's callback runs: in Python, in a command."""
 
     def interrupt(epoch, params):
         if epoch == 2:
@@ -214,13 +218,27 @@ def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path):
     # a shell that starts the tests in the background has them ignore Ctrl-C
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt), surrounding():
             fit(out=tmp_path, on_epoch=interrupt)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
     assert checkpoints.find_newest(tmp_path).name == "2"
     assert len(run_folder.read_metrics(tmp_path)) == 2
+
+
+def test_ctrl_c_waits_for_the_compiler_in_python_and_ends_a_command_at_once():
+    """Python crashes where it ends while jax compiles; a command ends in a way of its own."""
+    compiled = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for surrounding in (contextlib.nullcontext, interruptible):
+            with pytest.raises(KeyboardInterrupt), surrounding(), delay_compiling():
+                os.kill(os.getpid(), signal.SIGINT)
+                compiled.append(surrounding)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert compiled == [contextlib.nullcontext]
 
 
 def test_a_finished_run_goes_on_for_more_epochs(tmp_path):
