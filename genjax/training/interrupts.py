@@ -9,6 +9,7 @@ from types import FrameType
 
 import jax
 
+
 @contextlib.contextmanager
 def delay_compiling() -> Iterator[None]:
     """Raise `KeyboardInterrupt` of a Ctrl-C after compiling; the second one raises it at once.

@@ -230,12 +230,17 @@ def test_ctrl_c_ends_the_epoch_that_is_running(tmp_path, surrounding):
 def test_ctrl_c_waits_for_the_compiler_in_python_and_ends_a_command_at_once():
     """Python crashes where it ends while jax compiles; a command ends in a way of its own."""
     compiled = []
+
+    def compile_within(surrounding):
+        with surrounding(), delay_compiling():
+            os.kill(os.getpid(), signal.SIGINT)
+            compiled.append(surrounding)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for surrounding in (contextlib.nullcontext, interruptible):
-            with pytest.raises(KeyboardInterrupt), surrounding(), delay_compiling():
-                os.kill(os.getpid(), signal.SIGINT)
-                compiled.append(surrounding)
+            with pytest.raises(KeyboardInterrupt):
+                compile_within(surrounding)
     finally:
         signal.signal(signal.SIGINT, before)
     assert compiled == [contextlib.nullcontext]
