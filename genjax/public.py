@@ -38,6 +38,7 @@ from genjax.models import (
     Autoencoder,
     ConditionalVAE,
     DebiasingVAE,
+    FlowMatching,
 )
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
@@ -63,6 +64,7 @@ __all__ = [
     "ConditionalVAE",
     "CustomOptimizer",
     "DebiasingVAE",
+    "FlowMatching",
     "EarlyStopping",
     "LatentDensity",
     "LatentModel",

@@ -4,6 +4,7 @@ from genjax.models.autoencoder import Autoencoder
 from genjax.models.conditional_vae import ConditionalVAE
 from genjax.models.dcgan import DCGAN
 from genjax.models.debiasing_vae import DebiasingVAE
+from genjax.models.flow_matching import FlowMatching
 from genjax.models.gan import GAN
 from genjax.models.r3gan import R3GAN
 from genjax.models.vae import VAE
@@ -18,4 +19,5 @@ __all__ = [
     "Autoencoder",
     "ConditionalVAE",
     "DebiasingVAE",
+    "FlowMatching",
 ]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 _ON_CPU, _ELSEWHERE = 2**22, 2**28  # bytes of the largest layer of a chunk: the first fit a cache
+_LOOPS = ("scan", "checkpoint")  # jax's names for a loop, and for what it computes again
 
 
 def in_chunks(function: Callable[[jax.Array], Any], images: jax.Array, size: int = 0) -> Any:
@@ -37,6 +38,13 @@ def _budget() -> int:
 
 def _largest_layer(function: Callable[[jax.Array], Any], images: jax.Array) -> int:
     """Return the bytes an image of the largest array that `function` computes."""
-    made = [x.aval for step in jax.make_jaxpr(function)(images).eqns for x in step.outvars]
+    made = _list_arrays(jax.make_jaxpr(function)(images).jaxpr)
     whole = [x for x in made if x.shape[:1] == images.shape[:1]]
     return max((x.size * x.dtype.itemsize // len(images) for x in whole), default=1)
+
+
+def _list_arrays(program: Any) -> list[Any]:
+    """List the arrays that a program computes, also within its loops."""
+    made = [x.aval for step in program.eqns for x in step.outvars]
+    inner = [step.params["jaxpr"] for step in program.eqns if step.primitive.name in _LOOPS]
+    return made + [x for one in inner for x in _list_arrays(getattr(one, "jaxpr", one))]

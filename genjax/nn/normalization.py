@@ -1,5 +1,6 @@
 """Normalisation between layers, chosen by name."""
 
+import math
 from typing import Literal
 
 import flax.linen as nn
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 
 GeneratorNorm = Literal["batch", "none"]
 Normalization = Literal["batch", "spectral", "none"]
+_MOST_GROUPS = 8
 
 
 class BatchNorm(nn.Module):
@@ -52,6 +54,34 @@ def _mean_row(rows: jax.Array) -> jax.Array:
     """Average rows: [N, C] -> [C]."""
     weights = jnp.full(len(rows), 1 / len(rows), rows.dtype)
     return jnp.matmul(weights, rows, precision=jax.lax.Precision.HIGHEST)
+
+
+class GroupNorm(nn.Module):
+    """Normalise each image's channels by mean and variance over all pixels of a group of channels.
+
+    This is group normalisation (Wu & He 2018, arXiv:1803.08494, equation 1), of at most 8 groups:
+
+        y = gamma (x - mean) / sqrt(var + epsilon) + beta
+
+    The computation is in float32; y has the precision of x.
+    """
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        count, features, dtype = len(x), x.shape[-1], x.dtype
+        x = x.astype(jnp.float32)
+        gamma = self.param("scale", nn.initializers.ones, (features,), jnp.float32)
+        beta = self.param("bias", nn.initializers.zeros, (features,), jnp.float32)
+        pixels = x.reshape(count, -1, features)
+        means = jnp.stack([jnp.mean(pixels, axis=1), jnp.mean(pixels**2, axis=1)])  # [2, N, C]
+        grouped = means.reshape(2, count, math.gcd(features, _MOST_GROUPS), -1)
+        mean, square = jnp.broadcast_to(jnp.mean(grouped, 3, keepdims=True), grouped.shape)
+        var = jnp.maximum(square - mean**2, 0.0)
+        factor = gamma * jax.lax.rsqrt(var + self.epsilon).reshape(count, features)
+        offset = beta - factor * mean.reshape(count, features)
+        return (x * factor[:, None, None] + offset[:, None, None]).astype(dtype)
 
 
 def apply_normalized(
