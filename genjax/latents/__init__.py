@@ -4,7 +4,7 @@ sampling.py       sample, encode, decode, reconstruct, classify, score
 interpolation.py  interpolate between latents; shift them along the direction of an attribute
 traversal.py      vary one latent (traverse) or two (plane, manifold)
 usage.py          measure which latents the encoder uses, and how much
-density.py        fit a density to the codes, to sample from it
+density.py        fit a density to the codes, to sample from it: mixture.py, latent_flow.py
 inversion.py      find the latents of images by gradient descent
 projection.py     project latents to two dimensions: PCA, t-SNE
 balancing.py      weigh images by how rare their latents are, and draw balanced subsets

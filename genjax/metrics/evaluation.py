@@ -24,6 +24,7 @@ from genjax.model import (
     CanClassify,
     CanDecode,
     CanEncode,
+    EstimatesLogProb,
     HasBound,
     HasLogProb,
     HasMetrics,
@@ -33,6 +34,8 @@ from genjax.model import (
 )
 from genjax.model.random_keys import as_key
 from genjax.runs.files import enable_compilation_cache, software
+
+_MEASURED_BY_IMAGE = CanEncode | HasBound | HasLogProb | EstimatesLogProb | CanClassify | HasMetrics
 
 
 def evaluate(
@@ -80,6 +83,7 @@ def evaluate(
         a bound                 negative_elbo, distortion, rate, nll, active_units,    likelihood,
                                 latent_correlation (of two active latents or more)     disentangl.
         `log_prob`              nll, exact
+        `estimate_log_prob`     nll, an estimate, and nll_noise, its standard error
         likelihood of bytes     bits_per_dim                                           likelihood
         encode + 20 images with mig, dci_disentanglement, dci_completeness,            disentangl.
         known attributes        dci_informativeness (of at most 5,000 images)
@@ -123,7 +127,7 @@ def evaluate(
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params.weights))
     result: dict[str, Any] = {"parameters": parameters}
     measured = None
-    if isinstance(params.model, CanEncode | HasBound | HasLogProb | CanClassify | HasMetrics):
+    if isinstance(params.model, _MEASURED_BY_IMAGE):
         measured = measure_images(params, part, key, num_samples, classifier, labelled, progress)
         result |= _summarise(measured, part.attributes, progress)
     if num_generated:
@@ -207,7 +211,8 @@ def _record(
     not_finite: list[str],
 ) -> dict[str, Any]:
     """Return how images were measured, ready for JSON."""
-    exact, bound = (isinstance(params.model, kind) for kind in (HasLogProb, HasBound))
+    kinds = {"exact": HasLogProb, "estimate": EstimatesLogProb, "bound": HasBound}
+    nll = next((name for name, kind in kinds.items() if isinstance(params.model, kind)), None)
     return {
         "model": to_json(params.model),
         "dataset": dataset.record()
@@ -216,7 +221,7 @@ def _record(
             "images": "all" if count == len(dataset) else "drawn at random, always the same",
         },
         "num_samples": num_samples,
-        "nll": "exact" if exact else "bound" if bound else None,
+        "nll": nll,
         "not_finite": not_finite,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),

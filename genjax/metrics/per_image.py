@@ -19,6 +19,7 @@ from genjax.model import (
     CanClassify,
     CanEncode,
     CanReconstruct,
+    EstimatesLogProb,
     HasBound,
     HasLogProb,
     HasMetrics,
@@ -28,7 +29,7 @@ from genjax.model import (
 from genjax.runs.progress import progress as progress_bar
 
 _IMAGES_AT_ONCE = 100
-_OWN_METRICS = 3  # folded into a chunk's key
+_OWN_METRICS, _LOG_PROB = 3, 4  # folded into a chunk's key
 Values = dict[str, Any]  # name -> [N, ...]
 
 
@@ -115,6 +116,8 @@ def _measure_chunk(
         values |= _measure_bound(params, images, known, key, num_samples)
     if isinstance(model, HasLogProb):
         values["nll"] = -with_labels(model.log_prob, known)(params, images)
+    if isinstance(model, EstimatesLogProb):
+        values |= _measure_estimate(params, images, known, jax.random.fold_in(key, _LOG_PROB))
     if "nll" in values and getattr(model, "likelihood_of_bytes", False):
         values["bits_per_dim"] = likelihood.bits_per_dim(values["nll"], model.image_shape)
     if isinstance(model, HasMetrics):
@@ -155,6 +158,14 @@ def _measure_bound(
         "posterior_means": posterior.loc,
         "posterior_scales": posterior.scale,
     }
+
+
+def _measure_estimate(params: Params, images: jax.Array, labels: Any, key: jax.Array) -> Values:
+    """Measure the mean of the estimates of log p(x), and its standard error."""
+    model: Any = params.model
+    draws = with_labels(model.estimate_log_prob, labels)(params, images, key)
+    error = jnp.std(draws, axis=0, ddof=1) / np.sqrt(len(draws)).astype(np.float32)
+    return {"nll": -jnp.mean(draws, axis=0), "nll_noise": error}
 
 
 def _check_own_metrics(own: dict[str, jax.Array], count: int) -> dict[str, jax.Array]:

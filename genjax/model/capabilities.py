@@ -136,6 +136,20 @@ class HasLogProb(Protocol):
 
 
 @runtime_checkable
+class EstimatesLogProb(Protocol):
+    """estimate the likelihood of images
+
+    `estimate_log_prob` returns two or more estimates of log p(x) of each image, in nats. Their mean
+    has no bias, and their spread tells its error; `evaluate` reports both. The attribute
+    `likelihood_of_bytes` is that of `HasLogProb`.
+    """
+
+    def estimate_log_prob(
+        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "draws n"]: ...
+
+
+@runtime_checkable
 class HasMetrics(Protocol):
     """measure metrics of its own
 

@@ -115,16 +115,17 @@ class FlowMatching(Model):
         super().check()
         if self.network == "unet" and not self.widths:
             raise UserError("widths is (), but a U-Net has at least one scale.")
-        if not 0 <= self.label_dropout < 1:
+        if not 0 < self.label_dropout < 1:
             raise UserError(
-                f"label_dropout is {self.label_dropout}, but must be at least 0, below 1."
+                f"label_dropout is {self.label_dropout}, but must be above 0, below 1: the model"
+                " also learns images of an unknown class."
             )
         if self.guidance < 0:
             raise UserError(f"guidance is {self.guidance}, but must be at least 0.")
-        if self.guidance != 1 and not (self.num_classes and self.label_dropout):
+        if self.guidance != 1 and not self.num_classes:
             raise UserError(
-                f"guidance is {self.guidance}, but it needs classes, and images whose class is"
-                " hidden: set num_classes and label_dropout, or leave guidance out."
+                f"guidance is {self.guidance}, but the model knows no classes to guide to: set"
+                " num_classes, or leave guidance out."
             )
 
     def check_labels(self, labels: jax.Array) -> None:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
-from genjax.nn.networks import flatten, halved_sizes
+from genjax.nn.networks import flatten
 from genjax.nn.normalization import GroupNorm
 
 _ZEROS = nn.initializers.zeros

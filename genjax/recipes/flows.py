@@ -3,7 +3,6 @@
 docs/notes/flows.md records what else was tried.
 """
 
-from dataclasses import replace
 
 from genjax.models import FlowMatching
 from genjax.recipes.recipe import Recipe, register_recipe
