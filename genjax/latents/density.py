@@ -7,7 +7,7 @@ A density is fitted to (1) after training: a mixture of Gaussians (`genjax.laten
 flow (`genjax.latents.latent_flow`).
 """
 
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from genjax.latents.mixture import fit_mixture
 from genjax.model import CanEncode, HasPosterior, Params, require
 from genjax.model.random_keys import as_key
 
-DensityKind = Literal["mixture", "flow"]
+KINDS = ("mixture", "flow")
 
 
 @runtime_checkable
@@ -68,7 +68,7 @@ def fit_density(
     key: PRNGKeyArray | int,
     num_components: int = 20,
     labels: ArrayLike | None = None,
-    kind: DensityKind = "mixture",
+    kind: str = "mixture",
     updates: int = UPDATES,
 ) -> LatentDensity:
     """Fit a density to the codes of images, the draws of q(z|x), for `genjax.sample`.
@@ -98,8 +98,8 @@ def fit_density(
     >>> genjax.sample(params, jax.random.key(3), 4, density=density).shape
     (4, 8, 8, 1)
     """
-    if kind not in (kinds := get_args(DensityKind)):
-        raise UserError(f"kind is {kind!r}, but must be one of {', '.join(map(repr, kinds))}.")
+    if kind not in KINDS:
+        raise UserError(f"kind is {kind!r}, but must be one of {', '.join(map(repr, KINDS))}.")
     images = check_input(params, images)
     if len(images) < 2:
         raise UserError(f"a density is fitted to at least 2 images, not to {len(images)}.")

@@ -78,7 +78,8 @@ def _compute_velocity(
     hidden: tuple[int, ...], weights: Any, x: Float[Array, "n d"], t: Float[Array, " n"]
 ) -> Float[Array, "n d"]:
     condition = embed_times(t, _TIME_FEATURES)
-    return ConditionalMLP(hidden).apply({"params": weights}, x, condition)
+    velocity: Any = ConditionalMLP(hidden).apply({"params": weights}, x, condition)
+    return velocity
 
 
 def fit_flow(

@@ -55,7 +55,7 @@ class UNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> jax.Array:
         channels, kernel = x.shape[-1], 3 if self.first_stride == 1 else _KERNEL
-        sizes = [x.shape[1:3]]
+        size = (x.shape[1], x.shape[2])
         c = nn.silu(Dense(4 * self.widths[0])(condition))
         c = nn.silu(Dense(4 * self.widths[0])(c))
         x = Conv(self.widths[0], kernel, self.first_stride)(x)
@@ -68,13 +68,13 @@ class UNet(nn.Module):
             skips.append(x)
         x = ResidualBlock(self.widths[-1])(x, c)
         for width, skip in zip(self.widths[-2::-1], skips[-2::-1], strict=True):
-            x = skip + ConvTranspose(width, _KERNEL, 2, skip.shape[1:3])(x)
+            x = skip + ConvTranspose(width, _KERNEL, 2, (skip.shape[1], skip.shape[2]))(x)
             for _ in range(self.blocks):
                 x = ResidualBlock(width)(x, c)
         x = nn.silu(GroupNorm()(x))
         if self.first_stride == 1:
             return Conv(channels, kernel, kernel_init=_ZEROS)(x)
-        return ConvTranspose(channels, kernel, self.first_stride, sizes[0], kernel_init=_ZEROS)(x)
+        return ConvTranspose(channels, kernel, self.first_stride, size, kernel_init=_ZEROS)(x)
 
 
 class ConditionalMLP(nn.Module):

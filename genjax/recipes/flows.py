@@ -3,7 +3,6 @@
 docs/notes/flows.md records what else was tried.
 """
 
-
 from genjax.models import FlowMatching
 from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import genjax
+from genjax.distributions import Normal
 from genjax.errors import UserError
 from genjax.latents.density import LatentDensity
+from genjax.latents.latent_flow import LatentFlow, fit_flow
+from genjax.latents.mixture import GaussianMixture
 from tests.helpers import blobs, small
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
@@ -16,7 +19,7 @@ FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_a_component_is_drawn_at_its_place_with_its_covariance(temperature, key):
-    far = LatentDensity(
+    far = GaussianMixture(
         weights=jnp.array([0.25, 0.75]),
         loc=jnp.array([[-50.0, 0.0], [50.0, 3.0]]),
         scale_tril=jnp.asarray(np.stack([np.eye(2), FACTOR]), jnp.float32),
@@ -31,7 +34,7 @@ def test_a_component_is_drawn_at_its_place_with_its_covariance(temperature, key)
 
 
 def test_at_temperature_zero_only_the_means_are_left(key):
-    density = LatentDensity(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
+    density = GaussianMixture(jnp.ones(1), jnp.array([[1.0, 2.0]]), jnp.eye(2)[None])
     np.testing.assert_array_equal(density.sample(key, 3, 0.0), np.tile([1.0, 2.0], (3, 1)))
 
 
@@ -39,7 +42,7 @@ def test_samples_are_decoded_draws_of_the_density(key):
     params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
     expected = genjax.decode(params, 0.7 * jax.random.normal(key, (4, 3)))
     np.testing.assert_allclose(genjax.sample(params, key, 4, temperature=0.7), expected, atol=1e-6)
-    density = LatentDensity(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
+    density = GaussianMixture(jnp.ones(1), jnp.full((1, 3), 2.0), jnp.zeros((1, 3, 3)))
     expected = genjax.decode(params, jnp.full((4, 3), 2.0))
     np.testing.assert_allclose(genjax.sample(params, key, 4, density=density), expected, atol=1e-6)
 
@@ -79,3 +82,39 @@ def test_a_fit_that_cannot_be_is_refused(count, components, message, key):
     params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
     with pytest.raises(UserError, match=message):
         genjax.fit_density(params, IMAGES[:count], key, components)
+
+
+@pytest.fixture(scope="module")
+def flow():
+    """Fitted to two clusters, of a quarter and of three quarters, far from the origin."""
+    loc = jnp.tile(jnp.array([[100.0, 5.0]] + 3 * [[104.0, 3.0]]), (50, 1))
+    q = Normal(loc, jnp.array([0.5, 0.4]) * jnp.ones_like(loc))
+    return fit_flow(q, jax.random.key(0), updates=1_000, hidden=(64, 64))
+
+
+def test_a_flow_draws_from_what_it_was_fitted_to(flow):
+    z = np.asarray(jax.jit(lambda key: flow.sample(key, 4_000))(jax.random.key(1)))
+    second = z[z[:, 0] > 102]
+    assert len(second) / len(z) == pytest.approx(0.75, abs=0.05)
+    np.testing.assert_allclose(second.mean(axis=0), [104, 3], atol=0.2)
+    np.testing.assert_allclose(second.std(axis=0), [0.5, 0.4], atol=0.15)
+
+
+def test_a_flow_at_temperature_zero_begins_in_the_middle_of_the_noise(flow):
+    z = flow.sample(1, 3, temperature=0.0)
+    np.testing.assert_array_equal(z, np.tile(z[:1], (3, 1)))
+
+
+def test_a_flow_is_fitted_to_codes_and_sampled_from(key):
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)
+    density = genjax.fit_density(params, IMAGES, key, kind="flow", updates=2)
+    assert isinstance(density, LatentFlow)
+    assert isinstance(density, LatentDensity)
+    z = density.sample(key, 4)
+    np.testing.assert_allclose(
+        genjax.sample(params, key, 4, density=density), genjax.decode(params, z), atol=1e-5
+    )
+    with pytest.raises(UserError, match="kind is 'gan', but must be one of 'mixture', 'flow'"):
+        genjax.fit_density(params, IMAGES, key, kind="gan")
+    with pytest.raises(UserError, match="updates is 0"):
+        genjax.fit_density(params, IMAGES, key, kind="flow", updates=0)

@@ -41,11 +41,12 @@ def to_image(x):
 def test_every_byte_comes_back_from_its_part_of_the_interval(key):
     images = jnp.tile(jnp.arange(256) / 255, (30, 1)).reshape(-1, 8, 8, 1)
     x = MODEL.dequantize(images, key)
-    assert x.min() >= -1 and x.max() <= 1
+    assert x.min() >= -1
+    assert x.max() <= 1
     np.testing.assert_array_equal(np.floor(128 * (x + 1)), np.round(255 * images))
     image = np.clip(to_image(np.asarray(x)), 0, 1)
     np.testing.assert_array_equal(np.round(255 * image), np.round(255 * images))
-    assert np.std(128 * (x + 1) - 255 * images) == pytest.approx(12**-0.5, rel=0.01)  # of U(0, 1)
+    assert np.std(128 * (x + 1) - 255 * images) == pytest.approx(12**-0.5, rel=0.03)  # of U(0, 1)
 
 
 def test_latents_are_decoded_along_the_velocity_of_their_class():
@@ -109,7 +110,8 @@ def test_the_noise_of_a_likelihood_is_told(key):
     params = params.replace(weights=jax.tree.map(lambda w: w + 0.1, params.weights))
     images = blobs(5).images / 255.0
     draws = MODEL.estimate_log_prob(params, images, key)
-    assert draws.shape == (2, 5) and np.all(draws[0] != draws[1])
+    assert draws.shape == (2, 5)
+    assert np.all(draws[0] != draws[1])
     result = genjax.evaluate(params, blobs(5), key, per_image=True, progress=False)
     assert np.all(result["per_image"]["nll_noise"] > 0)
 
@@ -118,7 +120,8 @@ def test_a_sample_is_its_decoded_latents(key):
     params = genjax.init(MODEL, key)
     z = MODEL.sample_latents(params, jax.random.split(key)[0], 3)
     np.testing.assert_allclose(genjax.sample(params, key, 3), genjax.decode(params, z), atol=1e-6)
-    assert isinstance(MODEL, CanDecode) and MODEL.latent_dim == 64
+    assert isinstance(MODEL, CanDecode)
+    assert MODEL.latent_dim == 64
 
 
 @pytest.mark.parametrize(

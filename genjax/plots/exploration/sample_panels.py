@@ -85,9 +85,8 @@ def density_samples(explored: Explored, path: Path) -> str:
         (f"mixture, T = {t}", {"temperature": t, "density": explored.density})
         for t in (1.0, 0.8, 0.6)
     ]
-    count = len(explored.density.weights)
     return (
-        f"Latents drawn from the prior, and from a mixture of {count} Gaussians fitted to the"
+        f"Latents drawn from the prior, and from {explored.density.describe()} fitted to the"
         " latents of training images, at falling temperatures T: the lower T, the more typical and"
         " the less varied the samples.\n" + _draw_rows(explored, path, options)
     )
