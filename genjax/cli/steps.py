@@ -10,7 +10,7 @@ import tyro
 import genjax
 from genjax.cli.command import parse, run
 from genjax.errors import UserError, check_integer
-from genjax.metrics.steps import STEPS, measure_steps, with_steps
+from genjax.metrics.step_quality import STEPS, measure_steps, with_steps
 from genjax.plots.image_charts import save_strip
 from genjax.plots.step_chart import save_steps
 from genjax.recipes import trained

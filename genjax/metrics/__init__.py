@@ -6,6 +6,7 @@ from genjax.metrics.evaluation import evaluate
 from genjax.metrics.frechet import make_distance
 from genjax.metrics.sample_quality import measure_samples
 from genjax.metrics.samples import generate_samples
+from genjax.metrics.step_quality import measure_steps
 
 __all__ = [
     "METRICS",
@@ -16,4 +17,5 @@ __all__ = [
     "load_classifier",
     "make_distance",
     "measure_samples",
+    "measure_steps",
 ]

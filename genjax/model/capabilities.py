@@ -150,6 +150,13 @@ class EstimatesLogProb(Protocol):
 
 
 @runtime_checkable
+class SamplesInSteps(Protocol):
+    """sample in a number of steps (its field num_steps)"""
+
+    num_steps: int
+
+
+@runtime_checkable
 class HasMetrics(Protocol):
     """measure metrics of its own
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         save_panels,
         save_strip,
     )
+    from genjax.plots.step_chart import plot_steps, save_steps
 
 __all__ = [
     "alternate_rows",
@@ -54,6 +55,7 @@ __all__ = [
     "plot_manifold",
     "plot_panels",
     "plot_scores",
+    "plot_steps",
     "plot_strip",
     "save_by_density",
     "save_curves",
@@ -66,16 +68,19 @@ __all__ = [
     "save_manifold",
     "save_panels",
     "save_scores",
+    "save_steps",
     "save_strip",
     "to_rgb",
     "to_uint8",
 ]
 
+_MODULES = ("grids", "examples", "image_charts", "charts", "curves", "step_chart", "chart")
+
 
 def __getattr__(name: str) -> Any:
     """Load the module of a function, and with it matplotlib, when it is first used."""
     if name in __all__:
-        for module in ("grids", "examples", "image_charts", "charts", "curves", "chart"):
+        for module in _MODULES:
             found = vars(import_module(f"{__name__}.{module}"))
             if name in found:
                 return found[name]

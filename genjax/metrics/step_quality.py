@@ -27,8 +27,8 @@ def with_steps(params: Params, num_steps: int) -> Params:
     >>> with_steps(genjax.init(model, jax.random.key(0)), 3).model.num_steps
     3
     """
-    require(params.model, SamplesInSteps)
-    return params.replace(model=replace(params.model, num_steps=num_steps))
+    model: Any = require(params.model, SamplesInSteps)
+    return params.replace(model=replace(model, num_steps=num_steps))
 
 
 def measure_steps(
