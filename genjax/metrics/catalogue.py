@@ -215,7 +215,7 @@ def find_metric(name: str) -> Metric:
         if match := re.fullmatch(pattern, name):
             named = title.format(match[1]).replace("group rare", "rare groups")
             return Metric(name, named, explanation, best, group=group)
-    return Metric(name, name, "", group="Others")
+    return Metric(name, name.replace("_", " "), "", group="Others")
 
 
 def list_metrics(result: Mapping[str, Any]) -> list[Metric]:

@@ -8,14 +8,14 @@ contender that was not trained to its end is never the best.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genjax.metrics.catalogue import METRICS, Metric
+from genjax.metrics.catalogue import METRICS, Metric, find_metric
 from genjax.model import Params
 
 Values = tuple[float, ...]
@@ -93,7 +93,7 @@ def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
         and not name.endswith(("_sem", "_sd", "_std"))
         and contender.values(name)
     )
-    return known + [Metric(name, name.replace("_", " "), "", group=_OTHER) for name in others]
+    return known + [replace(find_metric(name), group=_OTHER) for name in others]
 
 
 def explain_undertraining(lines: Sequence[Mapping[str, Any]]) -> str:
