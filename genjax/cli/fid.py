@@ -78,7 +78,7 @@ def measure(options: Options) -> float:
     """The FID of the run's best weights."""
     check_integer(options.num_samples, "num_samples", least=2)
     place = trained.find_run(options.run)
-    weights, params = inception_weights(), load_best(place)
+    params, weights = load_best(place), inception_weights()
     real = np.asarray(trained.find_data(place, options.dataset)[options.split == "test"].images)
     with progress(total=options.num_samples, desc="sampling") as bar:
         samples = generate_samples(params, jax.random.key(0), options.num_samples, bar.update)

@@ -18,6 +18,7 @@ import tyro
 
 from genjax.errors import OneOf
 from genjax.recipes import Recipe
+from genjax.training.optimizers import CustomOptimizer
 
 # group -> its text, and the fields of a recipe and of its training in it; others stand on top
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -62,9 +63,16 @@ def apply_options(recipe: Recipe, options: Any) -> Recipe:
 
 
 def _named_groups(recipe: Recipe) -> list[tuple[str, Any]]:
-    """Return the parts of a recipe whose options carry the part's name."""
+    """Return the parts of a recipe whose options carry the part's name.
+
+    An optimizer of one's own is a function, which has no options.
+    """
     parts = [("model", recipe.model), ("optimizer", recipe.training.optimizer)]
-    return [(name, part) for name, part in parts if dataclasses.is_dataclass(part)]
+    return [
+        (name, part)
+        for name, part in parts
+        if dataclasses.is_dataclass(part) and not isinstance(part, CustomOptimizer)
+    ]
 
 
 def _replace_fields(spec: Any, values: dict[str, Any]) -> Any:

@@ -32,6 +32,12 @@ class Callback:
         with, for many seeds with a first axis [S]; `metrics` is the epoch's line of metrics.jsonl.
         """
 
+    def on_end(self) -> None:
+        """Do something after the last epoch of this process, such as closing a file.
+
+        It is also called where the run was stopped or failed.
+        """
+
 
 class EpochFunction(Callback):
     """Call a function of the epoch and the parameters, before the first epoch too."""

@@ -1,5 +1,6 @@
 """The loop over epochs: run one, look at its terms, record it, save."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,10 @@ class Loop:
         show = self._hooks.progress and hosts.is_first()
         if show and self._done:
             print(f"resuming at epoch {self._done + 1} of {self._end}, from {self._folder}")
-        with TrainingProgress(self._end, self._count_images(), self._done, show=show) as bar:
+        with (
+            contextlib.closing(self._recorder) if self._recorder else contextlib.nullcontext(),
+            TrainingProgress(self._end, self._count_images(), self._done, show=show) as bar,
+        ):
             bar.note("compiling")
             with delay_compiling():
                 run = self._compile(bar)

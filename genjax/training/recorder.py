@@ -62,6 +62,11 @@ class Recorder:
             for callback in self._hooks.callbacks:
                 callback.on_start(done, params, self._lines)
 
+    def close(self) -> None:
+        """Tell the callbacks that this process trains no more."""
+        for callback in self._hooks.callbacks:
+            callback.on_end()
+
     def record(
         self,
         epoch: int,

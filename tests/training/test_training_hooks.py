@@ -102,6 +102,9 @@ class Recording(genjax.Callback):
         self.seen.append((epoch, metrics))
         self.written.append([line["epoch"] for line in run_folder.read_metrics(self.folder)])
 
+    def on_end(self):
+        self.seen.append("end")
+
 
 def test_callbacks_get_metrics_that_are_written_and_held_out_losses(tmp_path):
     recording = Recording(tmp_path)
@@ -109,7 +112,8 @@ def test_callbacks_get_metrics_that_are_written_and_held_out_losses(tmp_path):
     assert recording.written == [[1], [1, 2], [1, 2, 3]]
     assert recording.seen[0] == (0, 0)
     lines = run_folder.read_metrics(tmp_path)
-    assert [line for _, line in recording.seen[1:]] == lines
+    assert [line for _, line in recording.seen[1:-1]] == lines
+    assert recording.seen[-1] == "end"
     assert {"validation_loss", "validation_rate", "validation_distortion"} <= lines[0].keys()
     assert same(params, fit())  # nothing of it changes the run
 
@@ -153,6 +157,17 @@ def test_a_run_that_a_callback_ends_is_finished_and_loadable(tmp_path):
     before = (tmp_path / "metrics.jsonl").read_bytes()
     assert same(fit(out=tmp_path), params)  # returned as it is
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_callback_is_told_of_the_end_of_a_run_that_fails(tmp_path):
+    class Failing(genjax.Callback):
+        def on_epoch(self, epoch, params, metrics):
+            raise OSError("the disk is full")
+
+    recording = Recording(tmp_path)
+    with pytest.raises(OSError, match="the disk is full"):
+        fit(out=tmp_path, callbacks=[recording, Failing()])
+    assert recording.seen[-1] == "end"
 
 
 def test_early_stopping_goes_on_where_it_was(tmp_path, monkeypatch):
