@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from genjax.distributed.devices import AXIS
-from genjax.model import Params
+from genjax.model import Params, get_model
 
 
 def select_seed(tree: Any, index: int) -> Any:
@@ -24,7 +24,7 @@ def select_seed(tree: Any, index: int) -> Any:
 
 def unstack_seeds(params: Params) -> list[Params]:
     """Split stacked parameters into one `Params` per seed; those of one seed stay as they are."""
-    single = jax.eval_shape(params.model.init, jax.random.key(0))
+    single = jax.eval_shape(get_model(params).init, jax.random.key(0))
     leaf, single_leaf = jax.tree.leaves(params)[0], jax.tree.leaves(single)[0]
     if leaf.ndim == single_leaf.ndim:
         return [params]

@@ -27,6 +27,7 @@ from genjax.errors.values import (
     check_labels,
     check_number,
     check_numbers,
+    check_type,
 )
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "check_number",
     "check_numbers",
     "check_serialisable",
+    "check_type",
     "to_tuples",
 ]

@@ -136,6 +136,15 @@ def _to_float(value: Any) -> float:
         return math.inf
 
 
+def check_type(value: Any, kinds: type | tuple[type, ...], name: str, must: str) -> None:
+    """Raise `UserError` where a value is of none of these types; `must` says what it must be.
+
+    >>> check_type(False, bool, "overwrite", "True or False")
+    """
+    if not isinstance(value, kinds):
+        raise UserError(f"{name} is {value!r:.100}, but must be {must}.")
+
+
 def check_integer(value: Any, name: str, least: int = 1, most: int | None = None) -> int:
     """Return a whole number, python's or numpy's, as an int; without `most` it is below 2^31.
 

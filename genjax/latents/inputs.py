@@ -23,6 +23,7 @@ from genjax.model import (
     ClassConditional,
     HasPosterior,
     Params,
+    get_model,
     require,
     takes_labels,
     with_labels,
@@ -139,7 +140,7 @@ def map_rows(
 
 def decode_rows(params: Params, z: Float[Array, "n d"], labels: Labels) -> Float[Array, "n h w c"]:
     """Decode latents in chunks, where there are labels into images of these classes."""
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     if labels is not None and not takes_labels(model.decode):
-        z = require(params.model, ClassConditional).condition_latents(z, labels)
+        z = require(get_model(params), ClassConditional).condition_latents(z, labels)
     return map_rows(model.decode, params, z, labels)

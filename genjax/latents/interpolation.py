@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from genjax.errors import UserError, check_integer
 from genjax.latents.inputs import Labels, check_labels_for, check_latents, check_row
 from genjax.latents.sampling import decode, encode
-from genjax.model import CanDecode, Params, require
+from genjax.model import CanDecode, Params, get_model, require
 
 Latents = Float[Array | np.ndarray, "n d"]
 
@@ -83,7 +83,7 @@ def interpolate(
     >>> interpolate(params, jnp.zeros((3, 2)), jnp.ones((3, 2)), num=5).shape
     (3, 5, 8, 8, 1)
     """
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     ends = check_latents(params, start), check_latents(params, end)
     if len(ends[0]) != len(ends[1]):
         raise UserError(f"paths lead from {len(ends[0])} latents to {len(ends[1])}: give as many.")
@@ -125,7 +125,7 @@ def shift(
     >>> shift(params, jnp.zeros((3, 2)), jnp.ones(2), jnp.array([-1.0, 1.0])).shape
     (3, 2, 8, 8, 1)
     """
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     z, direction = check_latents(params, z), check_row(direction, "direction")
     if direction.shape != z.shape[1:]:
         raise UserError(f"direction has {len(direction)} numbers, but latents {z.shape[1]}.")

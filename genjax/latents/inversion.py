@@ -23,7 +23,7 @@ from genjax.distributions import sum_event
 from genjax.errors import check_integer, check_number
 from genjax.latents.inputs import check_input
 from genjax.latents.sampling import decode
-from genjax.model import CanDecode, LatentModel, Params, require
+from genjax.model import CanDecode, LatentModel, Params, get_model, require
 from genjax.model.random_keys import as_key
 
 
@@ -68,7 +68,7 @@ def invert(
     >>> invert(params, jnp.ones((3, 8, 8, 1)), jax.random.key(1), starts=2, steps=3).shape
     (3, 2)
     """
-    require(params.model, CanDecode)
+    require(get_model(params), CanDecode)
     images = check_input(params, images)
     starts, steps = check_integer(starts, "starts"), check_integer(steps, "steps")
     learning_rate = check_number(learning_rate, "learning_rate", least=0)
@@ -95,7 +95,7 @@ def _invert(
     learning_rate: jax.Array | float,
     scale: jax.Array | float,
 ) -> jax.Array:
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     shape = (starts, len(images), model.latent_dim)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 

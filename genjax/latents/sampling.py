@@ -31,6 +31,7 @@ from genjax.model import (
     CanScore,
     ClassConditional,
     Params,
+    get_model,
     is_class_conditional,
     require,
     takes_labels,
@@ -72,11 +73,11 @@ def sample(
     >>> sample(params, jax.random.key(1), num=3).shape
     (3, 8, 8, 1)
     """
-    num = check_integer(num, "num")
+    num, _ = check_integer(num, "num"), get_model(params)
     classes = None
     if labels is not None:
         if not is_class_conditional(params.model):
-            require(params.model, ClassConditional)
+            require(get_model(params), ClassConditional)
         classes = check_classes(params.model, labels, num)
         num = len(classes)
     if temperature is not None:
@@ -97,7 +98,7 @@ def _sample(
 ) -> jax.Array:
     if temperature is None and density is None and labels is None:
         return params.model.sample(params, key, num)
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     temperature = 1.0 if temperature is None else temperature
     if density is None:
         z = model.sample_latents(params, key, num, temperature)
@@ -116,14 +117,14 @@ def encode(
     >>> encode(params, jnp.ones((3, 8, 8, 1))).shape
     (3, 2)
     """
-    model = require(params.model, CanEncode)
+    model = require(get_model(params), CanEncode)
     images = check_input(params, images)
     return _encode(params, images, check_labels_for(model, "encode", labels, len(images)))
 
 
 @jax.jit
 def _encode(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
-    return map_rows(require(params.model, CanEncode).encode, params, images, labels)
+    return map_rows(require(get_model(params), CanEncode).encode, params, images, labels)
 
 
 def decode(
@@ -138,7 +139,7 @@ def decode(
     >>> decode(params, jnp.zeros((3, 2))).shape
     (3, 8, 8, 1)
     """
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     z = check_latents(params, z)
     return _decode(params, z, check_labels_for(model, "decode", labels, len(z)))
 
@@ -158,7 +159,7 @@ def reconstruct(
     >>> reconstruct(params, jnp.ones((3, 8, 8, 1))).shape
     (3, 8, 8, 1)
     """
-    model = require(params.model, CanReconstruct)
+    model = require(get_model(params), CanReconstruct)
     images = check_input(params, images)
     method = "encode" if takes_labels(model.encode) else "decode"
     return _reconstruct(params, images, check_labels_for(model, method, labels, len(images)))
@@ -166,7 +167,7 @@ def reconstruct(
 
 @jax.jit
 def _reconstruct(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
-    model = require(params.model, CanReconstruct)
+    model = require(get_model(params), CanReconstruct)
 
     def both(params: Params, x: jax.Array, labels: Labels = None) -> jax.Array:
         z = with_labels(model.encode, labels)(params, x)
@@ -177,13 +178,13 @@ def _reconstruct(params: Params, images: jax.Array, labels: Labels) -> jax.Array
 
 def classify(params: Params, images: ArrayLike) -> Float[Array, "n classes"]:
     """Compute the probabilities of the classes of images [N, H, W, C]."""
-    require(params.model, CanClassify)
+    require(get_model(params), CanClassify)
     return _classify(params, check_input(params, images))
 
 
 @jax.jit
 def _classify(params: Params, images: jax.Array) -> jax.Array:
-    return in_chunks(partial(require(params.model, CanClassify).classify, params), images)
+    return in_chunks(partial(require(get_model(params), CanClassify).classify, params), images)
 
 
 def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) -> Float[Array, " n"]:
@@ -195,11 +196,11 @@ def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) ->
         labels: of a model that knows classes, the class that each image should show, int [N]; by
             default, for each image the class with the highest score.
     """
-    model = require(params.model, CanScore)
+    model = require(get_model(params), CanScore)
     images = check_input(params, images)
     return _score(params, images, check_labels_for(model, "score", labels, len(images)))
 
 
 @jax.jit
 def _score(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
-    return require(params.model, CanScore).score(params, images, labels)
+    return require(get_model(params), CanScore).score(params, images, labels)

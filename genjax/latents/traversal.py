@@ -17,7 +17,7 @@ from genjax.latents.inputs import (
     check_row,
 )
 from genjax.latents.sampling import decode
-from genjax.model import CanDecode, Params, require
+from genjax.model import CanDecode, Params, get_model, require
 
 
 def traverse(
@@ -67,7 +67,7 @@ def _check_latent(
     params: Params, z: ArrayLike, labels: ArrayLike | None
 ) -> tuple[Float[Array, " d"], Labels]:
     """Return one latent, and the class of its images."""
-    model = require(params.model, CanDecode)
+    model = require(get_model(params), CanDecode)
     latent = check_latents(params, check_numbers(z, "the latent")[None])[0]
     classes = check_labels_for(model, "decode", labels, 1)
     return latent, None if classes is None else classes[0]
@@ -115,8 +115,9 @@ def plane(
     """
     z, label = _check_latent(params, z, labels)
     both = check_dimensions(dimensions, len(z))
-    if both.shape != (2,):
-        raise UserError(f"a plane has two dimensions, not {len(both)}.")
+    is_known = not isinstance(both, jax.core.Tracer)
+    if both.shape != (2,) or (is_known and both[0] == both[1]):
+        raise UserError(f"dimensions are {dimensions!r}, but a plane has two different ones.")
     return _plane(params, z, both, check_row(across, "across"), check_row(up, "up"), label)
 
 

@@ -19,7 +19,15 @@ from genjax.distributions import is_active
 from genjax.errors import UserError
 from genjax.latents.density import compute_posterior
 from genjax.latents.inputs import Labels, check_encoder_labels, check_input
-from genjax.model import CanEncode, HasLatentRate, HasPosterior, Params, require, with_labels
+from genjax.model import (
+    CanEncode,
+    HasLatentRate,
+    HasPosterior,
+    Params,
+    get_model,
+    require,
+    with_labels,
+)
 from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 
@@ -106,7 +114,7 @@ def _latent_use(params: Params, images: jax.Array, key: jax.Array, labels: Label
 
 def _compute_rates(params: Params, images: jax.Array, key: jax.Array, labels: Labels) -> jax.Array:
     """Compute the rate of each latent for each image, [N, D], in chunks with a key each."""
-    method = require(params.model, HasLatentRate).latent_rate
+    method = require(get_model(params), HasLatentRate).latent_rate
 
     def compute(rows: jax.Array) -> jax.Array:
         own = None if labels is None else labels[rows]

@@ -29,6 +29,7 @@ from genjax.model import (
     HasLogProb,
     HasMetrics,
     Params,
+    get_model,
     is_class_conditional,
     to_json,
 )
@@ -114,6 +115,7 @@ def evaluate(
     >>> result["negative_elbo"] > 0
     True
     """
+    get_model(params)
     tested: Any = take_images(dataset)
     trained: Any = None if train_set is None else take_images(train_set, "train_set")
     _check(params, tested, classifier, trained)

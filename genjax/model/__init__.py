@@ -25,7 +25,15 @@ from genjax.model.capabilities import (
     with_labels,
 )
 from genjax.model.layers import Layer, Summary, summarize
-from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
+from genjax.model.params import (
+    Batch,
+    Params,
+    Terms,
+    TrainingPass,
+    TrainingWarning,
+    Weights,
+    get_model,
+)
 from genjax.model.registry import MODELS, find_models, from_json, register, to_json
 
 __all__ = [
@@ -60,6 +68,7 @@ __all__ = [
     "count_classes",
     "find_models",
     "from_json",
+    "get_model",
     "init",
     "is_class_conditional",
     "register",

@@ -22,6 +22,7 @@ from genjax.errors import (
     check_fields,
     check_image_shape,
     check_serialisable,
+    check_type,
     to_tuples,
 )
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
@@ -314,4 +315,5 @@ def init(model: Model, key: PRNGKeyArray | int) -> Params:
     >>> sorted(genjax.init(model, jax.random.key(0)).weights)
     ['decoder', 'encoder']
     """
+    check_type(model, Model, "model", "a model, such as genjax.VAE()")
     return model.init(key)

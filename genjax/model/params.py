@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 from jaxtyping import PRNGKeyArray
 
+from genjax.errors import check_type
+
 if TYPE_CHECKING:
     from genjax.model.base import Model
 else:
@@ -72,6 +74,16 @@ class Params:
 
 def _count_numbers(tree: Any) -> int:
     return sum(getattr(leaf, "size", 1) for leaf in jax.tree.leaves(tree))
+
+
+def get_model(params: Params) -> Model:
+    """Return the model of parameters. Every public function that takes parameters calls this.
+
+    Raises:
+        UserError: where they are none, such as the path of a run.
+    """
+    check_type(params, Params, "params", "parameters, as genjax.load, init and fit return")
+    return params.model
 
 
 class TrainingPass(Params):

@@ -15,7 +15,7 @@ from jaxtyping import Array, Key
 
 from genjax.distributed import seeds
 from genjax.errors import CheckpointError, UserError
-from genjax.model import Params, Weights
+from genjax.model import Params, Weights, get_model
 from genjax.nn.precision import single_precision
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import resolve_path
@@ -42,6 +42,7 @@ def save_params(path: str | Path, params: Params) -> None:
         FileError: where it cannot be written.
         UserError: where the model is not registered, or holds what JSON cannot.
     """
+    get_model(params)
     write_weights(resolve_path(path), params)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from genjax.errors import UserError
+from genjax.errors import UserError, check_integer, check_number, check_type
 from genjax.model import Params
 
 
@@ -66,9 +66,9 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, metric: str, patience: int = 10, min_delta: float = 0.0):
-        if patience < 1:
-            raise UserError(f"patience is {patience}, but must be at least 1.")
-        self.metric, self.patience, self.min_delta = metric, patience, min_delta
+        check_type(metric, str, "metric", "the name of a metric, such as 'validation_loss'")
+        self.metric, self.patience = metric, check_integer(patience, "patience")
+        self.min_delta = check_number(min_delta, "min_delta", least=0)
         self.best, self.best_epoch = float("inf"), 0
 
     def on_start(self, epoch: int, params: Params, metrics: Sequence[Mapping[str, Any]]) -> None:

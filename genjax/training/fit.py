@@ -13,7 +13,7 @@ import numpy as np
 from genjax.data import Dataset, Stream, take_images
 from genjax.data.warn import warn_user
 from genjax.distributed import devices, hosts
-from genjax.errors import UserError
+from genjax.errors import UserError, check_type
 from genjax.model import Model, Params
 from genjax.model.random_keys import as_keys
 from genjax.nn.precision import single_precision
@@ -112,9 +112,11 @@ def fit(
         dataset, key = take_images(dataset), as_keys(key)
         model = _check(model, dataset, key, training)
         _warn_of_other_classes(start, dataset, model)
+        check_type(overwrite, bool, "overwrite", "True or False")
         steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
         state = _init(model, key, training, start)
         state = state.replace(params=state.params.replace(label_names=dataset.label_names))
+        _check_hooks(callbacks, on_epoch, distance)
         hooks = Hooks(
             (*([EpochFunction(on_epoch)] if on_epoch else []), *callbacks),
             distance,
@@ -139,6 +141,8 @@ def fit(
 
 def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Training) -> Model:
     """Return the model for these images. Raises `UserError` on what cannot be trained."""
+    check_type(model, Model, "model", "a model, such as genjax.VAE()")
+    check_type(training, Training, "training", "a genjax.Training")
     training.check(model.players)
     rates = training.optimizer.learning_rate
     if isinstance(rates, tuple) and key.shape != (len(rates),):
@@ -152,6 +156,16 @@ def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Tr
     else:
         model.check_labels(dataset.labels)
     return model
+
+
+def _check_hooks(callbacks: Any, *functions: Any) -> None:
+    must = "a list of callbacks, such as [genjax.EarlyStopping('validation_loss')]"
+    check_type(callbacks, Sequence, "callbacks", must)
+    for callback in callbacks:
+        check_type(callback, Callback, "one of callbacks", "a genjax.Callback")
+    for name, function in zip(("on_epoch", "distance"), functions, strict=True):
+        if function is not None and not callable(function):
+            raise UserError(f"{name} is {function!r:.100}, but must be a function.")
 
 
 def _warn_of_other_classes(start: Any, dataset: Dataset | Stream, model: Model) -> None:
