@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from genjax.errors import UserError
 from genjax.plots.grids import prepare_path
+from genjax.runs.files import replace_file
 
 __all__ = [
     "Axes",
@@ -87,7 +88,10 @@ def check_names(things: Sequence[Any], names: Sequence[str], what: str) -> None:
 
 def save_figure(path: str | Path, figure: Figure) -> None:
     """Write a figure as a PNG with 120 pixels an inch."""
-    figure.savefig(prepare_path(path), format="png", dpi=120, bbox_inches="tight")
+    replace_file(
+        prepare_path(path),
+        lambda file: figure.savefig(file, format="png", dpi=120, bbox_inches="tight"),
+    )
 
 
 def make_saver(plot: Callable[P, Figure]) -> Callable[Concatenate[str | Path, P], None]:

@@ -31,6 +31,8 @@ def plot_latent_scatter(
     'z[0]'
     """
     points, classes = np.asarray(z), np.asarray(labels)
+    if classes.ndim != 1 or (classes.size and classes.dtype.kind not in "iu"):
+        raise UserError(f"labels are {classes.dtype}{list(classes.shape)}, not whole numbers [N].")
     if points.shape != (len(classes), 2):
         raise UserError(f"points are [N, 2] with N labels, not {points.shape} and {len(classes)}.")
     if label_names and not set(np.unique(classes)) <= set(range(len(label_names))):

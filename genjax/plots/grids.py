@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from genjax.errors import UserError, check_images
+from genjax.errors import UserError, as_numpy, check_images, check_integer, check_number
+from genjax.runs.files import explain_write_errors, replace_file, resolve_path
 
 _GAP = 2  # pixels of white between images
 _LONG_SIDE = 1_000  # small grids are enlarged towards this many pixels, by whole numbers
@@ -29,7 +30,7 @@ def to_uint8(images: Images) -> UInt8[np.ndarray, "n h w c"]:
     >>> to_uint8(np.array([0.0, 0.5, np.nan]).reshape(3, 1, 1, 1)).ravel().tolist()
     [0, 128, 255]
     """
-    array = np.asarray(images)
+    array = as_numpy(images, "images")
     if array.dtype == np.uint8:
         return array
     if np.issubdtype(array.dtype, np.floating):
@@ -59,6 +60,10 @@ def make_grid(images: Images, columns: int | None = None) -> Canvas:
     (22, 32, 3)
     """
     pixels = to_rgb(images)
+    if columns is not None:
+        columns = check_integer(columns, "columns", most=2**16)
+    if pixels.ndim != 4:
+        raise UserError(f"images have the shape {pixels.shape}, but must be [N, H, W, C].")
     count, height, width, _ = pixels.shape
     columns = columns or max(1, int(np.ceil(np.sqrt(count))))
     rows = -(-count // columns)
@@ -100,6 +105,8 @@ def alternate_rows(upper: Images, lower: Images, columns: int = 8) -> Images:
     >>> alternate_rows(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8, 1)), columns=2).shape
     (8, 8, 8, 1)
     """
+    if np.shape(upper) != np.shape(lower):
+        raise UserError(f"images of {np.shape(upper)} cannot stand above {np.shape(lower)}.")
     rows = [_pad_to_rows(to_uint8(images), columns) for images in (upper, lower)]
     return np.stack(rows, axis=1).reshape(-1, *rows[0].shape[2:])
 
@@ -112,15 +119,21 @@ def _pad_to_rows(pixels: np.ndarray, columns: int) -> np.ndarray:
 
 
 def prepare_path(path: str | Path) -> Path:
-    """Return `path` with `~` expanded, and make the folder that the file will lie in."""
-    path = Path(path).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Return the absolute path of a file, and make the folder that it will lie in.
+
+    Raises:
+        UserError: where it is no path, or the folder cannot be made.
+    """
+    path = resolve_path(path)
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def save_grid(path: str | Path, images: Images, columns: int | None = None) -> None:
     """Write the grid of `images` (see `make_grid`), enlarged, as a PNG."""
-    enlarge(make_grid(images, columns)).save(prepare_path(path), format="PNG")
+    grid = enlarge(make_grid(images, columns))
+    replace_file(prepare_path(path), lambda file: grid.save(file, format="PNG"))
 
 
 def save_gif(
@@ -136,15 +149,17 @@ def save_gif(
     """
     if not frames:
         raise UserError("a GIF needs at least one frame.")
-    right = make_grid(beside)
+    seconds, right = check_number(seconds, "seconds", above=0), make_grid(beside)
     rows = [np.hstack(_equalize_heights(make_grid(frame), right)) for frame in frames]
     times = max(1, _LONG_SIDE // 2 // rows[0].shape[0])
     first, *rest = [enlarge(row, times) for row in rows]
     duration = [max(40, int(1000 * seconds / len(frames)))] * (len(frames) - 1) + [1500]
-    first.save(
-        prepare_path(path), format="GIF", save_all=True, append_images=rest, duration=duration,
-        loop=0,
-    )  # fmt: skip
+    replace_file(
+        prepare_path(path),
+        lambda file: first.save(
+            file, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0
+        ),
+    )
 
 
 def _equalize_heights(left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
