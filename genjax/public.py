@@ -32,6 +32,7 @@ from genjax.model import Batch, LatentModel, Model, Params, init, register, summ
 from genjax.models import (
     DCGAN,
     GAN,
+    MADE,
     R3GAN,
     VAE,
     VAEGAN,
@@ -39,6 +40,7 @@ from genjax.models import (
     ConditionalVAE,
     DebiasingVAE,
     FlowMatching,
+    PixelCNN,
 )
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
@@ -53,6 +55,7 @@ from genjax.training.optimizers import CustomOptimizer, Optimizer
 __all__ = [
     "DCGAN",
     "GAN",
+    "MADE",
     "R3GAN",
     "VAE",
     "VAEGAN",
@@ -72,6 +75,7 @@ __all__ = [
     "Model",
     "Optimizer",
     "Params",
+    "PixelCNN",
     "StopTraining",
     "Training",
     "TrainingDiverged",

@@ -112,10 +112,12 @@ def _measure_chunk(
     if isinstance(model, CanReconstruct):
         decoded = with_labels(model.decode, known)(params, values["codes"])
         values |= _measure_reconstructions(decoded, images, classifier)
+    key_x, key_elbo, key_nll = jax.random.split(key, 3)
+    x = model.observe(images, key_x) if hasattr(model, "observe") else images
     if isinstance(model, HasBound):
-        values |= _measure_bound(params, images, known, key, num_samples)
+        values |= _measure_bound(params, x, known, key_elbo, key_nll, num_samples)
     if isinstance(model, HasLogProb):
-        values["nll"] = -with_labels(model.log_prob, known)(params, images)
+        values["nll"] = -with_labels(model.log_prob, known)(params, x)
     if isinstance(model, EstimatesLogProb):
         values |= _measure_estimate(params, images, known, jax.random.fold_in(key, _LOG_PROB))
     if "nll" in values and getattr(model, "likelihood_of_bytes", False):
@@ -139,12 +141,15 @@ def _measure_reconstructions(
 
 
 def _measure_bound(
-    params: Params, images: jax.Array, labels: Any, key: jax.Array, num_samples: int
+    params: Params,
+    x: jax.Array,
+    labels: Any,
+    key_elbo: jax.Array,
+    key_nll: jax.Array,
+    num_samples: int,
 ) -> Values:
-    """Measure ELBO and importance-weighted bound on one draw of what the likelihood observes."""
+    """Measure ELBO and importance-weighted bound on what the likelihood observes."""
     model: Any = params.model
-    key_x, key_elbo, key_nll = jax.random.split(key, 3)
-    x = model.observe(images, key_x)
     distortion, rate = with_labels(model.distortion_and_rate, labels)(params, x, key_elbo)
     posterior = with_labels(model.posterior, labels)(params, x)
     nll = likelihood.importance_weighted_nll(

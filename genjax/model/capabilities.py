@@ -125,8 +125,8 @@ class HasLatentRate(Protocol):
 class HasLogProb(Protocol):
     """compute the exact likelihood of images
 
-    `log_prob` is log p(x), in nats, of each image as it is. It is exact: a bound belongs into
-    `HasBound`.
+    `log_prob` is log p(x), in nats, of each image as it is, or as `observe` returns it where the
+    model has that method. It is exact: a bound belongs into `HasBound`.
 
     A model whose likelihood is a probability of bytes, not a density, says so by an attribute
     `likelihood_of_bytes = True`; `evaluate` then reports bits per dimension.

@@ -6,6 +6,8 @@ from genjax.models.dcgan import DCGAN
 from genjax.models.debiasing_vae import DebiasingVAE
 from genjax.models.flow_matching import FlowMatching
 from genjax.models.gan import GAN
+from genjax.models.made import MADE
+from genjax.models.pixelcnn import PixelCNN
 from genjax.models.r3gan import R3GAN
 from genjax.models.vae import VAE
 from genjax.models.vae_gan import VAEGAN
@@ -13,6 +15,7 @@ from genjax.models.vae_gan import VAEGAN
 __all__ = [
     "DCGAN",
     "GAN",
+    "MADE",
     "R3GAN",
     "VAE",
     "VAEGAN",
@@ -20,4 +23,5 @@ __all__ = [
     "ConditionalVAE",
     "DebiasingVAE",
     "FlowMatching",
+    "PixelCNN",
 ]

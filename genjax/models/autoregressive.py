@@ -1,0 +1,92 @@
+"""The base of the autoregressive models: an image is a sequence of values, drawn one by one.
+
+(1) x_i in {0, ..., K - 1}                  pixels and channels in the order of reading; K = `levels`
+(2) log p(x) = sum_i log p(x_i | x_1, ..., x_{i-1})       the chain rule: exact, no bound
+(3) p(x_i = k | x_<i) = softmax(f(x)_i)_k                 f sees of x only x_<i
+(4) loss = -log p(x)                                      in nats per image
+
+With K = 2 an image is drawn as binary at every visit, as the VAE's bernoulli likelihood draws it, so
+that their nats compare. With K = 256 the values are the bytes themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from genjax.distributions import flip_coins
+from genjax.errors import UserError
+from genjax.model import Batch, Model, Params, Terms, Weights
+
+
+@dataclass(frozen=True)
+class Autoregressive(Model):
+    """Give every pixel a distribution that depends on the pixels before it.
+
+    A subclass has one network, `network`, from values in [-1, 1] [N, H, W, C] to logits
+    [N, H, W, C, levels], and draws in `draw_values`.
+
+    Attributes:
+        levels: number of values of a pixel and channel: 2 for binary images, drawn anew at every
+            visit, 256 for bytes; between them, bytes are rounded down to so many grey levels.
+    """
+
+    levels: int = 2
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = {"network": ("network",)}
+    smallest_image: ClassVar[int] = 1
+
+    def check(self) -> None:
+        super().check()
+        if not 2 <= self.levels <= 256:
+            raise UserError(f"levels is {self.levels}, but a pixel has from 2 to 256 values.")
+
+    @property
+    def likelihood_of_bytes(self) -> bool:
+        """Whether (2) is a probability of the bytes themselves."""
+        return self.levels == 256
+
+    def observe(
+        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n h w c"]:
+        """Return (1) as images in [0, 1], of which `levels` values are possible."""
+        if self.levels == 2:
+            return flip_coins(key, images)
+        k = jnp.round(255 * images) * self.levels // 256
+        return k / (self.levels - 1)
+
+    def losses(
+        self, params: Params, batch: Batch, noise: Any
+    ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+        key_x, key_network = jax.random.split(noise)
+        training = params.in_training(key_network)
+        x = self.observe(batch.images, key_x)
+        loss = -jnp.mean(self.log_prob(training, x))  # (4)
+        return {"network": loss}, ({}, training.stats)
+
+    def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]:
+        """Compute (2), in nats, of images that `observe` returned."""
+        logits = self.apply(params, "network", 2 * x - 1)
+        k = jnp.round(x * (self.levels - 1))[..., None]
+        chosen = jnp.where(jnp.arange(self.levels) == k, logits, 0).sum(axis=-1)
+        return jnp.sum(chosen - jax.nn.logsumexp(logits, axis=-1), axis=(1, 2, 3))  # (3)
+
+    def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
+        """Draw images in [0, 1]. Of binary ones, the probabilities of the draws are returned."""
+        values, mean = self.draw_values(params, key, num)
+        return mean if self.levels == 2 else values / (self.levels - 1)
+
+    def draw_values(
+        self, params: Params, key: PRNGKeyArray, num: int
+    ) -> tuple[Int[Array, "num h w c"], Float[Array, "num h w c"]]:
+        """Draw x of (1), value by value, and return it with E[x_i | x_<i] / (levels - 1)."""
+        raise NotImplementedError
+
+
+def draw_value(logits: Float[Array, "n ... k"], key: PRNGKeyArray) -> tuple[jax.Array, jax.Array]:
+    """Draw from (3), and return the values with the expected ones, divided by K - 1."""
+    levels = jnp.linspace(0, 1, logits.shape[-1])
+    return jax.random.categorical(key, logits), jax.nn.softmax(logits) @ levels

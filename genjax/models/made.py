@@ -1,0 +1,71 @@
+"""MADE: an exact likelihood from masked dense layers (Germain et al. 2015, arXiv:1502.03509).
+
+(1) log p(x) = sum_i log p(x_i | x_<i),  p(x_i | x_<i) = softmax(f(x)_i)   `models.autoregressive`
+(2) f: dense layers with masks, so that output i sees only inputs before i   `nn.causal`, (4)
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from genjax.errors import UserError
+from genjax.model import Networks, Params, register
+from genjax.models.autoregressive import Autoregressive, draw_value
+from genjax.nn.causal import MaskedMLP
+from genjax.nn.networks import Activation
+
+
+@register("made")
+@dataclass(frozen=True)
+class MADE(Autoregressive):
+    """Draw an image pixel by pixel, each from the pixels before it, by masked dense layers.
+
+    The loss is the exact -log p(x) = -sum_i log p(x_i | x_<i), in nats per image.
+
+    >>> model = MADE(image_shape=(8, 8, 1), hidden=(16,))
+    >>> params = model.init(jax.random.key(0))
+    >>> model.log_prob(params, jnp.zeros((3, 8, 8, 1))).shape
+    (3,)
+
+    Attributes:
+        hidden: widths of the hidden layers, in order.
+        activation: activation function between layers: relu, leaky_relu, silu, gelu, tanh, or one
+            registered by register_activation.
+    """
+
+    hidden: tuple[int, ...] = (2000,)
+    activation: Activation = "relu"
+
+    @classmethod
+    def smallest(cls) -> Self:
+        return cls(hidden=(16,))
+
+    def check(self) -> None:
+        super().check()
+        if not self.hidden:
+            raise UserError("hidden is (), but MADE needs at least one hidden layer.")
+
+    def networks(self) -> Networks:
+        return {
+            "network": (MaskedMLP(self.hidden, self.levels, self.activation), self.image_shape)
+        }
+
+    def draw_values(
+        self, params: Params, key: PRNGKeyArray, num: int
+    ) -> tuple[Int[Array, "num h w c"], Float[Array, "num h w c"]]:
+        size = int(np.prod(self.image_shape))
+
+        def draw(i: jax.Array, drawn: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            x, means = drawn
+            inputs = 2 * x.reshape(num, *self.image_shape) / (self.levels - 1) - 1
+            logits = self.apply(params, "network", inputs, index=i)
+            value, mean = draw_value(logits, jax.random.fold_in(key, i))
+            return x.at[:, i].set(value), means.at[:, i].set(mean)
+
+        empty = jnp.zeros((num, size), jnp.int32), jnp.zeros((num, size))
+        x, means = jax.lax.fori_loop(0, size, draw, empty)
+        return x.reshape(num, *self.image_shape), means.reshape(num, *self.image_shape)
