@@ -22,6 +22,8 @@ OTHERS = {  # kind -> name -> what it is
         "gan": "generative adversarial network of dense layers",
         "dcgan": "deep convolutional GAN",
         "r3gan": "relativistic GAN of residual networks",
+        "made": "autoregressive model of masked dense layers, with an exact likelihood",
+        "pixelcnn": "gated PixelCNN: autoregressive convolutions, with an exact likelihood",
         "vae_gan": "VAE whose decoder also plays a GAN's generator",
     },
     "data sets": {

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import jax
@@ -50,22 +51,25 @@ class MADE(Autoregressive):
             raise UserError("hidden is (), but MADE needs at least one hidden layer.")
 
     def networks(self) -> Networks:
-        return {
-            "network": (MaskedMLP(self.hidden, self.levels, self.activation), self.image_shape)
-        }
+        size = int(np.prod(self.image_shape))
+        network = MaskedMLP(size, self.hidden, self.levels, self.activation)
+        return {"network": (network, self.image_shape)}
 
     def draw_values(
         self, params: Params, key: PRNGKeyArray, num: int
     ) -> tuple[Int[Array, "num h w c"], Float[Array, "num h w c"]]:
         size = int(np.prod(self.image_shape))
+        call = partial(self.apply, params, "network")
 
-        def draw(i: jax.Array, drawn: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            x, means = drawn
-            inputs = 2 * x.reshape(num, *self.image_shape) / (self.levels - 1) - 1
-            logits = self.apply(params, "network", inputs, index=i)
+        def draw(i: jax.Array, drawn: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            x, first, values, means = drawn
+            logits = call(first, x, index=i, method="rest")
             value, mean = draw_value(logits, jax.random.fold_in(key, i))
-            return x.at[:, i].set(value), means.at[:, i].set(mean)
+            step = 2 * value / (self.levels - 1)  # x is -1 where nothing was drawn
+            first = first + call(i, step, method="change_first")
+            return x.at[:, i].add(step), first, values.at[:, i].set(value), means.at[:, i].set(mean)
 
-        empty = jnp.zeros((num, size), jnp.int32), jnp.zeros((num, size))
-        x, means = jax.lax.fori_loop(0, size, draw, empty)
-        return x.reshape(num, *self.image_shape), means.reshape(num, *self.image_shape)
+        x = jnp.full((num, size), -1.0)
+        start = (x, call(x, method="first"), jnp.zeros_like(x, jnp.int32), jnp.zeros_like(x))
+        _, _, values, means = jax.lax.fori_loop(0, size, draw, start)
+        return values.reshape(num, *self.image_shape), means.reshape(num, *self.image_shape)

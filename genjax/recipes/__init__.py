@@ -1,6 +1,14 @@
 """Named recipes: a model, its data and its budget. `genjax train NAME` runs one."""
 
-from genjax.recipes import debiasing, disentangling, flows, gans, vae_gans, vaes  # noqa: F401
+from genjax.recipes import (  # noqa: F401
+    debiasing,
+    disentangling,
+    exact,
+    flows,
+    gans,
+    vae_gans,
+    vaes,
+)
 from genjax.recipes.recipe import RECIPES, Recipe, register_recipe
 from genjax.recipes.run import run_recipe
 
