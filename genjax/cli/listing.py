@@ -47,6 +47,10 @@ OTHERS = {  # kind -> name -> what it is
     "likelihoods": {
         "bernoulli": "binary pixels; grey ones are binarised at random",
         "gaussian": "independent normal pixels with a fixed standard deviation",
+        "optimal_gaussian": "independent normal pixels with the best common standard deviation",
+        "learned_gaussian": "independent normal pixels with learned standard deviations",
+        "discretized_logistic": "probabilities of bytes; bits per dimension",
+        "logistic_mixture": "mixture of ten discretised logistics, channels in order",
     },
     "activations": {
         "relu": "max(0, x)",

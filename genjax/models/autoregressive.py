@@ -1,11 +1,11 @@
 """The base of the autoregressive models: an image is a sequence of values, drawn one by one.
 
-(1) x_i in {0, ..., K - 1}                  pixels and channels in the order of reading; K = `levels`
+(1) x_i in {0, ..., K - 1}                  pixels and channels in the order of reading; K = levels
 (2) log p(x) = sum_i log p(x_i | x_1, ..., x_{i-1})       the chain rule: exact, no bound
 (3) p(x_i = k | x_<i) = softmax(f(x)_i)_k                 f sees of x only x_<i
 (4) loss = -log p(x)                                      in nats per image
 
-With K = 2 an image is drawn as binary at every visit, as the VAE's bernoulli likelihood draws it, so
+With K = 2 an image is drawn as binary at every visit, as by the VAE's bernoulli likelihood, so
 that their nats compare. With K = 256 the values are the bytes themselves.
 """
 

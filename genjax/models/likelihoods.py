@@ -2,6 +2,12 @@
 
 (1) bernoulli  p(x|z) = prod_i Bernoulli(x_i; s(g_i(z)))      x drawn as binary from the image
 (2) gaussian   p(x|z) = prod_i N(x_i; s(g_i(z)), sigma^2)     x the image itself
+(3) optimal_gaussian     (2) with sigma^2 = E[(x_i - s(g_i))^2], the mean over the pixels of all
+               images together: the sigma that makes them most likely (Rybkin et al. 2021,
+               arXiv:2006.13202, section 4.2)
+(4) learned_gaussian     (2) with sigma_i >= 1/510 from the decoder
+(5) discretized_logistic, and logistic_mixture with ten parts: probabilities of bytes, whose mu and
+               log c come from the decoder; `genjax.distributions.logistic`
 
 g is the decoder and s the sigmoid, so that a mean image lies in [0, 1].
 
@@ -15,6 +21,7 @@ the balance against a VAE's rate: sigma^2 = 1/2 is "squared error + KL". Averagi
 instead of summing, as many codes do, is sigma^2 = D / 2, the same as multiplying the KL by D.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -22,10 +29,20 @@ from typing import Annotated, Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from genjax.distributions import Bernoulli, Distribution, Normal, flip_coins
+from genjax.distributions import (
+    Bernoulli,
+    DiscretizedLogistic,
+    Distribution,
+    LogisticMixture,
+    Normal,
+    OptimalNormal,
+    flip_coins,
+)
 from genjax.errors import OneOf, UserError
 
 Observed = Literal["binary", "floats", "bytes"]
+_PARTS = 10  # of the mixture in (5)
+_LEAST_LOG_SCALE = -math.log(510)  # half a byte
 
 
 @dataclass(frozen=True)
@@ -62,9 +79,39 @@ def _gaussian(model: Any, outputs: jax.Array) -> Normal:
     return Normal(jax.nn.sigmoid(outputs), jnp.asarray(model.scale, outputs.dtype))
 
 
+def _optimal_gaussian(model: Any, outputs: jax.Array) -> OptimalNormal:
+    del model
+    return OptimalNormal(jax.nn.sigmoid(outputs))
+
+
+def _learned_gaussian(model: Any, outputs: jax.Array) -> Normal:
+    del model
+    loc, log_scale = jnp.split(outputs, 2, axis=-1)
+    return Normal.from_log_scale(jax.nn.sigmoid(loc), jnp.maximum(log_scale - 2, _LEAST_LOG_SCALE))
+
+
+def _discretized_logistic(model: Any, outputs: jax.Array) -> DiscretizedLogistic:
+    del model
+    loc, log_scale = jnp.split(outputs, 2, axis=-1)
+    return DiscretizedLogistic(jax.nn.sigmoid(loc), log_scale - 3)
+
+
+def _logistic_mixture(model: Any, outputs: jax.Array) -> LogisticMixture:
+    channels = model.image_shape[-1]
+    split = outputs.reshape(*outputs.shape[:-1], channels, 5, _PARTS)
+    logits, loc, log_scale, *slopes = jnp.moveaxis(split, -2, 0)
+    spread = jnp.linspace(-2, 2, _PARTS)  # the parts begin apart, or they would stay alike
+    loc, logits = jax.nn.sigmoid(loc + spread), jnp.sum(logits, axis=-2)
+    return LogisticMixture(logits, loc, log_scale - 3, jnp.tanh(jnp.stack(slopes)))
+
+
 LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Likelihood(lambda model, outputs: Bernoulli(outputs), "binary"),  # (1)
     "gaussian": Likelihood(_gaussian),  # (2)
+    "optimal_gaussian": Likelihood(_optimal_gaussian),  # (3)
+    "learned_gaussian": Likelihood(_learned_gaussian, outputs=2),  # (4)
+    "discretized_logistic": Likelihood(_discretized_logistic, "bytes", outputs=2),  # (5)
+    "logistic_mixture": Likelihood(_logistic_mixture, "bytes", outputs=5 * _PARTS),  # (5)
 }
 LikelihoodName = Annotated[str, OneOf(LIKELIHOODS)]
 

@@ -1,4 +1,4 @@
-"""Gated PixelCNN: an exact likelihood from convolutions (van den Oord et al. 2016, arXiv:1606.05328).
+"""Gated PixelCNN, with an exact likelihood (van den Oord et al. 2016, arXiv:1606.05328).
 
 (1) log p(x) = sum_i log p(x_i | x_<i),  p(x_i | x_<i) = softmax(f(x)_i)   `models.autoregressive`
 (2) f: a vertical and a horizontal stack of gated layers                   `nn.causal`, (1) to (3)

@@ -130,5 +130,5 @@ def test_levels_out_of_range_are_refused(levels):
 def test_a_pixelcnn_asked_to_encode_says_who_can():
     params = PixelCNN.smallest()
     params = dataclasses.replace(params, image_shape=(8, 8, 1)).init(jax.random.key(0))
-    with pytest.raises(genjax.UserError, match="'pixelcnn' cannot encode.*models that can"):
+    with pytest.raises(genjax.UserError, match=r"'pixelcnn' cannot encode.*models that can"):
         genjax.encode(params, jnp.zeros((1, 8, 8, 1)))
