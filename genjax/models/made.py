@@ -1,7 +1,7 @@
 """MADE: an exact likelihood from masked dense layers (Germain et al. 2015, arXiv:1502.03509).
 
 (1) log p(x) = sum_i log p(x_i | x_<i),  p(x_i | x_<i) = softmax(f(x)_i)   `models.autoregressive`
-(2) f: dense layers with masks, so that output i sees only inputs before i   `nn.causal`, (4)
+(2) f: dense layers with masks, so that output i sees only inputs before i   `nn.masked`, (1)
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from genjax.errors import UserError
 from genjax.model import Networks, Params, register
 from genjax.models.autoregressive import Autoregressive, draw_value
-from genjax.nn.causal import MaskedMLP
+from genjax.nn.masked import MaskedMLP
 from genjax.nn.networks import Activation
 
 
