@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from genjax.cli import listing
-from genjax.cli.command import parse
+from genjax.cli.command import parse, run
 
 What = Literal["all", "recipes", "models", "data-sets", "losses", "likelihoods", "activations"]
 _KINDS = {"data-sets": "data sets", "losses": "adversarial losses"}  # what -> kind
@@ -25,7 +25,7 @@ class Options:
 def main(arguments: list[str]) -> int:
     what = parse(Options, arguments, "genjax list").what
     if importlib.metadata.entry_points(group="genjax.models"):
-        importlib.import_module("genjax.model").find_models()
+        run(importlib.import_module("genjax.model").find_models)
     parts = []
     if what in ("all", "recipes"):
         parts.append(listing.format_recipes(more=_find_other_recipes()))

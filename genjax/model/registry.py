@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import importlib.metadata
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from genjax.model.base import Model, registered_name
 from genjax.model.help_text import compose_help
 
 MODELS: dict[str, type[Model]] = {}
+_BROKEN: set[str] = set()  # modules of installed packages that cannot be imported
 ModelClass = TypeVar("ModelClass", bound=Model)
 
 
@@ -18,11 +20,21 @@ def find_models() -> dict[str, type[Model]]:
     """Return the table of models, with those of genjax and of installed packages in it.
 
     A package offers models by an entry point of the group "genjax.models", whose value is the
-    module that registers them.
+    module that registers them. One that cannot be imported is left out, with a warning.
     """
     importlib.import_module("genjax.models")
     for entry in importlib.metadata.entry_points(group="genjax.models"):
-        importlib.import_module(entry.module)
+        if entry.module in _BROKEN:
+            continue
+        try:
+            importlib.import_module(entry.module)
+        except Exception as error:
+            _BROKEN.add(entry.module)
+            warnings.warn(
+                f"the models in {entry.module}, which an installed package offers, cannot be"
+                f" imported ({type(error).__name__}: {error}). Mend or uninstall the package.",
+                stacklevel=2,
+            )
     return MODELS
 
 

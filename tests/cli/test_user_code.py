@@ -157,3 +157,16 @@ def test_installed_packages_offer_recipes(monkeypatch, folder):
         assert find_recipe("users-recipe")[0] == "users-recipe"
     finally:
         RECIPES.pop("users-recipe", None)
+
+
+@pytest.mark.filterwarnings("default:the models in broken_package")
+def test_an_installed_package_that_cannot_be_imported_is_left_out(monkeypatch, folder, capsys):
+    (folder / "broken_package.py").write_text("1 / 0")
+    entries = [SimpleNamespace(module="broken_package")]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
+    monkeypatch.syspath_prepend(folder)
+    assert main.main(["list", "models"]) == 0
+    out, err = capsys.readouterr()
+    assert "variational autoencoder" in out
+    assert "warning: the models in broken_package, which an installed package offers" in err
+    assert "ZeroDivisionError" in err
