@@ -1,12 +1,18 @@
 """The page of the app: a title and the tabs that the model allows."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from genjax.app.components import gr
 from genjax.app.explorer import Explorer
 from genjax.app.tabs.image_pairs import add_interpolation_tab
 from genjax.app.tabs.latent_point import add_latents_tab
 from genjax.app.tabs.sample_grids import add_samples_tab
+from genjax.app.tabs.training_time import add_training_tab
 from genjax.data import Dataset
 from genjax.model import Params, registered_name
+from genjax.plots.equations import show_equations
 from genjax.runs.files import enable_compilation_cache
 
 _FILES_LIVE = 600  # seconds, of pictures that were made for a visitor
@@ -17,6 +23,7 @@ def build(
     dataset: Dataset | None = None,
     beside: Params | None = None,
     names: tuple[str, str] = ("", ""),
+    progression: Mapping[int, np.ndarray] | None = None,
 ) -> gr.Blocks:
     """Build the page, and compile all that it computes.
 
@@ -26,6 +33,8 @@ def build(
             far they can be moved are measured on them.
         beside: another model, whose samples are shown beside those of `params`.
         names: of the two, for the page; by default what they are registered as.
+        progression: samples of the same latents by epoch, uint8 [N, H, W, C], as from
+            `genjax.plots.run_figures.read_progression`; a slider moves through them.
 
     Raises:
         UserError: if the images of `dataset` have another shape than the model's.
@@ -48,8 +57,13 @@ def build(
                 add_latents_tab(explorers[0])
             with gr.Tab("Interpolation"):
                 add_interpolation_tab(explorers[0], page)
-        with gr.Tab("Samples" if beside is None else "Side by side"):
+        with gr.Tab("Samples"):
             add_samples_tab(explorers, titles)
+        if progression and len(progression) > 1:
+            with gr.Tab("Training"):
+                add_training_tab(progression)
+        with gr.Tab("Loss"):
+            gr.HTML(f'<div id="loss">{show_equations(params.model)}</div>')
     return page
 
 

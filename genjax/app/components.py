@@ -30,10 +30,16 @@ STYLE = """
 #latents {height: 600px; overflow-y: auto}
 #latents, #latents .form {flex-wrap: nowrap; flex-direction: column}
 #latents .block {padding: 4px 10px; flex: none}
+#loss .equation {margin: 0.6em 0; padding: 0.7em 1em; overflow-x: auto; text-align: center}
+#loss .equation math {font-size: 125%}
+#loss dl.terms {display: grid; grid-template-columns: max-content 1fr; gap: 0.4em 1.2em}
+#loss dl.terms dd {margin: 0}
 @media (max-width: 600px) {
+  #loss dl.terms {grid-template-columns: 1fr; gap: 0.1em}
   .gradio-container {padding: 4px !important}
   #latents {height: auto; max-height: 400px}
-  button[role=tab] {padding: 4px 6px !important; font-size: 14px !important}
+  .gradio-container main, .gradio-container .wrap {padding: 8px 4px !important}
+  .tab-container button {padding: 4px 5px !important; font-size: 13px !important}
 }
 """
 # Options of events: answer at once, and while one is answered keep only the newest that comes.

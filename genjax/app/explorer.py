@@ -21,13 +21,23 @@ from genjax.data.picture import read_picture
 from genjax.errors import UserError
 from genjax.latents import LatentUse
 from genjax.metrics.chunking import check_shape
-from genjax.model import CanDecode, CanEncode, Params, is_class_conditional
+from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_conditional
 
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on
 _SIDE = 480  # pixels, about, of a picture
 _NUM_STEPS = 10  # of an interpolation
 _NUM_SAMPLES, _NUM_INTERPOLATIONS = 36, 4
+_NUM_POINTS = 300  # images of the data set, on the plane
 _MARK = np.array([255, 120, 0], np.uint8)
+
+
+COLOURS = np.array(  # of the labels, matplotlib's tab10
+    [
+        (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
+        (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
+    ],
+    np.uint8,
+)  # fmt: skip
 
 
 def make_cell_centres(num: int) -> jax.Array:
@@ -51,6 +61,8 @@ class Explorer:
         use: what the latents carry (`genjax.latent_use`); None where it cannot be measured.
         order: the latents, the one that carries most first, inactive ones last.
         extents: (1), or 4 where nothing can be encoded.
+        points: the latents of some images of the data set, [P, D], and `labels`, [P], theirs.
+        real_scores: a discriminator's scores of some images of the data set, [P].
     """
 
     def __init__(self, params: Params, dataset: Dataset | None = None):
@@ -64,17 +76,26 @@ class Explorer:
         self.shows_real = self.encodes and dataset is not None
         self.latent_dim: int = model.latent_dim if self.decodes else 0
         self.num_classes: int = model.num_classes if is_class_conditional(model) else 0
+        self.scores = isinstance(model, CanScore)
         self.use: LatentUse | None = None
+        self.points = np.zeros((0, self.latent_dim), np.float32)
+        self.labels = np.zeros(0, np.int32)
+        self.real_scores = np.zeros(0, np.float32)
         self.extents = np.full(self.latent_dim, 4.0, np.float32)
         self.order = list(range(self.latent_dim))
         if self.shows_real:
             self._measure()
+        if self.scores and dataset is not None:
+            real = dataset.draw_subset(min(_NUM_POINTS, len(dataset)))
+            self.real_scores = np.asarray(latents.score(params, real.images))
 
     def _measure(self) -> None:
         """Measure extents and the order of the latents on images drawn from the data set."""
         assert self.dataset is not None
-        images = self.dataset.draw_subset(min(_NUM_MEASURED, len(self.dataset))).images
+        measured = self.dataset.draw_subset(min(_NUM_MEASURED, len(self.dataset)))
+        images = measured.images
         z = np.asarray(latents.encode(self.params, images))
+        self.points, self.labels = z[:_NUM_POINTS], np.asarray(measured.labels)[:_NUM_POINTS]
         self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
         try:
             use = latents.latent_use(self.params, images, jax.random.key(0))
@@ -97,10 +118,28 @@ class Explorer:
         return self.clip(np.asarray(self.model.sample_latents(self.params, key, 1))[0])
 
     def choose_start(self) -> np.ndarray:
-        """Return the latents that the page opens with: of a real image, else a draw."""
+        """Return the latents that the page opens with: of a real image, else a draw.
+
+        Where a discriminator scores images, it is the draw with the highest score.
+        """
         if self.shows_real:
             return self.clip(self.encode(self.get_image(0)))
-        return self.draw_latents(jax.random.key(0))
+        if not self.scores:
+            return self.draw_latents(jax.random.key(0))
+        drawn = self.model.sample_latents(self.params, jax.random.key(0), _NUM_SAMPLES)
+        scores = latents.score(self.params, latents.decode(self.params, drawn))
+        return self.clip(np.asarray(drawn)[int(np.argmax(scores))])
+
+    def describe_score(self, image: np.ndarray) -> str:
+        """Say how real the discriminator takes an image [H, W, C] to be; empty without one."""
+        if not self.scores:
+            return ""
+        score = float(latents.score(self.params, image[None])[0])
+        text = f"The discriminator's score: **{score:.2f}**"
+        if len(self.real_scores):
+            low, high = np.quantile(self.real_scores, [0.05, 0.95])
+            text += f" (the middle 90% of the test images: {low:.2f} to {high:.2f})"
+        return text
 
     def get_image(self, number: int) -> np.ndarray:
         """Return one image of the data set, [H, W, C] in [0, 1]; numbers wrap around its end."""
@@ -135,8 +174,10 @@ class Explorer:
         rows, columns = (int(np.clip(_SIDE // side, 5, 21)) for side in (height, width))
         return (1 if self.latent_dim == 1 else rows), columns
 
-    def draw_plane(self, z: np.ndarray, across: int, up: int) -> np.ndarray:
-        """Draw (2), with a mark at `z`."""
+    def draw_plane(
+        self, z: np.ndarray, across: int, up: int, with_points: bool = False
+    ) -> np.ndarray:
+        """Draw (2), with a mark at `z`, and with `points`, each in the colour of its label."""
         rows, columns = self.count_cells()
         values = (self.reach[d] * make_cell_centres(n) for d, n in ((across, columns), (up, rows)))
         images = latents.plane(self.params, z, np.array([across, up]), *values)
@@ -144,9 +185,15 @@ class Explorer:
         pixels = plots.to_rgb(images.reshape(-1, *images.shape[2:]))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
-        x = (z[across] / self.reach[across] + 1) / 2 * canvas.shape[1]
-        y = (1 - z[up] / self.reach[up]) / 2 * canvas.shape[0]
-        return draw_mark(canvas, x, y if rows > 1 else height / 2)
+
+        def find_pixels(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            x = (z[..., across] / self.reach[across] + 1) / 2 * canvas.shape[1]
+            y = (1 - z[..., up] / self.reach[up]) / 2 * canvas.shape[0]
+            return x, y if rows > 1 else np.full_like(x, height / 2)
+
+        if with_points:
+            canvas = draw_points(canvas, *find_pixels(self.points), self.labels)
+        return draw_mark(canvas, *map(float, find_pixels(z)))
 
     def move_to(self, z: np.ndarray, across: int, up: int, x: float, y: float) -> np.ndarray:
         """Return `z` moved to a point of the plane's picture, x and y pixels from its top left."""
@@ -189,7 +236,20 @@ class Explorer:
         if self.encodes:
             self.encode(image)
         self.draw_plane(z, 0, self.latent_dim - 1)
+        self.describe_score(image)
         self.draw_interpolation(z, z, True), self.draw_interpolation(z, z, False)
+
+
+def draw_points(canvas: np.ndarray, x: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the picture with a small square at each point, in the colour of its label."""
+    canvas = canvas.copy()
+    height, width, _ = canvas.shape
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    for column, row, label in zip(x[inside], y[inside], labels[inside], strict=True):
+        for reach, colour in ((3, 255), (2, COLOURS[label % len(COLOURS)])):
+            top, left = max(int(row) - reach, 0), max(int(column) - reach, 0)
+            canvas[top : int(row) + reach + 1, left : int(column) + reach + 1] = colour
+    return canvas
 
 
 def draw_mark(canvas: np.ndarray, x: float, y: float) -> np.ndarray:

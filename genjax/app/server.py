@@ -4,6 +4,9 @@ import ipaddress
 import os
 import socket
 import warnings
+from collections.abc import Mapping
+
+import numpy as np
 
 from genjax.app.app_page import build
 from genjax.app.components import STYLE, gr, make_theme
@@ -21,6 +24,7 @@ def launch(
     beside: Params | None = None,
     *,
     names: tuple[str, str] = ("", ""),
+    progression: Mapping[int, np.ndarray] | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
     share: bool = False,
@@ -34,6 +38,7 @@ def launch(
         dataset: images that the model can be shown.
         beside: another model.
         names: of the two models.
+        progression: samples by epoch.
         host: the address of this machine that it listens on; by default only programs on the same
             machine can reach it.
         port: by default the first free one from 7860 on.
@@ -46,7 +51,7 @@ def launch(
     """
     _check_address(host, port)
     _warn_of_visitors(host, share, auth)
-    page = build(params, dataset, beside, names)
+    page = build(params, dataset, beside, names, progression)
     _exempt_from_proxies("127.0.0.1", "localhost", host)
     try:
         _, address, _ = page.launch(

@@ -11,7 +11,8 @@ import tyro
 from genjax.cli.command import parse, run
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import CanEncode
+from genjax.model import CanEncode, CanScore
+from genjax.plots.run_figures import read_progression
 from genjax.recipes import trained
 from genjax.runs.weights import load_best
 
@@ -55,9 +56,11 @@ def open_app(options: Options) -> None:
     beside = load_best(other) if other else None
     from genjax import app  # which needs gradio
 
-    dataset = _load_images(place, options.dataset) if isinstance(params.model, CanEncode) else None
+    shows_real = isinstance(params.model, CanEncode | CanScore)
+    dataset = _load_images(place, options.dataset) if shows_real else None
     page, address = app.launch(
         params, dataset, beside, names=(place.name, other.name if other else ""),
+        progression=read_progression(place),
         host=options.host, port=options.port, share=options.share, auth=_split_auth(options.auth),
         wait=False,
     )  # fmt: skip

@@ -84,17 +84,23 @@ def draw_samples(figures: Path, seeds: list[Params], key: jax.Array) -> None:
         save_grid(figures / "samples-seeds.png", np.concatenate(rows), _NUM_PER_SEED)
 
 
-def draw_progression(run: Path, real: jax.Array) -> None:
-    """Draw progression.gif and progression.png: samples of the same latents, epoch by epoch.
+def read_progression(run: Path) -> dict[int, np.ndarray]:
+    """Read the samples of the same latents that a run kept, uint8 [N, H, W, C], by epoch.
 
-    A file of samples that cannot be read is left out, with a warning.
+    A file that cannot be read is left out, with a warning.
     """
     frames: dict[int, np.ndarray] = {}
     for path in sorted((run / "progress").glob("*.np[yz]")):
         try:
             frames[int(path.stem)] = load_array(path)
         except CheckpointError as error:
-            warnings.warn(f"{error} It is not drawn.", stacklevel=2)
+            warnings.warn(f"{error} It is not drawn.", stacklevel=3)
+    return frames
+
+
+def draw_progression(run: Path, real: jax.Array) -> None:
+    """Draw progression.gif and progression.png: samples of the same latents, epoch by epoch."""
+    frames = read_progression(run)
     if not frames:
         return
     epochs = list(frames)

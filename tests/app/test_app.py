@@ -58,7 +58,10 @@ def opened(tmp_path_factory):
         patch.setenv("NO_PROXY", "")
         patch.setenv("no_proxy", "")
         params, data = initial(latent_dim=40), blobs(30)
-        page, address = app.launch(params, data, initial("gan", (9, 9, 3)), wait=False)
+        frames = {epoch: np.full((4, 8, 8, 1), 10 * epoch, np.uint8) for epoch in (0, 2, 5)}
+        page, address = app.launch(
+            params, data, initial("gan", (9, 9, 3)), progression=frames, wait=False
+        )
         yield params, data, address, page
         page.close()
 
@@ -83,7 +86,8 @@ def test_a_slider_answers_with_the_image_of_the_latents(opened):
     it = Explorer(params, data)
     z = it.choose_start()  # what the latents without a slider stay at
     z[it.order[:32]] = np.linspace(-2, 2, 32)
-    (picture,) = post(address, "move", None, *np.linspace(-2, 2, 32))
+    picture, score = post(address, "move", None, *np.linspace(-2, 2, 32))
+    assert score == ""  # it has no discriminator
     np.testing.assert_array_equal(pixels(picture["url"]), enlarge_image(it.decode(z)))
 
 
@@ -96,6 +100,21 @@ def test_both_models_draw_with_the_same_key(opened):
         genjax.sample(initial("gan", (9, 9, 3)), jax.random.key(3), 36)
     )
     np.testing.assert_array_equal(right[1::3, 1::3], expected)
+
+
+def test_a_slider_over_the_training_shows_the_samples_of_its_epochs(opened):
+    said, picture = post(opened[2], "progression", 3)
+    assert said == "**After epoch 2** of 5"
+    assert pixels(picture["url"])[10, 10].tolist() == [20, 20, 20]
+
+
+def test_the_page_says_what_the_model_minimises(opened):
+    (shown,) = [
+        c["props"]["value"]
+        for c in opened[3].config["components"]
+        if c["type"] == "html" and 'id="loss"' in str(c["props"].get("value"))
+    ]
+    assert "<math" in shown
 
 
 def test_a_way_leads_from_a_real_image_to_a_random_draw(opened):
@@ -228,7 +247,7 @@ def test_a_model_without_latents_shows_its_samples(monkeypatch):
     monkeypatch.delitem(MODELS, "only-samples")
     page = app.build(Params({}, {}, model))
     kinds = [component["type"] for component in page.config["components"]]
-    assert kinds.count("tabitem") == 1
+    assert kinds.count("tabitem") == 2  # and the loss
     assert kinds.count("image") == 1
     texts = [c["props"].get("value") for c in page.config["components"] if c["type"] == "markdown"]
     assert "It has no latents to move" in texts[0]
@@ -360,6 +379,28 @@ def test_a_drawing_is_an_end_of_the_way(browser):
     stroke = ActionChains(browser).move_to_element_with_offset(canvas, -60, -60).click_and_hold()
     stroke.move_by_offset(120, 120).release().perform()
     changed(browser, "strip", strip)
+
+
+_SHOWN_TABS = """
+return [...document.querySelectorAll("button[role=tab]")].filter(tab => tab.offsetWidth)
+  .map(tab => tab.textContent.trim())
+"""
+
+
+@pytest.mark.browser
+def test_on_a_phone_every_tab_has_its_button(opened, browser):
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(opened[2])
+        names = ["Latents", "Interpolation", "Samples", "Training", "Loss"]
+        deadline = time.monotonic() + 20
+        while (shown := browser.execute_script(_SHOWN_TABS)) != names:
+            assert time.monotonic() < deadline, f"the tabs are {shown}"
+            time.sleep(0.1)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.browser

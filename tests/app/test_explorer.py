@@ -121,3 +121,28 @@ def test_the_page_says_which_latents_choose_the_class():
     assert "class" not in _explain(explored("gan"))
     model = small("gan", image_shape=(8, 8, 1), num_classes=2)
     assert "largest of the first 2" in _explain(Explorer(model.init(jax.random.key(0))))
+
+
+def test_points_lie_where_a_click_would_lead_to_their_latents():
+    it = explored(latent_dim=2)
+    assert it.points.shape == (30, 2)
+    np.testing.assert_allclose(it.points, genjax.encode(it.params, it.dataset.images), atol=1e-5)
+    it.points, it.labels = np.array([[1.5, -0.75], [99.0, 0.0]], np.float32), np.array([3, 0])
+    z = np.zeros(2, np.float32)
+    with_points, without = it.draw_plane(z, 0, 1, True), it.draw_plane(z, 0, 1)
+    red = np.argwhere((with_points == explorer.COLOURS[3]).all(axis=2))
+    row, column = red.mean(axis=0)
+    np.testing.assert_allclose(it.move_to(z, 0, 1, column, row), [1.5, -0.75], atol=0.05)
+    assert 0 < np.any(with_points != without, axis=2).sum() <= 49  # the other is off the plane
+
+
+def test_a_discriminator_says_how_real_an_image_looks():
+    it = explored("gan", latent_dim=4)
+    assert it.real_scores.shape == (30,)
+    start = it.decode(it.choose_start())
+    drawn = genjax.sample(it.params, jax.random.key(0), 36)
+    best = np.max(genjax.score(it.params, drawn))
+    np.testing.assert_allclose(genjax.score(it.params, start[None]), best, atol=1e-4)
+    text = it.describe_score(start)
+    assert f"score: **{best:.2f}** (the middle 90% of the test images: " in text
+    assert explored().describe_score(start) == ""

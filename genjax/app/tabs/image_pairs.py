@@ -48,7 +48,8 @@ def _add_end(explorer: Explorer, name: str, number: int) -> tuple:
     limit_drawings()
     with gr.Column():
         source = gr.Radio(sources, value=sources[0], label=name, elem_id=f"{name}-source")
-        index = gr.Number(number, precision=0, minimum=0, label="test image no. or random seed")
+        label = "test image no. or random seed" if explorer.shows_real else "random seed"
+        index = gr.Number(number, precision=0, minimum=0, label=label)
         with gr.Row():
             drawing = gr.Sketchpad(
                 sheet, scale=2, height=400, visible=False,

@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from html import escape
 
 import numpy as np
 
 from genjax.app.components import LATEST, gr, make_key, make_picture
-from genjax.app.explorer import Explorer, enlarge_image
+from genjax.app.explorer import COLOURS, Explorer, enlarge_image
 
 _MOST_SLIDERS = 32
 
@@ -20,44 +20,65 @@ def add_latents_tab(explorer: Explorer) -> None:
     gr.Markdown(_explain(explorer))
     with gr.Row():
         with gr.Column(scale=5):
-            plane, axes = _add_plane(explorer, first, shown)
+            plane, view = _add_plane(explorer, first, shown)
         with gr.Column(scale=4):
-            decoded, buttons, encoded, original = _add_image(explorer, first)
+            decoded, score, buttons, encoded, original = _add_image(explorer, first)
         with gr.Column(scale=4):
             gr.Markdown("**The latents**")
             with gr.Column(elem_id="latents"):
                 sliders = [_add_slider(explorer, d, first[d]) for d in shown]
 
     point = Point(explorer, shown)
-    everything = [rest, decoded, plane, encoded, original, *sliders]
+    everything = [rest, decoded, score, plane, encoded, original, *sliders]
     moved = [s.input for s in sliders]
-    settled = [s.release for s in sliders] + [a.input for a in axes]
-    gr.on(moved, point.show_image, [rest, *sliders], decoded, api_name="move", **LATEST)
-    gr.on(settled, point.show_plane, [rest, *axes, *sliders], plane, api_name="plane", **LATEST)
-    plane.select(point.click, [rest, *axes, *sliders], everything, api_name="click", **LATEST)
+    settled = [s.release for s in sliders] + [control.input for control in view]
+    image = [decoded, score]
+    gr.on(moved, point.show_image, [rest, *sliders], image, api_name="move", **LATEST)
+    gr.on(settled, point.show_plane, [rest, *view, *sliders], plane, api_name="plane", **LATEST)
+    plane.select(point.click, [rest, *view, *sliders], everything, api_name="click", **LATEST)
     answers = (point.go_to_random, point.go_to_zero, point.go_to_image)
     for button, answer in zip(buttons, answers, strict=True):
-        button.click(answer, axes, everything, **LATEST)
+        button.click(answer, view, everything, **LATEST)
 
 
 def _add_plane(explorer: Explorer, z: np.ndarray, shown: list[int]) -> tuple[gr.Image, list]:
-    """Add the plane of two latents, and the menus that choose them."""
+    """Add the plane of two latents, and the controls: the latents, and whether points are drawn."""
     across, up = (0, 1) if explorer.latent_dim == 2 else (shown[0], shown[min(1, len(shown) - 1)])
-    gr.Markdown("**The plane of two latents:** click on it.")
-    plane = make_picture(explorer.draw_plane(z, across, up), "plane")
+    gr.Markdown("**The plane of two latents:** click on it. The cross is where you are.")
+    has_points = len(explorer.points) > 0
+    plane = make_picture(explorer.draw_plane(z, across, up, has_points), "plane")
     with gr.Row(visible=explorer.latent_dim > 2):
         choices = [(label_latent(explorer, d), d) for d in shown]
         axes = [
             gr.Dropdown(choices, value=d, label=label, min_width=120)
             for d, label in ((across, "from left to right"), (up, "from bottom to top"))
         ]
-    return plane, axes
+    points = gr.Checkbox(
+        has_points, label=f"{len(explorer.points)} test images as points", visible=has_points,
+        elem_id="points",
+    )  # fmt: skip
+    gr.HTML(_explain_points(explorer), visible=has_points)
+    return plane, [*axes, points]
 
 
-def _add_image(explorer: Explorer, z: np.ndarray) -> tuple[gr.Image, list, gr.Column, gr.Image]:
-    """Add the decoded image, the buttons below it, and the image that was encoded."""
+def _explain_points(explorer: Explorer) -> str:
+    """Return what the points mean, with the colours of the classes, as HTML."""
+    names = explorer.dataset.label_names if explorer.dataset else ()
+    colours = zip(names, map(tuple, COLOURS.tolist()), strict=False)
+    key = " ".join(f'<b style="color: rgb{c}">&#9632;</b>&nbsp;{escape(n)}' for n, c in colours)
+    where = " They lie at their own values of these two latents." if explorer.latent_dim > 2 else ""
+    return f"<small>{key if 1 < len(names) <= len(COLOURS) else ''}{where}</small>"
+
+
+def _add_image(
+    explorer: Explorer, z: np.ndarray
+) -> tuple[gr.Image, gr.Markdown, list, gr.Column, gr.Image]:
+    """Add the decoded image with its score, the buttons, and the image that was encoded."""
     gr.Markdown("**The image**")
-    decoded = make_picture(enlarge_image(explorer.decode(z)), "picture")
+    image = explorer.decode(z)
+    decoded = make_picture(enlarge_image(image), "picture")
+    text = explorer.describe_score(image)
+    score = gr.Markdown(text, visible=explorer.scores, elem_id="score")
     with gr.Row():
         buttons = [
             gr.Button(text, min_width=60, visible=visible, elem_id=name)
@@ -69,9 +90,9 @@ def _add_image(explorer: Explorer, z: np.ndarray) -> tuple[gr.Image, list, gr.Co
         ]
     with gr.Column(visible=explorer.shows_real) as encoded:
         gr.Markdown("**The test image** that was encoded to these latents")
-        image = enlarge_image(explorer.get_image(0)) if explorer.shows_real else None
-        original = make_picture(image, "original", 200)
-    return decoded, buttons, encoded, original
+        real = enlarge_image(explorer.get_image(0)) if explorer.shows_real else None
+        original = make_picture(real, "original", 200)
+    return decoded, score, buttons, encoded, original
 
 
 def _add_slider(explorer: Explorer, d: int, value: float) -> gr.Slider:
@@ -97,39 +118,56 @@ class Point:
         z[self.shown] = values
         return z
 
-    def show_image(self, rest: np.ndarray, *values: float) -> Any:
-        return enlarge_image(self.explorer.decode(self._set(rest, values)))
+    def show_image(self, rest: np.ndarray, *values: float) -> list:
+        return self._decode(self._set(rest, values))
 
-    def show_plane(self, rest: np.ndarray, across: int, up: int, *values: float) -> np.ndarray:
-        return self.explorer.draw_plane(self._set(rest, values), across, up)
+    def _decode(self, z: np.ndarray) -> list:
+        """Return the picture that is decoded, and what is said about its score."""
+        image = self.explorer.decode(z)
+        return [enlarge_image(image), self.explorer.describe_score(image)]
 
-    def _go(self, z: np.ndarray, across: int, up: int, image: np.ndarray | None = None) -> list:
+    def show_plane(
+        self, rest: np.ndarray, across: int, up: int, points: bool, *values: float
+    ) -> np.ndarray:
+        return self.explorer.draw_plane(self._set(rest, values), across, up, points)
+
+    def _go(
+        self, z: np.ndarray, view: tuple[int, int, bool], image: np.ndarray | None = None
+    ) -> list:
         """Return the values of everything at `z`, to which `image`, if any, was encoded."""
         original = None if image is None else enlarge_image(image)
         return [
             z,
-            enlarge_image(self.explorer.decode(z)),
-            self.explorer.draw_plane(z, across, up),
+            *self._decode(z),
+            self.explorer.draw_plane(z, *view),
             gr.update(visible=image is not None),
             original,
             *np.round(z[self.shown].astype(float), 3).tolist(),
         ]
 
     def click(
-        self, event: gr.SelectData, rest: np.ndarray, across: int, up: int, *values: float
+        self,
+        event: gr.SelectData,
+        rest: np.ndarray,
+        across: int,
+        up: int,
+        points: bool,
+        *values: float,
     ) -> list:
         z = self.explorer.move_to(self._set(rest, values), across, up, *event.index)
-        return self._go(z, across, up)
+        return self._go(z, (across, up, points))
 
-    def go_to_random(self, across: int, up: int) -> list:
-        return self._go(self.explorer.draw_latents(make_key(_draw_seed())), across, up)
+    def go_to_random(self, across: int, up: int, points: bool) -> list:
+        z = self.explorer.draw_latents(make_key(_draw_seed()))
+        return self._go(z, (across, up, points))
 
-    def go_to_image(self, across: int, up: int) -> list:
+    def go_to_image(self, across: int, up: int, points: bool) -> list:
         image = self.explorer.get_image(_draw_seed())
-        return self._go(self.explorer.clip(self.explorer.encode(image)), across, up, image)
+        z = self.explorer.clip(self.explorer.encode(image))
+        return self._go(z, (across, up, points), image)
 
-    def go_to_zero(self, across: int, up: int) -> list:
-        return self._go(np.zeros(self.explorer.latent_dim, np.float32), across, up)
+    def go_to_zero(self, across: int, up: int, points: bool) -> list:
+        return self._go(np.zeros(self.explorer.latent_dim, np.float32), (across, up, points))
 
 
 def _draw_seed() -> int:
