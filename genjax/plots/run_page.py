@@ -170,28 +170,37 @@ def _list_pictures(wide: bool = True, **captions: str) -> Pictures:
 
 
 def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:
-    measured = [metric for metric in list_metrics(result) if metric.name != "seconds"]
     if "record" not in result:
         return [Paragraph("Not measured.")]
-    best = result.get("best", {})
-    head = ["metric", "last weights"] + ([f"best: epoch {best.get('epoch')}"] if best else [])
-    rows, group = [[*head, "best is", "meaning"]], ""
-    for metric in measured:
-        if metric.group != group:
-            group = metric.group
-            rows.append([f"**{group}**", *[""] * (len(rows[0]) - 1)])
-        value = _format_value(metric, result)
-        of_best = [_format_value(metric, best)] if best else []
-        rows.append([metric.label, value, *of_best, metric.aim, metric.explanation])
+    seeds = len(result.get("seeds", ()))
+    width = f"Mean of {seeds} seeds ± standard deviation" if seeds else "± is a standard error"
     return [
-        Paragraph(f"Measured on {describe_measurement(result)}. ± is a standard error."),
+        Paragraph(f"Measured on {describe_measurement(result)}. {width}."),
         *([Paragraph(f"Reference result of the recipe: {reference}.")] if reference else []),
-        Table(rows, {metric.label: metric.tooltip for metric in measured}),
+        _tabulate_metrics(result),
         Paragraph(
             "↓ lower is better, ↑ higher is better, → x: closest to x is best. Resting the pointer"
             " on a name shows its key in result.json."
         ),
     ]
+
+
+def _tabulate_metrics(result: Mapping[str, Any]) -> Table:
+    """Return the metrics in groups, those of the best weights beside those of the last."""
+    best = result.get("best", {})
+    epoch = str(best.get("epoch")).strip("[]")  # of several seeds, a list
+    head = ["metric", "last weights"] + ([f"best: epoch {epoch}"] if best else [])
+    rows, group, terms = [[*head, "best is", "meaning"]], "", {}
+    for metric in list_metrics(result):
+        if metric.name == "seconds":  # the record says it
+            continue
+        if metric.group != group:
+            group = metric.group
+            rows.append([f"**{group}**", *[""] * (len(rows[0]) - 1)])
+        values = [_format_value(metric, one) for one in (result, best) if one]
+        rows.append([metric.label, *values, metric.aim, metric.explanation])
+        terms[metric.label] = metric.tooltip
+    return Table(rows, terms)
 
 
 def _format_value(metric: Metric, result: Mapping[str, Any]) -> str:
