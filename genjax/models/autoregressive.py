@@ -67,6 +67,14 @@ class Autoregressive(Model):
         loss = -jnp.mean(self.log_prob(training, x))  # (4)
         return {"network": loss}, ({}, training.stats)
 
+    def equations(self) -> list[tuple[str, str]]:
+        softmax = f"the network f gives the logits of {self.levels} values, and sees of x only x_<i"
+        return [
+            ("loss = -log p(x)", "exact, in nats per image"),
+            ("log p(x) = sum_i log p(x_i | x_<i)", "value after value, in the order of reading"),
+            ("p(x_i = k | x_<i) = softmax(f(x)_i)_k", softmax),
+        ]
+
     def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]:
         """Compute (2), in nats, of images that `observe` returned."""
         logits = self.apply(params, "network", 2 * x - 1)

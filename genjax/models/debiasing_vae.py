@@ -126,7 +126,7 @@ class DebiasingVAE(VAE):
         (formula, what), *terms = super().equations()
         return [
             loss,
-            (formula.replace("loss", "L"), f"the VAE's {what}"),
+            (formula.replace("loss", "L"), f"of the VAE: {what}"),
             ("p(y|x)", f"the encoder also classifies; w = {self.class_weight:g}"),
             ("1_y", f"1 for an image of a debiased class ({which}), else 0"),
             *terms,

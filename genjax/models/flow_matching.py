@@ -155,6 +155,15 @@ class FlowMatching(Model):
         loss = jnp.mean(match_flow(velocity, x_1, key_flow, self.time_distribution))
         return {"flow_matching": loss}, ({}, params.stats)
 
+    def equations(self) -> list[tuple[str, str]]:
+        steps = f"in {self.num_steps} steps by {self.solver}"
+        return [
+            ("loss = E|v(x_t, t) - (x_1 - x_0)|^2", "a mean over pixels"),
+            ("x_t = (1 - t) x_0 + t x_1", "from noise x_0 ~ N(0, I) to an image x_1 in [-1, 1]"),
+            ("v(x, t)", "the network, which learns the velocity of x_t"),
+            ("dx / dt = v(x, t)", f"carries a sample from the noise at t = 0 to t = 1, {steps}"),
+        ]
+
     def velocity(
         self,
         params: Params,

@@ -172,11 +172,12 @@ class VAEGAN(VAE, WithDiscriminator):
         if self.similarity == "pixels":
             rec = ("L_rec = E_q[-log p(x|z)]", f"the VAE's distortion, {self.likelihood}")
         (critic, of_critic), (fool, _), *terms = WithDiscriminator.equations(self)
-        formula, what = self._loss_equation()
-        weighted = formula.removeprefix("loss = distortion + ")
-        weights = f"with gamma = {self.gamma:g}, adversarial weight a = {self.adversarial:g}"
+        weighted = self._loss_equation()[0].removeprefix("loss = distortion + ")
+        weights = (
+            f"decoder, with gamma = {self.gamma:g}, adversarial weight a = {self.adversarial:g}"
+        )
         return [
-            (f"L_encoder = L_rec + {weighted}", what),
+            (f"L_encoder = L_rec + {weighted}", f"encoder, with beta = {self.beta:g}"),
             (f"L_decoder = gamma L_rec + a {fool.removeprefix('L_G = ')}", weights),
             (critic, f"{of_critic}; generated are {self.fakes}"),
             rec,

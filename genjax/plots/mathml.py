@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     r"|(?P<operator>\|\||->|<=|>=|\.\.\.|\S)"
 )
 _FRACTION = re.compile(r"(?<![\w)\]])(\w+)/(\w+)(?![\w(])")
-_SCRIPT = re.compile(r"([_^])(\([^()]*\)|\w+?(?=_|\W|$)|\w+)")
+_SCRIPT = re.compile(r"([_^])(\([^()]*\)|<?\w+?(?=_|\W|$)|\w+)")
 
 
 def to_mathml(text: str, display: bool = False) -> str:
