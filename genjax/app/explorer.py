@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from genjax import latents, plots
+from genjax.app.canvas import SIDE, draw_mark, draw_points
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
 from genjax.errors import UserError
@@ -24,20 +25,9 @@ from genjax.metrics.chunking import check_shape
 from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_conditional
 
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on
-_SIDE = 480  # pixels, about, of a picture
 _NUM_STEPS = 10  # of an interpolation
 _NUM_SAMPLES, _NUM_INTERPOLATIONS = 36, 4
 _NUM_POINTS = 300  # images of the data set, on the plane
-_MARK = np.array([255, 120, 0], np.uint8)
-
-
-COLOURS = np.array(  # of the labels, matplotlib's tab10
-    [
-        (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
-        (140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207),
-    ],
-    np.uint8,
-)  # fmt: skip
 
 
 def make_cell_centres(num: int) -> jax.Array:
@@ -171,7 +161,7 @@ class Explorer:
     def count_cells(self) -> tuple[int, int]:
         """Return the rows and columns of the plane: as many as fit; one row for one latent."""
         height, width, _ = self.params.model.image_shape
-        rows, columns = (int(np.clip(_SIDE // side, 5, 21)) for side in (height, width))
+        rows, columns = (int(np.clip(SIDE // side, 5, 21)) for side in (height, width))
         return (1 if self.latent_dim == 1 else rows), columns
 
     def draw_plane(
@@ -179,10 +169,13 @@ class Explorer:
     ) -> np.ndarray:
         """Draw (2), with a mark at `z`, and with `points`, each in the colour of its label."""
         rows, columns = self.count_cells()
-        values = (self.reach[d] * make_cell_centres(n) for d, n in ((across, columns), (up, rows)))
-        images = latents.plane(self.params, z, np.array([across, up]), *values)
-        height, width, _ = self.params.model.image_shape
-        pixels = plots.to_rgb(images.reshape(-1, *images.shape[2:]))
+        values = [self.reach[d] * make_cell_centres(n) for d, n in ((across, columns), (up, rows))]
+        height, width, channels = self.params.model.image_shape
+        if rows > 1:
+            images = latents.plane(self.params, z, np.array([across, up]), *values)
+        else:
+            images = latents.decode(self.params, values[0][:, None])
+        pixels = plots.to_rgb(images.reshape(-1, height, width, channels))
         canvas = pixels.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
         canvas = canvas.reshape(rows * height, columns * width, 3)
 
@@ -238,33 +231,3 @@ class Explorer:
         self.draw_plane(z, 0, self.latent_dim - 1)
         self.describe_score(image)
         self.draw_interpolation(z, z, True), self.draw_interpolation(z, z, False)
-
-
-def draw_points(canvas: np.ndarray, x: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the picture with a small square at each point, in the colour of its label."""
-    canvas = canvas.copy()
-    height, width, _ = canvas.shape
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    for column, row, label in zip(x[inside], y[inside], labels[inside], strict=True):
-        for reach, colour in ((3, 255), (2, COLOURS[label % len(COLOURS)])):
-            top, left = max(int(row) - reach, 0), max(int(column) - reach, 0)
-            canvas[top : int(row) + reach + 1, left : int(column) + reach + 1] = colour
-    return canvas
-
-
-def draw_mark(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Return the picture with a small cross at x, y."""
-    canvas = canvas.copy()
-    height, width, _ = canvas.shape
-    row, column = int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))
-    for length, thickness, colour in ((9, 2, 255), (8, 1, _MARK)):
-        for high, wide in ((length, thickness), (thickness, length)):
-            rows = slice(max(row - high, 0), row + high + 1)
-            canvas[rows, max(column - wide, 0) : column + wide + 1] = colour
-    return canvas
-
-
-def enlarge_image(image: np.ndarray) -> Any:
-    """Return an image [H, W, C] as pillow's, with its pixels as large squares."""
-    pixels = plots.to_rgb(image[None])[0]
-    return plots.enlarge(pixels, max(1, round(_SIDE / max(pixels.shape[:2]))))

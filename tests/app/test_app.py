@@ -27,7 +27,8 @@ pytest.importorskip("gradio")
 httpx = pytest.importorskip("httpx")
 
 from genjax import app  # noqa: E402
-from genjax.app.explorer import Explorer, enlarge_image  # noqa: E402
+from genjax.app.canvas import enlarge_image  # noqa: E402
+from genjax.app.explorer import Explorer  # noqa: E402
 from genjax.app.server import _warn_of_visitors  # noqa: E402
 
 # gradio leaves event loops and sockets to the garbage collector

@@ -13,7 +13,7 @@ from tests.helpers import blobs, small
 
 pytest.importorskip("gradio")
 
-from genjax.app import explorer
+from genjax.app import canvas
 from genjax.app.explorer import Explorer
 
 
@@ -109,7 +109,7 @@ def test_images_of_another_shape_are_refused(key):
 
 
 def test_pixels_become_large_squares():
-    picture = np.asarray(explorer.enlarge_image(np.eye(3, dtype=np.float32)[..., None]))
+    picture = np.asarray(canvas.enlarge_image(np.eye(3, dtype=np.float32)[..., None]))
     assert picture.shape == (480, 480, 3)
     assert np.all(picture[:160, :160] == 255)
     assert np.all(picture[:160, 160:] == 0)
@@ -130,7 +130,7 @@ def test_points_lie_where_a_click_would_lead_to_their_latents():
     it.points, it.labels = np.array([[1.5, -0.75], [99.0, 0.0]], np.float32), np.array([3, 0])
     z = np.zeros(2, np.float32)
     with_points, without = it.draw_plane(z, 0, 1, True), it.draw_plane(z, 0, 1)
-    red = np.argwhere((with_points == explorer.COLOURS[3]).all(axis=2))
+    red = np.argwhere((with_points == canvas.COLOURS[3]).all(axis=2))
     row, column = red.mean(axis=0)
     np.testing.assert_allclose(it.move_to(z, 0, 1, column, row), [1.5, -0.75], atol=0.05)
     assert 0 < np.any(with_points != without, axis=2).sum() <= 49  # the other is off the plane

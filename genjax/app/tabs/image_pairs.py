@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from genjax import plots
+from genjax.app.canvas import enlarge_image
 from genjax.app.components import DRAWING, LATEST, gr, limit_drawings, make_key, make_picture
-from genjax.app.explorer import Explorer, enlarge_image
+from genjax.app.explorer import Explorer
 
 _REAL, _DRAWING, _RANDOM = "a test image", "a drawing", "a random draw"
 _SHEET = 280  # pixels a side, to draw on

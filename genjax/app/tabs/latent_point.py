@@ -6,8 +6,9 @@ from html import escape
 
 import numpy as np
 
+from genjax.app.canvas import COLOURS, enlarge_image
 from genjax.app.components import LATEST, gr, make_key, make_picture
-from genjax.app.explorer import COLOURS, Explorer, enlarge_image
+from genjax.app.explorer import Explorer
 
 _MOST_SLIDERS = 32
 
