@@ -39,7 +39,7 @@ class Panel:
 
 _NATS = "nats per image"
 PANELS = (
-    Panel("Loss", ("loss",)),
+    Panel("Loss", ("loss",), "loss"),
     Panel(
         "Losses of generator and discriminator", ("generator_loss", "discriminator_loss"), "loss"
     ),

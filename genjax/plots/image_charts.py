@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from genjax.errors import UserError
 from genjax.plots.chart import (
     Axes,
     Figure,
@@ -66,6 +67,22 @@ def _prepare_row(images: Images, num: int, pale: bool) -> np.ndarray:
         shown = (153 + 0.4 * shown).round().astype(np.uint8)
     missing = [(0, num - len(shown)), (0, 0), (0, 0), (0, 0)]
     return np.pad(shown, missing, constant_values=255)
+
+
+def plot_reconstructions(
+    images: Images, made: Images, columns: int = 8, axes: Axes | None = None
+) -> Figure:
+    """Plot images (`genjax.reconstruct`), and below each its reconstruction.
+
+    >>> axes = plot_reconstructions(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8, 1)), 2).axes[0]
+    >>> [label.get_text() for label in axes.get_yticklabels()]
+    ['image', 'decoded', 'image', 'decoded']
+    """
+    if len(images) != len(made):
+        raise UserError(f"there are {len(images)} images and {len(made)} reconstructions.")
+    starts = range(0, len(images), columns)
+    rows = [part[start : start + columns] for start in starts for part in (images, made)]
+    return plot_strip(rows, ["image", "decoded"] * len(starts), columns, axes=axes)
 
 
 def plot_interpolations(
@@ -145,6 +162,7 @@ def plot_by_density(
 
 
 save_strip = make_saver(plot_strip)
+save_reconstructions = make_saver(plot_reconstructions)
 save_interpolations = make_saver(plot_interpolations)
 save_manifold = make_saver(plot_manifold)
 save_panels = make_saver(plot_panels)

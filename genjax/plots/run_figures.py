@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -24,8 +24,13 @@ from genjax.model import (
 from genjax.plots.charts import save_latent_scatter
 from genjax.plots.curves import save_curves
 from genjax.plots.examples import draw_examples
-from genjax.plots.grids import alternate_rows, save_gif, save_grid
-from genjax.plots.image_charts import save_interpolations, save_manifold, save_strip
+from genjax.plots.grids import save_gif, save_grid
+from genjax.plots.image_charts import (
+    save_interpolations,
+    save_manifold,
+    save_reconstructions,
+    save_strip,
+)
 from genjax.runs import run_folder
 from genjax.runs.npz import load_array
 from genjax.runs.weights import load_best
@@ -36,6 +41,7 @@ _NUM_RECONSTRUCTED = 32
 _NUM_STAGES = 8  # rows of the progression
 _NUM_INTERPOLATIONS, _NUM_STEPS = 8, 10
 _NUM_LATENTS = 8  # rows that show every class
+_MOST_NAMED = 10  # classes whose names fit above their columns
 
 
 def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> None:
@@ -61,7 +67,7 @@ def draw_run(run: Path, params: Params, test_set: Dataset, key: jax.Array) -> No
         with _warn_of_refusal("interpolation.png"):
             draw_interpolations(figures, params, key)
     if count_classes(params.model):
-        draw_classes(figures, params, key)
+        draw_classes(figures, params, key, test_set.label_names)
     if isinstance(params.model, CanReconstruct):
         with _warn_of_refusal("reconstructions.png"):
             draw_reconstructions(figures, params, test_set)
@@ -121,14 +127,18 @@ def draw_interpolations(figures: Path, params: Params, key: jax.Array) -> None:
     save_interpolations(figures / "interpolation.png", images)
 
 
-def draw_classes(figures: Path, params: Params, key: jax.Array) -> None:
+def draw_classes(
+    figures: Path, params: Params, key: jax.Array, label_names: Sequence[str] = ()
+) -> None:
     """Draw classes.png: every column a class, every row the same latents."""
     num = count_classes(params.model)
     labels = jnp.tile(jnp.arange(num), _NUM_LATENTS)
     model = require(params.model, CanDecode)
     z = model.sample_latents(params, jax.random.fold_in(key, 2), _NUM_LATENTS)
     images = decode(params, jnp.repeat(z, num, axis=0), labels)
-    save_grid(figures / "classes.png", images, num)
+    rows = np.split(np.asarray(images), _NUM_LATENTS)
+    names = label_names[:num] if num <= _MOST_NAMED else ()
+    save_strip(figures / "classes.png", rows, [""] * len(rows), num, names)
 
 
 def draw_reconstructions(figures: Path, params: Params, test_set: Dataset) -> None:
@@ -138,8 +148,8 @@ def draw_reconstructions(figures: Path, params: Params, test_set: Dataset) -> No
         draw_examples(test_set, _NUM_RECONSTRUCTED),
     )
     labels = shown.labels if takes_labels(model.encode) or takes_labels(model.decode) else None
-    pairs = alternate_rows(shown.images, reconstruct(params, shown.images, labels), columns=8)
-    save_grid(figures / "reconstructions.png", pairs, columns=8)
+    made = reconstruct(params, shown.images, labels)
+    save_reconstructions(figures / "reconstructions.png", shown.images, made)
     if model.latent_dim == 2:
         save_manifold(figures / "manifold.png", manifold(params, 20))
         z = encode(params, test_set.images, test_set.labels if takes_labels(model.encode) else None)

@@ -60,6 +60,16 @@ def test_a_strip_names_rows_and_columns_and_pales_faint_rows():
     assert axes.get_xticks().tolist() == [5.5 + 0.5, 15.5 + 0.5, 25.5 + 0.5]
 
 
+def test_reconstructions_stand_below_their_images():
+    images = np.linspace(0, 0.5, 5)[:, None, None, None] * np.ones((1, 8, 8, 1))
+    axes = plots.plot_reconstructions(images, 1 - images, columns=3).axes[0]
+    assert texts(axes.get_yticklabels()) == ["image", "decoded"] * 2
+    pixels = axes.images[0].get_array()[2::10, 2::10, 0]
+    assert pixels.tolist() == [[0, 32, 64], [255, 223, 191], [96, 128, 255], [159, 128, 255]]
+    with pytest.raises(UserError, match="2 images and 5 reconstructions"):
+        plots.plot_reconstructions(images[:2], images)
+
+
 def test_an_image_of_nan_is_white():
     rows = [np.full((1, 8, 8, 1), np.nan)]
     assert np.all(plots.plot_strip(rows, ["none"], 1).axes[0].images[0].get_array() == 255)
