@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from experiments.results.record import write_record
-from experiments.results.tables import README, fill_tables
+from experiments.results.tables import PAGES, fill_tables
 from genjax.cli.command import run
 from genjax.errors import UserError
 from genjax.runs.files import replace_file
@@ -14,7 +14,7 @@ _USAGE = """usage: python -m experiments.results record RUN ...
 
 record: write the result of a finished run (runs/NAME), of a study's folder (such as runs/variants)
         or of the benchmark (runs/bench.json) to its place in the repository.
-tables: make the README's tables anew from all records."""
+tables: make the tables of the README and of docs/ anew from all records."""
 
 
 def _work(arguments: list[str]) -> None:
@@ -23,9 +23,10 @@ def _work(arguments: list[str]) -> None:
             for place in (first, *others):
                 print(f"written: {write_record(Path(place))}")
         case ["tables"]:
-            text = fill_tables(README.read_text())
-            replace_file(README, lambda file: file.write(text.encode()))
-            print(f"written: {README}")
+            for page in PAGES:
+                text = fill_tables(page.read_text()).encode()
+                replace_file(page, lambda file, text=text: file.write(text))
+                print(f"written: {page}")
         case _:
             raise UserError(_USAGE)
 

@@ -1,6 +1,6 @@
-"""Make the README's tables from the committed records.
+"""Make the tables of the README and of the documentation from the committed records.
 
-A table stands in the README between `<!-- table: NAME -->` and `<!-- end of table -->`.
+A table stands in a page between `<!-- table: NAME -->` and `<!-- end of table -->`.
 """
 
 import re
@@ -14,7 +14,8 @@ from genjax.recipes import RECIPES
 from genjax.recipes.records import read_record
 from genjax.runs.files import read_json
 
-README = FOLDER.parent.parent / "README.md"
+_ROOT = FOLDER.parent.parent
+PAGES = tuple(_ROOT / name for name in ("README.md", "docs/results.md", "docs/speed.md"))
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
@@ -47,6 +48,20 @@ def _study_rows(study: str, titles: Mapping[str, str]) -> Rows:
 
 
 _RECIPE = ("command", "model")
+
+
+def _make_models() -> str:
+    names = [
+        "ae-mnist", "vae-mnist", "vae-mnist-long", "vae-gan-mnist", "gan-mnist", "dcgan-mnist",
+        "dcgan-fashion", "vae-fashion", "dcgan-cifar10", "vae-cifar10",
+    ]  # fmt: skip
+    columns = [
+        _column("nll", 1, "NLL"),
+        _FCD,
+        _column("fitted_frechet_classifier", 1, "FCD, fitted"),
+        _MINUTES,
+    ]
+    return format_rows(_RECIPE, _recipe_rows(*names), columns)
 
 
 def _make_vaes() -> str:
@@ -211,6 +226,7 @@ def _make_benchmark() -> str:
 
 
 TABLES = {
+    "models": _make_models,
     "vaes": _make_vaes,
     "gans": _make_gans,
     "stacked": _make_stacked,
