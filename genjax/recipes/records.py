@@ -1,7 +1,7 @@
 """Read the committed results of the named recipes.
 
 Each result stands once, in results/NAME.json beside this file: `python -m experiments.results
-record RUN` writes it from a finished run. `genjax list`, the end of a run and the documentation's tables
+record RUN` writes it from a finished run. `genjax list`, the end of a run and the tables of docs/
 show it.
 """
 
