@@ -1,7 +1,9 @@
 """`python -m experiments.results record RUN ...` and `python -m experiments.results tables`."""
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from experiments.results.record import write_record
 from experiments.results.tables import PAGES, fill_tables
@@ -17,6 +19,10 @@ record: write the result of a finished run (runs/NAME), of a study's folder (suc
 tables: make the tables of the README and of docs/ anew from all records."""
 
 
+def _write(text: bytes, file: BinaryIO) -> None:
+    file.write(text)
+
+
 def _work(arguments: list[str]) -> None:
     match arguments:
         case ["record", first, *others]:
@@ -25,7 +31,7 @@ def _work(arguments: list[str]) -> None:
         case ["tables"]:
             for page in PAGES:
                 text = fill_tables(page.read_text()).encode()
-                replace_file(page, lambda file, text=text: file.write(text))
+                replace_file(page, partial(_write, text))
                 print(f"written: {page}")
         case _:
             raise UserError(_USAGE)
