@@ -71,7 +71,7 @@ def _split_docstring(cls: type) -> tuple[str, str]:
     about = about.partition(">>>")[0].strip()
     about = about or inspect.cleandoc(getattr(sys.modules.get(cls.__module__), "__doc__", "") or "")
     about = about or f"`{cls.__name__}` does not say what it minimises."
-    return about, f"<pre>{escape(numbered)}</pre>" if heading else ""
+    return about, f'<div class="source">{escape(numbered)}</div>' if heading else ""
 
 
 def _set_paragraphs(text: str) -> Iterator[str]:

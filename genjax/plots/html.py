@@ -29,6 +29,8 @@ figure { margin: 1em 0; }
 figcaption { color: var(--soft); font-size: 14px; }
 img { max-width: 100%; display: block; background: #fff; image-rendering: auto; }
 pre { background: var(--block); padding: 0.7em 1em; overflow-x: auto; font-size: 14px; }
+.source { background: var(--block); padding: 0.7em 1em; overflow-x: auto; white-space: pre;
+  font: 13px/1.4 monospace; }
 code { overflow-wrap: anywhere; }
 pre code { overflow-wrap: normal; }
 blockquote { background: var(--warn); margin: 1em 0; padding: 0.2em 1em; border-radius: 4px; }
