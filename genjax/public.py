@@ -41,6 +41,7 @@ from genjax.models import (
     DebiasingVAE,
     FlowMatching,
     PixelCNN,
+    RealNVP,
 )
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
@@ -76,6 +77,7 @@ __all__ = [
     "Optimizer",
     "Params",
     "PixelCNN",
+    "RealNVP",
     "StopTraining",
     "Training",
     "TrainingDiverged",

@@ -24,6 +24,7 @@ OTHERS = {  # kind -> name -> what it is
         "r3gan": "relativistic GAN of residual networks",
         "made": "autoregressive model of masked dense layers, with an exact likelihood",
         "pixelcnn": "gated PixelCNN: autoregressive convolutions, with an exact likelihood",
+        "realnvp": "normalizing flow of affine couplings, with an exact density",
         "vae_gan": "VAE whose decoder also plays a GAN's generator",
     },
     "data sets": {

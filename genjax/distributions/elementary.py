@@ -59,6 +59,19 @@ def flip_coins(key: PRNGKeyArray, probability: Float[Array, "..."]) -> Float[Arr
     return (bits.reshape(probability.shape) < probability * 2**16).astype(probability.dtype)
 
 
+def dequantize(images: Float[Array, "..."], key: PRNGKeyArray) -> Float[Array, "..."]:
+    """Spread each byte b of images in [0, 1] over [b / 256, (b + 1) / 256).
+
+    A density of the result then bounds the probability of the bytes (Theis et al. 2016,
+    arXiv:1511.01844, section 3.1).
+
+    >>> dequantize(jnp.ones((1,)), jax.random.key(0)) >= 255 / 256
+    Array([ True], dtype=bool)
+    """
+    u = jax.random.uniform(key, images.shape, jnp.float32)
+    return (255 * images + u) / 256
+
+
 @partial(
     jax.tree_util.register_dataclass, data_fields=["loc", "scale", "log_scale"], meta_fields=[]
 )

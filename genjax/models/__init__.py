@@ -9,6 +9,7 @@ from genjax.models.gan import GAN
 from genjax.models.made import MADE
 from genjax.models.pixelcnn import PixelCNN
 from genjax.models.r3gan import R3GAN
+from genjax.models.realnvp import RealNVP
 from genjax.models.vae import VAE
 from genjax.models.vae_gan import VAEGAN
 
@@ -24,4 +25,5 @@ __all__ = [
     "DebiasingVAE",
     "FlowMatching",
     "PixelCNN",
+    "RealNVP",
 ]

@@ -31,6 +31,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from genjax.distributions import dequantize
 from genjax.errors import UserError, check_labels
 from genjax.model import Batch, Model, Networks, Params, Terms, Weights, register
 from genjax.models.transport import (
@@ -185,8 +186,7 @@ class FlowMatching(Model):
         self, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n h w c"]:
         """Draw x_1, (1) and (2), from images in [0, 1]."""
-        u = jax.random.uniform(key, images.shape, jnp.float32)
-        return 2 * (255 * images + u) / 256 - 1
+        return 2 * dequantize(images, key) - 1
 
     def sample_latents(
         self,

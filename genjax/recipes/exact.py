@@ -1,6 +1,6 @@
 """The models with an exact likelihood, which other models' bounds can be held against."""
 
-from genjax.models import MADE, PixelCNN
+from genjax.models import MADE, PixelCNN, RealNVP
 from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
@@ -32,5 +32,19 @@ register_recipe(
         ),
         description="gated PixelCNN, 6 layers of 32 channels, on binary MNIST",
         headline=("nll",),
+    ),
+)
+register_recipe(
+    "realnvp-mnist",
+    Recipe(
+        dataset="mnist",
+        model=RealNVP(),
+        training=Training(
+            epochs=10,
+            optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", warmup_steps=500),
+            ema_decay=0.999,
+        ),
+        description="RealNVP, two scales, on MNIST: a normalizing flow, bits per dimension",
+        headline=("bits_per_dim",),
     ),
 )

@@ -18,14 +18,17 @@ MODELS = [
 ]
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=["pixelcnn", "made"])
-def params(request):
+def move(params, size):
     """Parameters far from their start, so that every path through a network carries something."""
-    params = request.param.init(jax.random.key(0))
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [x + 0.3 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
+    moved = [x + size * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
     return jax.tree.unflatten(tree, moved)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=["pixelcnn", "made"])
+def params(request):
+    return move(request.param.init(jax.random.key(0)), 0.3)
 
 
 def logits_of(params, x):
