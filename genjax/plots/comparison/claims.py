@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from genjax.metrics.catalogue import METRICS
-from genjax.model import CanEncode, CanReconstruct, CanScore, HasPosterior, Model
+from genjax.model import (
+    CanEncode,
+    CanReconstruct,
+    CanScore,
+    EstimatesLogProb,
+    HasBound,
+    HasLogProb,
+    HasPosterior,
+    Model,
+)
 from genjax.models import DCGAN, GAN
 
 UNSTEADIER = 4.4  # ratio of standard deviations of three values each: F(2, 2) = 19 at 5%
@@ -19,6 +28,11 @@ def _is_vae(model: Model) -> bool:
     return isinstance(model, HasPosterior) and not isinstance(model, CanScore)
 
 
+def _is_autoencoder(model: Model) -> bool:
+    has_density = isinstance(model, HasPosterior | HasBound | HasLogProb | EstimatesLogProb)
+    return isinstance(model, CanReconstruct) and not has_density
+
+
 KINDS: Mapping[str, Callable[[Model], bool]] = {
     "GAN": lambda m: isinstance(m, CanScore) and not isinstance(m, CanEncode),
     "convolutional GAN": lambda m: isinstance(m, DCGAN),
@@ -26,7 +40,7 @@ KINDS: Mapping[str, Callable[[Model], bool]] = {
     "VAE": lambda m: _is_vae(m) and getattr(m, "beta", 1.0) == 1.0,
     "β-VAE": lambda m: _is_vae(m) and getattr(m, "beta", 1.0) != 1.0,
     "VAE-GAN": lambda m: isinstance(m, HasPosterior) and isinstance(m, CanScore),
-    "autoencoder": lambda m: isinstance(m, CanReconstruct) and not isinstance(m, HasPosterior),
+    "autoencoder": _is_autoencoder,
 }
 
 
