@@ -99,7 +99,7 @@ class InvertibleNetwork(nn.Module):
     The call returns the latents and log |det dz/dx| [N]; `inverse` the images alone.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
     scales: int
     width: int
     blocks: int
