@@ -46,6 +46,9 @@ PANELS = (
     Panel("Losses of encoder and decoder", ("encoder_loss", "decoder_loss"), "loss"),
     Panel("Discriminator on real images x and samples G(z)", ("D(x)", "D(G(z))"), "mean output"),
     Panel("−ELBO = distortion + rate", ("distortion", "rate"), _NATS, stacked=True),
+    Panel("Rate: KL divergence of the posterior from the prior", ("rate",), _NATS),
+    Panel("Distortion: reconstruction loss", ("distortion",), _NATS),
+    Panel("Feature error: reconstruction loss", ("feature_error",), "squared error"),
     Panel("Distance of the samples from the data", ("distance",), "Fréchet, random features"),
     Panel(
         "Size of the gradients",
@@ -54,6 +57,7 @@ PANELS = (
         log=True,
     ),
     Panel("Penalty on the discriminator's gradient", ("penalty",)),
+    Panel("Seeds that collapsed or diverged", ("collapse_rate",), "share"),
     Panel("Diversity of the samples", ("diversity",), "of the data's", level=("as the data", 1.0)),
 )
 
@@ -81,7 +85,7 @@ def find_panels(metrics: Sequence[Line]) -> Iterator[Panel]:
     left = dict.fromkeys(name for line in metrics for name in line if name not in _NO_TERMS)
     left = dict.fromkeys(name for name in left if name not in _NOT_DRAWN)
     in_nats = {"distortion", "rate"} <= left.keys()
-    for panel in (*PANELS, *(Panel(term, (term,)) for term in left if not is_held_out(term))):
+    for panel in (*PANELS, *(_name_panel(term) for term in left if not is_held_out(term))):
         if panel.stacked and not in_nats:
             continue  # of one term alone there is no sum
         both = [name for term in panel.terms for name in (term, HELD_OUT + term)]
@@ -91,7 +95,11 @@ def find_panels(metrics: Sequence[Line]) -> Iterator[Panel]:
             unit = _NATS if in_nats and panel.terms == ("loss",) else panel.label
             yield replace(panel, terms=found, label=unit)
     for term in left:  # measured on held-out images alone
-        yield Panel(term, (term,))
+        yield _name_panel(term)
+
+
+def _name_panel(term: str) -> Panel:
+    return Panel(term.replace("_", " "), (term,))
 
 
 def is_held_out(term: str) -> bool:

@@ -100,13 +100,15 @@ def _read_term(term: str, metrics: Sequence[Line]) -> tuple[np.ndarray, np.ndarr
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
-    """Average over a tenth of the run around each epoch, over less of it near the ends.
+    """Average over a tenth of the run around each epoch; the ends stay as they are.
 
-    >>> smooth(np.arange(30.0))[[0, 10]].tolist()
-    [0.5, 10.0]
+    >>> smooth(np.array([9.0, 0.0, 6.0] * 10))[[0, 1, 29]].tolist()
+    [9.0, 5.0, 6.0]
     """
+    last = len(values) - 1
     half = len(values) // _WINDOW // 2
-    return np.array([values[max(0, i - half) : i + half + 1].mean() for i in range(len(values))])
+    reach = [min(half, i, last - i) for i in range(len(values))]
+    return np.array([values[i - r : i + r + 1].mean() for i, r in enumerate(reach)])
 
 
 def _plot_terms(
@@ -163,7 +165,8 @@ def _name_far_start(axis: Axes, panel: Panel, metrics: Sequence[Line]) -> None:
     if len(later) < 2:
         return
     low, high = later.min(), later.max()
-    reach = max(high - low, 1e-6 * abs(high))
+    if (reach := high - low) <= 1e-6 * abs(high):
+        return
     for term, epochs, values in read:
         first = values[0]
         if epochs[0] == metrics[0]["epoch"] and not -_FAR < (first - low) / reach < 1 + _FAR:
