@@ -64,7 +64,9 @@ nav a { margin-right: 1.2em; display: inline-block; }
 @media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
   dl.terms { grid-template-columns: 1fr; gap: 0.1em; } dl.terms dd { margin: 0 0 0.6em 1em; }
   .stacks thead { display: none; } .stacks tr, .stacks td { display: block; }
-  .stacks td { padding: 0.1em 0; } .stacks td:empty { display: none; }
+  .stacks tr { padding: 0.5em 0; } .stacks td { padding: 0.1em 0; }
+  .stacks td:first-child { font-weight: 600; }
+  .stacks td:empty { display: none; }
   .stacks td[data-label]:not(:first-child)::before { content: attr(data-label) ": ";
     color: var(--soft); }
   img.wide { max-width: none; width: 640px; } .gallery img.wide { max-width: 100%; width: auto; } }
