@@ -11,7 +11,7 @@ import genjax
 from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import print_metrics
 from genjax.errors import check_integer
-from genjax.metrics.catalogue import describe_measurement
+from genjax.metrics.result_metrics import describe_measurement
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genjax.metrics.catalogue import Metric, list_metrics
+from genjax.metrics.catalogue import Metric
+from genjax.metrics.result_metrics import format_value, list_metrics
 
 WIDTH = 32  # of a name
 
@@ -35,13 +36,7 @@ def print_metrics(result: Mapping[str, Any]) -> None:
 
 
 def _format_line(metric: Metric, result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    name = metric.name
-    width = result.get(name + "_sd", result.get(name + "_sem"))
-    spread = "" if width is None else f" ± {width:.2g}"
-    of_best = f" {_format_number(best[name]):>16}" if name in best else ""
-    number = _format_number(result[name])
-    return f"  {metric.label:{WIDTH - 2}} {number:>12}{spread}{of_best}"
-
-
-def _format_number(value: float | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    value, *spread = format_value(metric.name, result).partition(" ± ")
+    of_best = format_value(metric.name, best).partition(" ± ")[0] if metric.name in best else ""
+    line = f"  {metric.label:{WIDTH - 2}} {value:>12}{''.join(spread)}"
+    return line + (f" {of_best:>16}" if of_best else "")

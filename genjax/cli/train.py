@@ -14,7 +14,7 @@ from genjax.cli.recipe_options import apply_options, make_options
 from genjax.cli.user_code import find_recipe
 from genjax.distributed import hosts
 from genjax.errors import HostLost
-from genjax.metrics.catalogue import describe_measurement
+from genjax.metrics.result_metrics import describe_measurement
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.recipe import limit_measuring, restore_measuring
 from genjax.recipes.records import describe_reference, summarize_record

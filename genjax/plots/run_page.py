@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from genjax.metrics.catalogue import Metric, describe_measurement, list_metrics
+from genjax.metrics.result_metrics import describe_measurement, format_value, list_metrics
 from genjax.model import Model, registered_name
 from genjax.model.help_text import describe_fields
 from genjax.plots import html
@@ -154,8 +154,7 @@ def _show_samples() -> list[Block]:
 def _show_latents() -> list[Block]:
     return [
         _list_pictures(
-            reconstructions="Rows 1, 3, 5, 7: images of the test set; below each, the model's"
-            " reconstruction",
+            reconstructions="Images of the test set, each above its reconstruction",
             interpolation="Every row goes from one draw of the prior to another",
             manifold="Images decoded from a grid over the plane of the two latents",
             latents="Test images where the encoder puts them on this plane, by class",
@@ -197,19 +196,14 @@ def _tabulate_metrics(result: Mapping[str, Any]) -> Table:
         if metric.group != group:
             group = metric.group
             rows.append([f"**{group}**", *[""] * (len(rows[0]) - 1)])
-        values = [_format_value(metric, one) for one in (result, best) if one]
+        values = [
+            format_value(metric.name, one) if metric.name in one else "–"
+            for one in (result, best)
+            if one
+        ]
         rows.append([metric.label, *values, metric.aim, metric.explanation])
         terms[metric.label] = metric.tooltip
     return Table(rows, terms)
-
-
-def _format_value(metric: Metric, result: Mapping[str, Any]) -> str:
-    value = result.get(metric.name)
-    if value is None:
-        return "–"
-    width = result.get(f"{metric.name}_sd", result.get(f"{metric.name}_sem"))
-    number = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-    return number + (f" ± {width:.2g}" if width is not None else "")
 
 
 def _show_record(model: Model, config: Mapping[str, Any], result: Mapping[str, Any]) -> list[Block]:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from genjax.metrics.catalogue import METRICS, Metric, find_metric
+from genjax.metrics.catalogue import METRICS, Metric
+from genjax.metrics.result_metrics import find_metric
 from genjax.model import Params
 
 Values = tuple[float, ...]
