@@ -162,7 +162,7 @@ def _name_far_start(axis: Axes, panel: Panel, metrics: Sequence[Line]) -> None:
     """Fit the axis to the later epochs where the first lies far away, and write down its value."""
     read = [(term, *_read_term(term, metrics)[:2]) for term in panel.terms]
     later = np.concatenate([values[epochs > metrics[0]["epoch"]] for _, epochs, values in read])
-    if len(later) < 2:
+    if len(metrics) < 4 or len(later) < 2:  # too few to look at without the first
         return
     low, high = later.min(), later.max()
     if (reach := high - low) <= 1e-6 * abs(high):
