@@ -25,8 +25,8 @@ usage: genjax train RECIPE [options]
 
 RECIPE is one of those below, my_file.py:recipe, or a file of yours that has one recipe.
 
-Train a recipe, draw its samples and measure it. An interrupted run continues where it stopped, and
-a finished one is left as it is.
+Train a recipe, draw its samples and measure it. An interrupted run continues where it stopped, a
+finished one where --epochs asks for more; else it is left as it is.
 
 {recipes}
 

@@ -103,8 +103,8 @@ class VAE(Autoencoder):
         weighted = self.beta != 1 or self.beta_weighs != "rate" or self.capacity or self.warmup
         if self.importance_samples > 1 and weighted:
             raise UserError(
-                "with importance_samples the loss has no rate to weigh: leave beta, beta_weighs,"
-                " capacity and warmup out."
+                "with importance_samples the loss has no rate to weigh: leave out beta=,"
+                " beta_weighs=, capacity= and warmup=."
             )
 
     @property

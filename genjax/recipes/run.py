@@ -72,7 +72,7 @@ def run_recipe(
     keys = make_keys(recipe)
     _announce(recipe, train_set)
     if not overwrite and (finished := _find_finished(out, train_set, measurement, keys)):
-        print(f"{out} is finished already. To train it anew, overwrite it.")
+        print(f"{out} is finished already. More epochs continue it; overwriting trains it anew.")
         return finished
     held_out = recipe.load_validation()
     if not (held_out or recipe.callbacks):  # which could end the run by what they see of them

@@ -26,8 +26,8 @@ class Training:
 
     Attributes:
         epochs: passes over the data.
-        batch_size: images a batch. The last incomplete batch of an epoch is dropped; a data set
-            smaller than this is one batch.
+        batch_size: number of images in a batch. The last incomplete batch of an epoch is dropped; a
+            data set smaller than this is one batch.
         optimizer: that of every player.
         learning_rate_factors: multipliers of the learning rate of some players or networks, such
             as ("discriminator", 4.0). With 0, weights and statistics stay exactly as they are.
