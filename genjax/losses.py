@@ -38,7 +38,7 @@ from jax.nn import relu, softplus
 from jaxtyping import Array, Float
 
 from genjax.distributions import sum_event
-from genjax.errors import OneOf
+from genjax.errors import OneOf, check_new_name
 
 Score = Callable[[jax.Array], jax.Array]  # images [B, H, W, C] -> [B]
 
@@ -102,6 +102,7 @@ ADVERSARIAL: dict[str, Adversarial] = {
         formulas=("s(f - r)", "s(r - f)"),
     ),
 }
+_SHIPPED = frozenset(ADVERSARIAL)
 LossName = Annotated[str, OneOf(ADVERSARIAL)]
 
 
@@ -114,6 +115,7 @@ def register_loss(name: str, loss: Adversarial) -> None:
     >>> ADVERSARIAL.pop("example").indifferent
     0.0
     """
+    check_new_name(name, _SHIPPED, "an adversarial loss")
     ADVERSARIAL[name] = loss
 
 

@@ -70,12 +70,17 @@ def are_same(left: Any, right: Any) -> bool:
     )
 
 
+def _resize(model: Model, image_shape: tuple[int, ...]) -> Model:
+    """Return the model for images of that shape, whatever its own is."""
+    return dataclasses.replace(model, image_shape=()).for_images(image_shape)
+
+
 class Trial:
     """A model on trial: a copy for images of 8x8 pixels, and what several checks need of it."""
 
     def __init__(self, model: Model, folder: Path, dataset: Dataset | None = None):
         self.dataset = dataset or draw_blobs()
-        self.model = dataclasses.replace(model, image_shape=self.dataset.image_shape)
+        self.model = _resize(model, self.dataset.image_shape)
         self.folder = folder
         self.key = jax.random.key(0)
 
@@ -90,10 +95,6 @@ class Trial:
             on_epoch=on_epoch,
             progress=False,
         )
-
-    def resize(self, image_shape: tuple[int, ...]) -> Model:
-        """Return the model for images of another shape."""
-        return dataclasses.replace(self.model, image_shape=image_shape)
 
     @cached_property
     def fresh(self) -> Params:
@@ -134,7 +135,7 @@ def check_sizes(trial: Trial) -> None:
     """Images of odd sizes and of any number of channels can be trained on and sampled."""
     for shape in ODD_SHAPES:
         data = draw_blobs(19, shape)  # a batch of 8 does not divide it
-        params = genjax.fit(trial.resize(shape), data, trial.key, _SHORT, progress=False)
+        params = genjax.fit(_resize(trial.model, shape), data, trial.key, _SHORT, progress=False)
         _check_images(genjax.sample(params, trial.key, 5), (5, *shape))
 
 

@@ -16,7 +16,7 @@ import optax
 import pytest
 
 import genjax
-from genjax import app
+from genjax import app, testing
 from genjax.cli import evaluate as evaluate_command
 from genjax.cli.main import COMMANDS, main
 from genjax.errors import MissingCapability
@@ -237,8 +237,26 @@ def test_likelihoods_of_ones_own_own_what_they_observe(room):
     for name in ("logistic_vae", "sigma_vae"):
         params, data = load(room, name)
         np.testing.assert_array_equal(params.model.observe(images, key), images)  # no binary ones
-        result = genjax.evaluate(params, data, key, num_samples=3, num_images=9, progress=False)
+        result = genjax.evaluate(params, data, key, num_samples=3, progress=False)
         assert ("bits_per_dim" in result) == (name == "logistic_vae")
+        use = genjax.latent_use(params, data.images, key)
+        assert use.measure == "rate, nats"
+        assert np.sum(use.amount) == pytest.approx(result["rate"], rel=1e-4)
+
+
+PROMISES = {
+    "real_nvp": [testing.check_sampling_transforms, testing.check_losses],
+    "vq_vae": [testing.check_encoding_transforms, testing.check_specification],
+    "label_vae": [testing.check_evaluation],
+}
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_it_keeps_the_promises(room, name, tmp_path):
+    """Those that models from outside once could not keep; `check_model` checks all."""
+    trial = testing.Trial(read_recipe(name).model, tmp_path)
+    for check in PROMISES[name]:
+        check(trial)
 
 
 def read_events(file):

@@ -17,6 +17,7 @@ from genjax.errors.fields import (
     OneOf,
     check_fields,
     check_image_shape,
+    check_new_name,
     check_serialisable,
     to_tuples,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "check_images",
     "check_integer",
     "check_labels",
+    "check_new_name",
     "check_number",
     "check_numbers",
     "check_serialisable",

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +25,24 @@ class OneOf:
 
     def __repr__(self) -> str:
         return f"OneOf({', '.join(map(repr, self.registry))})"
+
+
+def check_new_name(name: str, shipped: Collection[str], what: str) -> None:
+    """Raise `UserError` where a user's loss or another part takes the name of one of genjax's.
+
+    Files record the name alone, so that they would mean something else from then on.
+
+    Args:
+        name: what the user calls it.
+        shipped: the names of genjax's own.
+        what: such as "a likelihood".
+    """
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{name!r} cannot name {what}: give a text.")
+    if name in shipped:
+        raise UserError(
+            f"{name!r} is {what} of genjax, and files record the name alone: choose another name."
+        )
 
 
 def check_fields(spec: Any, name: str, most: int = 2**31 - 1) -> None:

@@ -38,7 +38,7 @@ from genjax.distributions import (
     OptimalNormal,
     flip_coins,
 )
-from genjax.errors import OneOf, UserError
+from genjax.errors import OneOf, UserError, check_new_name
 
 Observed = Literal["binary", "floats", "bytes"]
 _PARTS = 10  # of the mixture in (5)
@@ -113,6 +113,7 @@ LIKELIHOODS: dict[str, Likelihood] = {
     "discretized_logistic": Likelihood(_discretized_logistic, "bytes", outputs=2),  # (5)
     "logistic_mixture": Likelihood(_logistic_mixture, "bytes", outputs=5 * _PARTS),  # (5)
 }
+_SHIPPED = frozenset(LIKELIHOODS)
 LikelihoodName = Annotated[str, OneOf(LIKELIHOODS)]
 
 
@@ -141,4 +142,5 @@ def register_likelihood(name: str, likelihood: Likelihood) -> None:
             f"the likelihood {name!r} observes {likelihood.observes!r}, but must observe one of"
             f" {', '.join(get_args(Observed))}."
         )
+    check_new_name(name, _SHIPPED, "a likelihood")
     LIKELIHOODS[name] = likelihood

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from genjax.errors import OneOf
+from genjax.errors import OneOf, check_new_name
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 
@@ -23,6 +23,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "gelu": nn.gelu,
     "tanh": nn.tanh,
 }
+_SHIPPED = frozenset(ACTIVATIONS)
 Activation = Annotated[str, OneOf(ACTIVATIONS)]
 
 
@@ -35,6 +36,7 @@ def register_activation(name: str, function: Callable[[jax.Array], jax.Array]) -
     >>> ACTIVATIONS.pop("example")(jnp.zeros(2))
     Array([0., 0.], dtype=float32)
     """
+    check_new_name(name, _SHIPPED, "an activation")
     ACTIVATIONS[name] = function
 
 

@@ -278,6 +278,17 @@ def test_a_loss_and_an_activation_of_ones_own(registries, tmp_path, key):
         genjax.load(tmp_path / "waves.npz")
 
 
+@pytest.mark.parametrize("name", ["gaussian", "hinge", "silu"])
+def test_a_name_of_genjax_keeps_its_meaning(name, registries):
+    add, thing = {
+        "gaussian": (register_likelihood, Likelihood(Bernoulli)),
+        "hinge": (register_loss, Adversarial(lambda r, f: f, lambda r, f: f)),
+        "silu": (register_activation, jnp.sin),
+    }[name]
+    with pytest.raises(genjax.UserError, match=f"'{name}' is an? .* of genjax, and files record"):
+        add(name, thing)
+
+
 @pytest.mark.parametrize("field", ["loss", "likelihood", "activation"])
 def test_a_name_that_is_not_registered_is_refused_with_those_that_are(field, key):
     name = "gan" if field == "loss" else "vae"
