@@ -127,6 +127,8 @@ def _list_layers(name: str, network: nn.Module, specs: list[Any]) -> Iterator[La
 
     with nn.intercept_methods(note):
         variables = jax.eval_shape(lambda key: init_network(network, specs, key), jax.random.key(0))
+    if () not in kinds:  # a network that is no module of flax: nothing is known of its layers
+        kinds[()], outputs[()] = type(network).__name__, ()
     sizes = _count_parameters(variables.get("params", {}), kinds.keys())
     for path, kind in kinds.items():
         calls_others = any(other[: len(path)] == path for other in kinds if other != path)

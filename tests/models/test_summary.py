@@ -104,3 +104,24 @@ def test_parameters_print_as_a_line_without_arrays(key):
     assert "Params(" in repr(jax.tree.map(lambda leaf: None, params))
     assert "Params(" in repr(jax.tree.structure(params).unflatten([0] * 8))
     assert "Params(" in repr(params.replace(weights=0))
+
+
+class Linear:
+    """A network that is no module of flax."""
+
+    def init(self, key, x):
+        return {"params": {"kernel": jnp.ones((x[0].size, 2))}}
+
+    def __call__(self, x): ...
+
+
+def test_a_network_that_is_no_module_is_one_layer(registries):
+    @register("no-module")
+    @dataclasses.dataclass(frozen=True)
+    class NoModule(Model):
+        def networks(self) -> Networks:
+            return {"net": (Linear(), self.image_shape)}
+
+    assert summarize(NoModule(image_shape=(2, 3, 1))).layers == (
+        Layer("net", "", "Linear", (), 6 * 2),
+    )
