@@ -122,6 +122,6 @@ def test_a_network_that_is_no_module_is_one_layer(registries):
         def networks(self) -> Networks:
             return {"net": (Linear(), self.image_shape)}
 
-    assert summarize(NoModule(image_shape=(2, 3, 1))).layers == (
-        Layer("net", "", "Linear", (), 6 * 2),
+    assert summarize(NoModule(image_shape=(8, 9, 1))).layers == (
+        Layer("net", "", "Linear", (), 72 * 2),
     )
