@@ -4,6 +4,11 @@
 (2) z    = m_k + T L_k epsilon,  k ~ w,  epsilon ~ N(0, I)
          T is the temperature: below 1, samples stay nearer to the mean of their component
 
+(3) v(x, t) = sum_k r_k (m_k + (t C_k - (1 - t) I) S_k^-1 (x - t m_k)),  C_k = L_k L_k^T
+    S_k     = t^2 C_k + (1 - t)^2 I,  r_k proportional to w_k N(x; t m_k, S_k)
+         the velocity that carries N(0, I) to (1): E[x_1 - x_0 | x_t = x] of
+         `genjax.models.transport`, where x_t is jointly normal with x_1 - x_0 within a component
+
 For one Gaussian the density of (2) is proportional to p^(1/T^2), as in Kingma & Dhariwal 2018,
 arXiv:1807.03039, section 6. For a mixture this holds only approximately, since the weights w stay
 as they are.
@@ -19,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.model.random_keys import as_key
+from genjax.models.transport import Velocity
 
 
 @partial(
@@ -55,6 +61,23 @@ class GaussianMixture:
         offsets = jnp.einsum("kij,nj->nki", self.scale_tril, noise)
         offset = jnp.take_along_axis(offsets, component[:, None, None], axis=1)[:, 0]
         return self.loc[component] + temperature * offset
+
+    def make_velocity(self) -> Velocity:
+        """Return (3), a function of x [N, D] and t [N]."""
+        covariances = jnp.einsum("kij,klj->kil", self.scale_tril, self.scale_tril)
+        variances, axes = jnp.linalg.eigh(covariances)
+
+        def velocity(x: jax.Array, t: jax.Array) -> jax.Array:
+            t = t[:, None, None]
+            offsets = jnp.einsum("kij,nki->nkj", axes, x[:, None] - t * self.loc)  # [N, K, D]
+            spread = t**2 * variances + (1 - t) ** 2  # S_k along its axes
+            log_density = -0.5 * jnp.sum(offsets**2 / spread + jnp.log(spread), axis=2)
+            r = jax.nn.softmax(jnp.log(self.weights) + log_density, axis=1)
+            moved = (t * variances - (1 - t)) / spread * offsets
+            v = self.loc + jnp.einsum("kij,nkj->nki", axes, moved)
+            return jnp.einsum("nk,nkd->nd", r, v)  # (3)
+
+        return velocity
 
     def describe(self) -> str:
         """Return what it is, for pages.

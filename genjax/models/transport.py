@@ -39,11 +39,14 @@ from genjax.distributions import Normal, sum_event
 Velocity = Callable[[jax.Array, jax.Array], jax.Array]  # v: x [N, ...] and t [N] -> [N, ...]
 TimeDistribution = Literal["uniform", "logit_normal"]
 Solver = Literal["euler", "heun"]
-_SLOWEST, _FASTEST = 1.0, 100.0  # angular frequencies of the embedding of times
 
 
-def embed_times(t: Float[Array, " n"], features: int) -> Float[Array, "n e"]:
+def embed_times(
+    t: Float[Array, " n"], features: int, fastest: float = 100.0
+) -> Float[Array, "n e"]:
     """Compute cosines and sines of times at geometric frequencies (Vaswani et al. 2017).
+
+    The angular frequencies are from 1 to `fastest`.
 
     They are computed in float32, since high frequencies need its digits, and are inputs of a
     network, which may compute in bfloat16.
@@ -51,7 +54,7 @@ def embed_times(t: Float[Array, " n"], features: int) -> Float[Array, "n e"]:
     >>> embed_times(jnp.zeros(1), 4)
     Array([[1., 1., 0., 0.]], dtype=float32)
     """
-    angles = t[:, None] * jnp.geomspace(_SLOWEST, _FASTEST, features // 2, dtype=jnp.float32)
+    angles = t[:, None] * jnp.geomspace(1.0, fastest, features // 2, dtype=jnp.float32)
     return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=1)
 
 

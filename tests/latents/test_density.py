@@ -11,9 +11,11 @@ from genjax.errors import UserError
 from genjax.latents.density import LatentDensity
 from genjax.latents.latent_flow import LatentFlow, fit_flow
 from genjax.latents.mixture import GaussianMixture
+from genjax.models.transport import integrate, space_times
 from tests.helpers import blobs, small
 
 IMAGES = jnp.asarray(blobs(60).images / np.float32(255))
+TIMES = space_times(40)
 FACTOR = np.array([[2.0, 0.0], [1.0, 0.5]])
 
 
@@ -84,12 +86,39 @@ def test_a_fit_that_cannot_be_is_refused(count, components, message, key):
         genjax.fit_density(params, IMAGES[:count], key, components)
 
 
+def test_the_velocity_of_a_mixture_carries_noise_to_it(key):
+    """At once for all of its components, which one latent at a time reaches."""
+    mixture = GaussianMixture(
+        weights=jnp.array([0.25, 0.75]),
+        loc=jnp.array([[-3.0, 0.0], [3.0, 1.0]]),
+        scale_tril=jnp.asarray(np.stack([0.5 * np.eye(2), FACTOR / 2]), jnp.float32),
+    )
+    velocity, z = mixture.make_velocity(), jax.random.normal(key, (4_000, 2))
+    run = jax.jit(lambda z: integrate(lambda x, t: velocity(x, jnp.full(4_000, t)), z, TIMES))
+    found, drawn = np.asarray(run(z)), np.asarray(mixture.sample(key, 4_000))
+    assert np.mean(found[:, 0] > 0) == pytest.approx(np.mean(drawn[:, 0] > 0), abs=0.03)
+    np.testing.assert_allclose(found.mean(axis=0), drawn.mean(axis=0), atol=0.15)
+    np.testing.assert_allclose(np.cov(found.T), np.cov(drawn.T), atol=0.3)
+
+
+def test_the_velocity_of_a_mixture_is_the_mean_of_those_of_its_paths(key):
+    """E[x_1 - x_0 | x_t] has no error on average against any function of x_t."""
+    factor = jnp.asarray(FACTOR, jnp.float32)
+    mixture = GaussianMixture(jnp.ones(1), jnp.array([[1.0, -2.0]]), factor[None])
+    key_0, key_1 = jax.random.split(key)
+    x_0, x_1 = jax.random.normal(key_0, (100_000, 2)), mixture.sample(key_1, 100_000)
+    x_t = 0.4 * x_0 + 0.6 * x_1
+    error = mixture.make_velocity()(x_t, jnp.full(100_000, 0.6)) - (x_1 - x_0)
+    for weight in (jnp.ones_like(x_t), x_t, x_t[:, ::-1]):
+        np.testing.assert_allclose(jnp.mean(error * weight, axis=0), 0, atol=0.05)
+
+
 @pytest.fixture(scope="module")
 def flow():
     """Fitted to two clusters, of a quarter and of three quarters, far from the origin."""
     loc = jnp.tile(jnp.array([[100.0, 5.0]] + 3 * [[104.0, 3.0]]), (50, 1))
     q = Normal(loc, jnp.array([0.5, 0.4]) * jnp.ones_like(loc))
-    return fit_flow(q, jax.random.key(0), updates=1_000, hidden=(64, 64))
+    return fit_flow(q, jax.random.key(0), 1, updates=1_000, hidden=(64, 64))
 
 
 def test_a_flow_draws_from_what_it_was_fitted_to(flow):
