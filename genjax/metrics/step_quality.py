@@ -14,7 +14,8 @@ from jaxtyping import PRNGKeyArray
 from genjax.data import Dataset
 from genjax.metrics import frechet
 from genjax.metrics.classifiers import Classifier
-from genjax.metrics.samples import IMAGES_AT_ONCE, draw_images, generate_samples
+from genjax.metrics.sample_quality import MOST
+from genjax.metrics.samples import draw_images, generate_samples
 from genjax.model import Params, SamplesInSteps, require
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
@@ -44,7 +45,7 @@ def measure_steps(
 
     Args:
         params: of a model with a field `num_steps`.
-        dataset: images to compare with, as many as there are samples where there are enough.
+        dataset: images to compare with, up to 10,000.
         classifier: of the data's classes.
         key: the same key gives the same latents to every number of steps.
         num: how many samples; the FCD of fewer samples is higher.
@@ -58,7 +59,7 @@ def measure_steps(
     Raises:
         MissingCapability: where the model does not sample in steps.
     """
-    real = classifier.features(draw_images(dataset, max(num, IMAGES_AT_ONCE)))
+    real = classifier.features(draw_images(dataset, MOST))
     distances, seconds = [], []
     for count in steps:
         moments: list[tuple[float, int]] = []
