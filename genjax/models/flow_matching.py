@@ -165,20 +165,6 @@ class FlowMatching(Model):
             ("dx / dt = v(x, t)", f"carries a sample from the noise at t = 0 to t = 1, {steps}"),
         ]
 
-    def equations(self) -> list[tuple[str, str]]:
-        times = self.time_distribution.replace("_", "-")
-        return [
-            (
-                "loss = E[|v(x_t, t) - (x_1 - x_0)|^2]",
-                f"the error of the velocity, a mean over pixels, at {times} times t",
-            ),
-            ("x_t = (1 - t) x_0 + t x_1", "from noise x_0 ~ N(0, I) to an image x_1 in [-1, 1]"),
-            (
-                "dx / dt = v(x, t)",
-                f"samples: {self.num_steps} steps of {self.solver.title()}'s method",
-            ),
-        ]
-
     def velocity(
         self,
         params: Params,
