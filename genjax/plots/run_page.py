@@ -189,7 +189,7 @@ def _tabulate_metrics(result: Mapping[str, Any]) -> Table:
     best = result.get("best", {})
     epoch = str(best.get("epoch")).strip("[]")  # of several seeds, a list
     head = ["metric", "last weights"] + ([f"best: epoch {epoch}"] if best else [])
-    rows, group, terms = [[*head, "best is", "meaning"]], "", {}
+    rows, group, terms = [[*head, "meaning"]], "", {}
     for metric in list_metrics(result):
         if metric.name == "seconds":  # the record says it
             continue
@@ -201,8 +201,9 @@ def _tabulate_metrics(result: Mapping[str, Any]) -> Table:
             for one in (result, best)
             if one
         ]
-        rows.append([metric.label, *values, metric.aim, metric.explanation])
-        terms[metric.label] = metric.tooltip
+        label = f"{metric.label} {metric.aim}".strip()
+        rows.append([label, *values, metric.explanation])
+        terms[label] = metric.tooltip
     return Table(rows, terms)
 
 

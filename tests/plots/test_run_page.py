@@ -171,7 +171,7 @@ def test_the_page_names_metrics_as_every_table_does(folder):
     assert "86.5 ± 0.25" in page
     for name in ("nll", "nearer_to_train"):
         tooltip = f'title="{METRICS[name].explanation}; in result.json: {name}"'
-        assert f"<abbr {tooltip}>{METRICS[name].label}</abbr>" in page
+        assert f"<abbr {tooltip}>{METRICS[name].label} {METRICS[name].aim}</abbr>" in page
     assert "Reference result of the recipe: NLL 80." in page
     assert "best: epoch 2" in page
     assert "genjax train vae-mnist" in page
