@@ -63,6 +63,7 @@ summary { cursor: pointer; color: var(--link); }
 nav a { margin-right: 1.2em; display: inline-block; }
 @media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
   dl.terms { grid-template-columns: 1fr; gap: 0.1em; } dl.terms dd { margin: 0 0 0.6em 1em; }
+  table { font-size: 13px; } th, td { padding-right: 0.5em; min-width: 3em; }
   .stacks thead { display: none; } .stacks tr, .stacks td { display: block; }
   .stacks tr { padding: 0.5em 0; } .stacks td { padding: 0.1em 0; }
   .stacks td:first-child { font-weight: 600; }
