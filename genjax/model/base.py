@@ -142,7 +142,7 @@ class Model:
     def diagnose(self, params: Params, images: UInt8[Array, "n h w c"], key: PRNGKeyArray) -> Terms:
         """Measure terms to watch once an epoch, with the same key every time; by default none.
 
-        `images` are the training images, or the first ones of a stream.
+        `images` are the training images, or some of a stream.
         """
         del params, images, key
         return {}

@@ -31,7 +31,7 @@ from genjax.training.state import TrainState
 _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
 _THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
-_DIAGNOSED = 512  # images that `Model.diagnose` sees
+_DIAGNOSED = 512  # images, drawn at random, that `Model.diagnose` sees
 
 
 def check(model: Model, stream: Stream, key: jax.Array) -> None:
@@ -175,9 +175,8 @@ class StreamedEpochs:
         most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
         self._parts, self._mesh, self._steps = split_steps(steps, most), mesh, steps
         self.on_part: Callable[[float], None] = lambda share: None
-        self._diagnosed = devices.place(
-            stream.to_dataset(min(_DIAGNOSED, len(stream))).images, mesh
-        )
+        some = stream.draw_subset(min(_DIAGNOSED, len(stream)))
+        self._diagnosed = devices.place(some.to_dataset(len(some)).images, mesh)
         self._compile(state, shape[1:], stream.image_shape, training)
         processes = jax.process_count() if mesh else 1
         rows = select_rows(jax.process_index() % processes, processes, batch_size)

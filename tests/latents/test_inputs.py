@@ -12,6 +12,7 @@ import pytest
 
 import genjax
 from genjax.errors import MissingCapability, UserError
+from genjax.latents.mixture import GaussianMixture
 from genjax.model import MODELS
 from genjax.model.random_keys import as_key
 from tests.helpers import blobs, small
@@ -301,7 +302,7 @@ def test_every_public_function_takes_a_seed_for_a_key(vae):
         jax.tree.leaves(genjax.init(vae.model, 3))[0],
         jax.tree.leaves(genjax.init(vae.model, jax.random.key(3)))[0],
     )
-    density = genjax.LatentDensity(jnp.ones(1), jnp.zeros((1, 2)), jnp.eye(2)[None])
+    density = GaussianMixture(jnp.ones(1), jnp.zeros((1, 2)), jnp.eye(2)[None])
     np.testing.assert_array_equal(density.sample(3, 4), density.sample(jax.random.key(3), 4))
     images = genjax.data.from_arrays(np.zeros((2, 8, 8, 1), np.uint8))
     found = [
