@@ -42,10 +42,10 @@ class Options:
 
 
 def main(arguments: list[str]) -> int:
-    enable_compilation_cache()
     options = parse(Options, arguments, "genjax compare")
 
     def work() -> None:
+        enable_compilation_cache()
         recipes = find_recipes(options.names)
         page = compare_recipes(recipes, options) if recipes else compare_runs(options)
         print(f"open in a browser: {page}")

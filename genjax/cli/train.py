@@ -19,6 +19,7 @@ from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.recipe import limit_measuring, restore_measuring
 from genjax.recipes.records import describe_reference, summarize_record
 from genjax.runs import run_folder
+from genjax.runs.files import resolve_path
 
 _USAGE = """\
 usage: genjax train RECIPE [options]
@@ -80,14 +81,14 @@ def main(arguments: list[str]) -> int:
 
 def train(name: str, recipe: Recipe, options: Any) -> int:
     """Train the recipe and print its metrics; return the exit code."""
-    out = (options.out or Path("runs") / name).expanduser().absolute()
+    out = options.out or Path("runs") / name
 
     def work() -> None:
         machines = options.many_hosts
         hosts.join(machines.hosts, machines.host, machines.coordinator)
         result = run_recipe(recipe, out, options.overwrite, measure=options.measure != "none")
         if hosts.is_first():
-            report(result, out, options.measure == "quick")
+            report(result, resolve_path(out), options.measure == "quick")
 
     def leave(code: int, error: BaseException) -> int:
         alone = isinstance(error, Exception) and not isinstance(error, HostLost)

@@ -11,6 +11,7 @@ from genjax.cli.listing import describe_unknown
 from genjax.errors import UserError
 from genjax.model import find_models
 from genjax.recipes import RECIPES, Recipe
+from genjax.runs.files import resolve_path
 
 
 def import_code(name: str) -> ModuleType:
@@ -19,12 +20,14 @@ def import_code(name: str) -> ModuleType:
     The current folder is searched too. Raises `UserError`, with the line that failed, where it
     cannot be imported.
     """
-    path = Path(name).expanduser()
-    if path.suffix == ".py" and not path.is_file():
-        raise UserError(f"there is no file {path} to import.")
-    folder, module = (path.parent, path.stem) if path.suffix == ".py" else (Path(), name)
-    if str(folder.absolute()) not in sys.path:
-        sys.path.insert(0, str(folder.absolute()))
+    folder, module = Path().absolute(), name
+    if name.endswith(".py"):
+        path = resolve_path(name)
+        if not path.is_file():
+            raise UserError(f"there is no file {name} to import.")
+        folder, module = path.parent, path.stem
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(module)
     except Exception as error:

@@ -52,7 +52,8 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
     """
     model, record = _read_specification(place)
     path = record.get("path", "")
-    name = dataset or (path if path and Path(path).exists() else record.get("name"))
+    recorded = path if path and Path(path).exists() else record.get("name")
+    name = recorded if dataset is None else dataset
     if not isinstance(name, str):
         raise UserError(
             f"{place} does not say what data it was trained on: give dataset=NAME or dataset=PATH."
@@ -62,7 +63,7 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
             name, model.image_shape[0], record.get("streamed") or None
         )
     except UserError as error:
-        if dataset:
+        if dataset is not None:
             raise
         raise UserError(
             f"the run was trained on {path or name!r}, which cannot be found: say where it is, with"

@@ -127,6 +127,18 @@ def test_a_changed_digit_of_the_metrics_is_found(unfinished):
         fit(unfinished, distance=distance)
 
 
+def test_a_damaged_key_of_the_checksum_is_found(unfinished):
+    for name in ("metrics.jsonl", "config.json"):
+        path = unfinished / name
+        path.write_text(path.read_text().replace('"checksum": "', '"checksuo": "', 3))
+    with pytest.warns(UserWarning, match=r"metrics.jsonl is damaged: its lines 1, 2 are left out"):
+        assert run_folder.read_metrics(unfinished) == []
+    config = (unfinished / "config.json").read_text()
+    (unfinished / "config.json").write_text(config.replace('"checksuo"', '"checksum"', 1))
+    with pytest.raises(genjax.UserError, match="config.json .*its checksum does not fit"):
+        genjax.load(unfinished)
+
+
 def test_a_changed_digit_of_the_configuration_is_found(run):
     path = run / "config.json"
     path.write_text(path.read_text().replace('"latent_dim": 3', '"latent_dim": 2'))
