@@ -135,7 +135,7 @@ def test_a_damaged_key_of_the_checksum_is_found(unfinished):
         assert run_folder.read_metrics(unfinished) == []
     config = (unfinished / "config.json").read_text()
     (unfinished / "config.json").write_text(config.replace('"checksuo"', '"checksum"', 1))
-    with pytest.raises(genjax.UserError, match="config.json .*its checksum does not fit"):
+    with pytest.raises(genjax.UserError, match=r"config.json .*its checksum does not fit"):
         genjax.load(unfinished)
 
 
