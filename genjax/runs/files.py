@@ -191,7 +191,7 @@ def unseal(value: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: where the content is another than the one that was sealed.
     """
     content = {name: item for name, item in value.items() if name != _SEAL}
-    last = next(reversed(value.values()), None)  # where the checksum is, if only its key is damaged
+    last = ([*value.values()] or [None])[-1]  # where the checksum is, if only its key is damaged
     is_sealed = _SEAL in value or (isinstance(last, str) and _DIGITS.fullmatch(last))
     if is_sealed and value.get(_SEAL) != _compute_seal(content):
         raise ValueError(
