@@ -34,7 +34,7 @@ def draw_mark(canvas: np.ndarray, x: float, y: float) -> np.ndarray:
     canvas = canvas.copy()
     height, width, _ = canvas.shape
     row, column = int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))
-    for length, thickness, colour in ((9, 2, 255), (8, 1, _MARK)):
+    for length, thickness, colour in ((12, 3, 255), (11, 1, _MARK)):
         for high, wide in ((length, thickness), (thickness, length)):
             rows = slice(max(row - high, 0), row + high + 1)
             canvas[rows, max(column - wide, 0) : column + wide + 1] = colour

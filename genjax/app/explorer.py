@@ -27,7 +27,7 @@ from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_condit
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on
 _NUM_STEPS = 10  # of an interpolation
 _NUM_SAMPLES, _NUM_INTERPOLATIONS = 36, 4
-_NUM_POINTS = 300  # images of the data set, on the plane
+_NUM_POINTS = 200  # images of the data set, on the plane
 
 
 def make_cell_centres(num: int) -> jax.Array:

@@ -51,7 +51,7 @@ def make_page(
     links = "\n".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections)
     rows = [["", ""], *([name, value] for name, value in facts.items())]
     body = f"""<h1>{escape(title)}</h1>
-{html.make_table(rows)}
+<div class="facts">{html.make_table(rows)}</div>
 <nav><p>{links}</p></nav>
 <details><summary>The code of every section continues these lines</summary>
 <pre>{escape(code)}</pre></details>
