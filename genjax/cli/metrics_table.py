@@ -7,6 +7,7 @@ from genjax.metrics.catalogue import Metric
 from genjax.metrics.result_metrics import format_value, list_metrics
 
 WIDTH = 32  # of a name
+_SPREAD = 10  # width of a standard error
 
 
 def print_metrics(result: Mapping[str, Any]) -> None:
@@ -24,7 +25,7 @@ def print_metrics(result: Mapping[str, Any]) -> None:
     """
     best = result.get("best", {})
     if best:
-        print(f"{'':{WIDTH}} {'last':>12} {'best: epoch ' + str(best['epoch']):>16}")
+        print(f"{'':{WIDTH}} {'last':>12}{'':{_SPREAD}} {'best: epoch ' + str(best['epoch']):>16}")
     heading = ""
     for metric in list_metrics(result):
         if metric.name == "seconds":  # the last lines of a command say it
@@ -37,6 +38,8 @@ def print_metrics(result: Mapping[str, Any]) -> None:
 
 def _format_line(metric: Metric, result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     value, *spread = format_value(metric.name, result).partition(" ± ")
-    of_best = format_value(metric.name, best).partition(" ± ")[0] if metric.name in best else ""
     line = f"  {metric.label:{WIDTH - 2}} {value:>12}{''.join(spread)}"
-    return line + (f" {of_best:>16}" if of_best else "")
+    if metric.name not in best:
+        return line
+    of_best = format_value(metric.name, best).partition(" ± ")[0]
+    return f"{line:{WIDTH + 13 + _SPREAD}} {of_best:>16}"

@@ -95,7 +95,7 @@ def test_a_gan_leaves_its_best_weights_beside_the_last(offline, tmp_path, capsys
         assert 0 <= figures["class_agreement"] <= 1
     assert result["record"]["classifier"]["accuracy"] > 0.5
     assert result["record"]["num_generated"] == 30
-    assert re.search(r"last +best: epoch \d\n.*  FCD +\S+ +\S+\n", printed, re.DOTALL)
+    assert re.search(r"last +best: epoch \d\n.*  FCD +\S+( ± \S+)? +\S+\n", printed, re.DOTALL)
     pictures = ("samples", "samples-best", "real", "progression", "interpolation", "curves")
     for name in (*pictures, "classes"):
         with Image.open(out / "figures" / f"{name}.png") as image:
