@@ -116,6 +116,20 @@ def _make_vae_gans() -> str:
     return format_rows(_RECIPE, rows, [_SHARPNESS, _ERROR, _FCD, fitted])
 
 
+def _make_rivals() -> str:
+    names = [
+        "made-mnist", "pixelcnn-mnist", "realnvp-mnist", "flow-matching-mnist",
+        "flow-matching-fashion", "flow-matching-cifar10",
+    ]  # fmt: skip
+    columns = [
+        _column("nll", 1, "NLL, nats"),
+        _column("bits_per_dim", 2, "bits per dimension"),
+        _FCD,
+        _MINUTES,
+    ]
+    return format_rows(_RECIPE, _recipe_rows(*names), columns)
+
+
 def _make_comparison() -> str:
     titles = {
         "autoencoder": "autoencoder",
@@ -231,6 +245,7 @@ TABLES = {
     "gans": _make_gans,
     "stacked": _make_stacked,
     "vae-gans": _make_vae_gans,
+    "rivals": _make_rivals,
     "compare-mnist": _make_comparison,
     "variants": _make_variants,
     "disentangle": _make_disentanglement,
