@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import genjax
+from genjax.cli import main
 from genjax.losses import ADVERSARIAL
 from genjax.metrics.catalogue import METRICS
 from genjax.model import find_models, register, to_json
@@ -175,3 +176,12 @@ def test_the_page_names_metrics_as_every_table_does(folder):
     assert "Reference result of the recipe: NLL 80." in page
     assert "best: epoch 2" in page
     assert "genjax train vae-mnist" in page
+
+
+def test_the_page_is_written_anew_by_a_command(folder, capsys):
+    assert main.main(["report", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder / "report.html")
+    assert "Not measured" in (folder / "report.html").read_text()
+    (folder / "weights.npz").write_bytes(b"")
+    assert main.main(["report", str(folder / "weights.npz")]) == 1
+    assert "is a file of weights: give the folder" in capsys.readouterr().err
