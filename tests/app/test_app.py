@@ -20,7 +20,7 @@ from PIL import Image
 import genjax
 from genjax.cli import app as command
 from genjax.errors import UserError
-from genjax.model import MODELS, Model, Params
+from genjax.model import Model, Params, registry
 from tests.helpers import blobs, small
 
 pytest.importorskip("gradio")
@@ -244,8 +244,8 @@ class OnlySamples(Model):
 
 
 def test_a_model_without_latents_shows_its_samples(monkeypatch):
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS})  # forgotten after the test
     model = genjax.register("only-samples")(OnlySamples)((8, 8, 1))
-    monkeypatch.delitem(MODELS, "only-samples")
     page = app.build(Params({}, {}, model))
     kinds = [component["type"] for component in page.config["components"]]
     assert kinds.count("tabitem") == 2  # and the loss

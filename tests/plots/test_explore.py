@@ -13,7 +13,7 @@ from PIL import Image
 import genjax
 from genjax.cli import explore as explore
 from genjax.errors import UserError
-from genjax.model import MODELS, Model
+from genjax.model import Model, registry
 from genjax.plots.exploration import explore_page
 from genjax.plots.exploration.explore_page import list_panels, write_exploration
 from genjax.plots.exploration.explored import Explored
@@ -190,8 +190,8 @@ class OnlySamples(Model):
 
 
 def test_a_model_that_only_samples_is_explored_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS})  # forgotten after the test
     model = genjax.register("only-samples")(OnlySamples)((8, 8, 1))
-    monkeypatch.delitem(MODELS, "only-samples")
     data = blobs(20)
     explored = Explored(genjax.model.Params({}, {}, model), data, data, jax.random.key(0))
     index = write_exploration(tmp_path, explored, tmp_path)
