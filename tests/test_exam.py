@@ -36,7 +36,7 @@ NAMES = [
     "flow_matching", "vq_vae", "real_nvp", "two_level_vae", "residual_vae", "label_vae",
     "logistic_vae", "sigma_vae", "own_loss",
 ]  # fmt: skip
-EVERY_PANEL = ["flow_matching", "vq_vae", "two_level_vae"]
+EVERY_PANEL = ["flow_matching", "two_level_vae"]
 FEW_PANELS = ["samples", "latent_use", "inversion", "traversal"]
 TRAINING = genjax.Training(epochs=2, batch_size=16)
 VAE = genjax.VAE(latent_dim=2, network="mlp", hidden=(8,))
