@@ -189,7 +189,7 @@ def test_few_samples_have_no_neighbours_and_stacked_digits_no_features(classifie
     few = measure_samples(data.images[:5], data, classifier)
     assert "kernel_distance" in few
     assert "precision" not in few
-    with pytest.raises(UserError, match="at least two images"):
+    with pytest.raises(UserError, match="give at least 2 of each"):
         measure_samples(data.images[:1], data)
     with pytest.raises(UserError, match=r"shape \(9, 8, 1\)"):
         measure_samples(blobs(5, (9, 8, 1)).images, data)
