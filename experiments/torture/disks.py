@@ -31,7 +31,7 @@ def fill_disks(root: Path, runs: Runs, disks: int) -> Counter[str]:
         needed = _count_kibibytes(runs[name, False].folder)
         with _mount_disk(root / "disk") as resize:
             folder = root / "disk" / "run"
-            resize(4 + needed * number // disks)
+            resize(4 + 3 * needed * number // disks)
             _, error, _ = catch_error(lambda: train(name, folder))  # noqa: B023
             if error and str(root / "disk") not in error:
                 raise Lost(f"a full disk leads to an error that names no file: {error}")

@@ -6,9 +6,13 @@ never finished, and one that does not agree with it is damaged and is not used.
 """
 
 import contextlib
+import errno
 import hashlib
+import logging
+import os
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from genjax.runs.files import explain_write_errors, read_json, seal, write_json
 
 SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
 _KEPT = 2
+_OVERHEAD = 2**18  # bytes of a checkpoint, beside its arrays
 _CHECKSUMS = "checksums.json"
 
 
@@ -120,14 +125,25 @@ def save(folder: Path, tree: Any) -> None:
         _write(folder, arrays)
 
 
-def _make_checkpointer() -> Any:
-    """Return a checkpointer of this process alone, which waits for no other host."""
+@contextlib.contextmanager
+def _make_checkpointer() -> Iterator[Any]:
+    """Give a checkpointer of this process alone, which waits for no other host.
+
+    Orbax's threads log the tracebacks of errors that it raises too: those are left out.
+    """
     import orbax.checkpoint as ocp
 
     me = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
     handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+    logger = logging.getLogger("absl")
+    usual = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
+            yield checkpointer
+    finally:
+        logger.setLevel(usual)
 
 
 def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -135,6 +151,7 @@ def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
 
     path = folder / "checkpoints" / str(arrays["epoch"].max())
     with explain_write_errors(path):
+        _check_room(folder, sum(array.nbytes for array in arrays.values()))
         try:
             with _make_checkpointer() as checkpointer:
                 checkpointer.save(path, args=ocp.args.StandardSave(arrays), force=True)
@@ -148,6 +165,12 @@ def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     for old in _list_finished(folder)[_KEPT:]:
         (old / _CHECKSUMS).unlink()  # first: from here on it is unfinished, and ignored
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_room(folder: Path, size: int) -> None:
+    """Raise the system's error for a full disk: Orbax leaves threads behind that end in others."""
+    if shutil.disk_usage(folder).free < size + _OVERHEAD:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _list_files(path: Path) -> list[str]:
