@@ -12,7 +12,7 @@ Train a model on images, draw new ones, and walk through its latent space:
 names of this package, each with a `help` of its own:
 
 models        VAE, ConditionalVAE, DebiasingVAE, Autoencoder, GAN, DCGAN, R3GAN, VAEGAN,
-              FlowMatching, MADE, PixelCNN, RealNVP
+              FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
 training      fit, Training, Optimizer, CustomOptimizer, Callback, EarlyStopping, StopTraining
 parameters    init, summarize, save, load, load_best, unstack_seeds, Params
 images        sample, reconstruct, interpolate, traverse, manifold, encode, decode, classify, score

@@ -26,6 +26,7 @@ OTHERS = {  # kind -> name -> what it is
         "pixelcnn": "gated PixelCNN: autoregressive convolutions, with an exact likelihood",
         "realnvp": "normalizing flow of affine couplings, with an exact density",
         "vae_gan": "VAE whose decoder also plays a GAN's generator",
+        "vq_vae": "autoencoder of discrete codes, with a PixelCNN as their prior",
     },
     "data sets": {
         "mnist": "70,000 handwritten digits, 28x28",

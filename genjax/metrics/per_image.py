@@ -23,6 +23,7 @@ from genjax.model import (
     HasBound,
     HasLogProb,
     HasMetrics,
+    HasPosterior,
     Params,
     with_labels,
 )
@@ -151,18 +152,19 @@ def _measure_bound(
     """Measure ELBO and importance-weighted bound on what the likelihood observes."""
     model: Any = params.model
     distortion, rate = with_labels(model.distortion_and_rate, labels)(params, x, key_elbo)
-    posterior = with_labels(model.posterior, labels)(params, x)
     nll = likelihood.importance_weighted_nll(
         params, x, key_nll, num_samples=num_samples, labels=labels
     )
-    return {
+    values = {
         "negative_elbo": distortion + rate,
         "distortion": distortion,
         "rate": rate,
         "nll": nll,
-        "posterior_means": posterior.loc,
-        "posterior_scales": posterior.scale,
     }
+    if isinstance(model, HasPosterior):
+        posterior = with_labels(model.posterior, labels)(params, x)
+        values |= {"posterior_means": posterior.loc, "posterior_scales": posterior.scale}
+    return values
 
 
 def _measure_estimate(params: Params, images: jax.Array, labels: Any, key: jax.Array) -> Values:

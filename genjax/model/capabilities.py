@@ -91,12 +91,17 @@ class HasPosterior(Protocol):
 
 
 @runtime_checkable
-class HasBound(HasPosterior, Protocol):
+class HasBound(Protocol):
     """bound the likelihood of images
 
-    `distortion_and_rate` are the two halves of the negative ELBO; `log_weights` are log w [num, N]
-    of `num` draws for each image, with log p(x) >= E[log mean w]. All in nats.
+    `observe` draws the x on which the likelihood is defined. `distortion_and_rate` are the two
+    halves of the negative ELBO; `log_weights` are log w [num, N] of `num` draws for each image,
+    with log p(x) >= E[log mean w]. All in nats.
     """
+
+    def observe(
+        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n h w c"]: ...
 
     def distortion_and_rate(
         self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray

@@ -12,6 +12,7 @@ from genjax.models.r3gan import R3GAN
 from genjax.models.realnvp import RealNVP
 from genjax.models.vae import VAE
 from genjax.models.vae_gan import VAEGAN
+from genjax.models.vq_vae import VQVAE
 
 __all__ = [
     "DCGAN",
@@ -20,6 +21,7 @@ __all__ = [
     "R3GAN",
     "VAE",
     "VAEGAN",
+    "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
     "DebiasingVAE",

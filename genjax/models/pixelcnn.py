@@ -64,13 +64,18 @@ class PixelCNN(Autoregressive):
 
 
 def draw_image(
-    call: Any, scale: Any, key: PRNGKeyArray, shape: tuple[int, ...]
+    call: Any,
+    scale: Any,
+    key: PRNGKeyArray,
+    shape: tuple[int, ...],
+    temperature: Float[Array, ""] | float = 1.0,
 ) -> tuple[jax.Array, jax.Array]:
     """Draw values [N, H, W, C] from a `GatedPixelCNN`, and return them with their means.
 
     Args:
         call: (name of a method, its arguments) -> its output.
         scale: values -> what the network takes of them.
+        temperature: what the logits are divided by; below 1 the likely values are drawn more often.
     """
     num, height, width, channels = shape
 
@@ -80,7 +85,7 @@ def draw_image(
         x, means = jnp.zeros((num, 1, 1, channels), jnp.int32), []
         for channel in range(channels):  # (3)
             logits = call("read", h, scale(x), channel=channel)
-            drawn, mean = draw_value(logits, jax.random.fold_in(key, channel))
+            drawn, mean = draw_value(logits / temperature, jax.random.fold_in(key, channel))
             x = x.at[..., channel].set(drawn)
             means.append(mean)
         inputs = jnp.concatenate([seen.inputs, call("represent", scale(x))], axis=2)[:, :, 1:]
@@ -94,7 +99,8 @@ def draw_image(
         inputs = jnp.concatenate([seen.inputs, call("represent", scale(x))], axis=1)[:, 1:]
         return Seen(inputs, seen.layers), (x[:, 0], mean[:, 0])
 
-    above, left = call("see_nothing", num=num, width=width)
+    first = scale(jnp.zeros((num, 1, 1, channels), jnp.int32))
+    above, left = call("see_nothing", first, width=width)
     _, drawn = jax.lax.scan(draw_row, above, jax.random.split(key, height))
     x, mean = (jnp.moveaxis(part, 0, 1) for part in drawn)
     return x, mean

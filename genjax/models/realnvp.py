@@ -22,7 +22,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.distributions import Normal, dequantize
-from genjax.errors import UserError
 from genjax.model import Batch, Model, Networks, Params, Terms, Weights, register
 from genjax.nn.chunks import in_chunks
 from genjax.nn.coupling import InvertibleNetwork
@@ -69,11 +68,6 @@ class RealNVP(Model):
     def latent_dim(self) -> int:
         """Number of latents: as many as an image has values."""
         return math.prod(self.image_shape)
-
-    def check(self) -> None:
-        super().check()
-        if self.scales < 1:
-            raise UserError(f"scales is {self.scales}, but must be at least 1.")
 
     def networks(self) -> Networks:
         flow = InvertibleNetwork(self.image_shape, self.scales, self.width, self.blocks)

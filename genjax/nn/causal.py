@@ -158,9 +158,9 @@ class GatedPixelCNN(nn.Module):
         """Return the logits [N, H, W, levels] of a channel; of `x` the earlier ones are seen."""
         return self.heads[channel](h, self._embed(x[..., :channel]))
 
-    def see_nothing(self, num: int, width: int) -> tuple[Seen, Seen]:
-        """Return what the first of `num` images' rows, of that width, and its first pixel see."""
-        features = self.represent(jnp.zeros((1, 1, 1, self.channels), jnp.float32)).shape[-1]
+    def see_nothing(self, x: Array, width: int) -> tuple[Seen, Seen]:
+        """Return what the first row, of that width, and its first pixel see, before values `x`."""
+        num, features = len(x), self.represent(x).shape[-1]
         rows = jnp.zeros((num, self.first_reach, width, features))
         columns = jnp.zeros((num, 1, self.first_reach, features))
         v = jnp.zeros((num, self.reach, width, self.width))

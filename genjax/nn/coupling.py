@@ -19,6 +19,7 @@ from jax import Array
 from genjax.nn.blocks import from_blocks, to_blocks
 from genjax.nn.conv import Conv
 from genjax.nn.precision import cast
+from genjax.nn.spatial import ResidualBlock
 
 
 class ResidualNetwork(nn.Module):
@@ -32,8 +33,7 @@ class ResidualNetwork(nn.Module):
     def __call__(self, x: Array) -> Array:
         h = Conv(self.width, 3)(x)
         for _ in range(self.blocks):
-            inner = nn.relu(Conv(self.width, 3)(nn.relu(h)))
-            h = h + Conv(self.width, 3)(inner)
+            h = ResidualBlock()(h)
         return Conv(self.features, 3, kernel_init=nn.initializers.zeros)(nn.relu(h))
 
 
