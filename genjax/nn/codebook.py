@@ -4,7 +4,8 @@
 (2) N_k   <- d N_k + (1 - d) n_k,  m_k <- d m_k + (1 - d) s_k           appendix A.1
     with number n_k and sum s_k of the batch's z that have k(z) = k
 (3) e_k    = m_k / N'_k,  N'_k = (N_k + c) / (N + K c) N,  N = sum_k N_k
-(4) A code with N_k below a twentieth becomes one of the batch's z, drawn at random.
+(4) A code with N_k below a twentieth becomes one of the batch's z, drawn at random. N_k begins
+    with 0, so that the first batch replaces nearly all codes.
 """
 
 import flax.linen as nn
@@ -29,7 +30,7 @@ class Codebook(nn.Module):
     def __call__(self, z: Array, train: bool) -> tuple[Array, Array]:
         features, rows = z.shape[-1], z.reshape(-1, z.shape[-1]).astype(jnp.float32)
         codes = self.variable("codebook", "codes", self._draw, features)
-        counts = self.variable("codebook", "counts", jnp.ones, (self.num_codes,), jnp.float32)
+        counts = self.variable("codebook", "counts", jnp.zeros, (self.num_codes,), jnp.float32)
         sums = self.variable("codebook", "sums", lambda: codes.value)
         distances = jnp.sum(codes.value**2, axis=1) - 2 * rows @ codes.value.T
         index = jnp.argmin(distances, axis=1)  # (1)

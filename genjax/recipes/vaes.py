@@ -3,7 +3,7 @@
 Their results move by a few tenths of a nat with the seed.
 """
 
-from genjax.models import VAE, Autoencoder
+from genjax.models import VAE, VQVAE, Autoencoder
 from genjax.recipes.recipe import Recipe, register_recipe
 from genjax.training.configuration import Optimizer, Training
 
@@ -70,5 +70,19 @@ register_recipe(
         num_samples=20,
         description="VAE, 64 latents, Gaussian likelihood (σ = 0.2), on CIFAR-10",
         headline=_ERROR_FIRST,
+    ),
+)
+register_recipe(
+    "vq-vae-mnist",
+    Recipe(
+        dataset="mnist",
+        model=VQVAE(),
+        training=Training(
+            epochs=20,
+            optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=500),
+            ema_decay=0.999,
+        ),
+        num_samples=1,  # its bound has nothing to draw
+        description="VQ-VAE, 7x7 codes of 128, with a PixelCNN as prior, on binary MNIST",
     ),
 )
