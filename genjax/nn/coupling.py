@@ -63,7 +63,7 @@ class Coupling(nn.Module):
 
     def _scale_and_shift(self, x: Array) -> tuple[Array, Array]:
         kept = jnp.asarray(self.kept, jnp.float32)
-        seen = (x * kept).astype(x.dtype)
+        seen = (x * kept).astype(self.bound.dtype)  # the precision of the weights
         r, t = jnp.split(cast(self.network(seen), "float32"), 2, axis=-1)
         return self.bound * jnp.tanh(r) * (1 - kept), t * (1 - kept)  # (5)
 
@@ -118,7 +118,7 @@ class InvertibleNetwork(nn.Module):
         self.couplings = couplings  # of the colours, of the channels, of the colours, ...
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
-        log_det = jnp.zeros(len(x), jnp.float32)
+        x, log_det = cast(x, "float32"), jnp.zeros(len(x), jnp.float32)
         for number, group in enumerate(self.couplings):
             x = to_blocks(x, 2) if number % 2 else x  # (4)
             for coupling in group:
@@ -127,7 +127,7 @@ class InvertibleNetwork(nn.Module):
         return self._unsqueeze(x), log_det
 
     def inverse(self, z: Array) -> Array:
-        x = z
+        x = cast(z, "float32")
         for _ in range(self._squeezes()):
             x = to_blocks(x, 2)
         for number, group in reversed(list(enumerate(self.couplings))):
