@@ -118,7 +118,7 @@ def _make_vae_gans() -> str:
 
 def _make_rivals() -> str:
     names = [
-        "made-mnist", "pixelcnn-mnist", "realnvp-mnist", "flow-matching-mnist",
+        "made-mnist", "pixelcnn-mnist", "realnvp-mnist", "vq-vae-mnist", "flow-matching-mnist",
         "flow-matching-fashion", "flow-matching-cifar10",
     ]  # fmt: skip
     columns = [

@@ -15,7 +15,7 @@ register_recipe(
             optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=500),
             ema_decay=0.999,
         ),
-        description="MADE, 2,000 hidden units, on binary MNIST, not yet run (15 minutes on 2 cores)",
+        description="MADE, 2,000 hidden units, on binary MNIST, not yet run (15 minutes)",
         headline=("nll",),
     ),
 )
@@ -30,8 +30,8 @@ register_recipe(
             optimizer=Optimizer(learning_rate=3e-3, schedule="cosine", warmup_steps=500),
             ema_decay=0.999,
         ),
-        description="gated PixelCNN, 6 layers of 32 channels, on binary MNIST, not yet run (55"
-        " minutes on 2 CPU cores)",
+        description="gated PixelCNN, 6 layers of 32 channels, on binary MNIST, not yet run"
+        " (55 minutes)",
         headline=("nll",),
     ),
 )
@@ -45,8 +45,7 @@ register_recipe(
             optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", warmup_steps=500),
             ema_decay=0.999,
         ),
-        description="RealNVP, a normalizing flow of two scales, on MNIST, not yet run (60 minutes on 2"
-        " cores)",
+        description="RealNVP, a flow of two scales, on MNIST, not yet run (60 minutes)",
         headline=("bits_per_dim",),
     ),
 )
