@@ -1,6 +1,13 @@
 """What a model is, what it can do (`capabilities`), and models by name (`registry`)."""
 
-from genjax.model.base import LatentModel, Model, Networks, init, registered_name
+from genjax.model.base import (
+    DecoderModel,
+    LatentModel,
+    Model,
+    Networks,
+    init,
+    registered_name,
+)
 from genjax.model.capabilities import (
     CanClassify,
     CanDecode,
@@ -45,6 +52,7 @@ __all__ = [
     "CanReconstruct",
     "CanScore",
     "ClassConditional",
+    "DecoderModel",
     "EstimatesLogProb",
     "HasBound",
     "HasChanceLevels",

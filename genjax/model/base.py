@@ -236,15 +236,17 @@ class Model:
         return dataclasses.replace(self, image_shape=image_shape)
 
 
-@dataclass(frozen=True)
-class LatentModel(Model):
+class DecoderModel(Model):
     """A model that decodes images from latent vectors. A subclass gives `decode`.
 
-    Attributes:
-        latent_dim: length of the latent vector z.
+    `LatentModel` has the number of latents as a field. Where it follows from other fields, as that
+    of a flow does from the size of the images, the subclass gives it as a property.
     """
 
-    latent_dim: int = 32
+    @property
+    def latent_dim(self) -> int:
+        """Length of the latent vector z."""
+        raise NotImplementedError
 
     def sample_latents(
         self,
@@ -266,6 +268,17 @@ class LatentModel(Model):
 
     def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
         return in_chunks(partial(self.decode, params), self.sample_latents(params, key, num))
+
+
+@dataclass(frozen=True)
+class LatentModel(DecoderModel):
+    """A model of `latent_dim` latents. A subclass gives `decode`.
+
+    Attributes:
+        latent_dim: length of the latent vector z.
+    """
+
+    latent_dim: int = 32  # type: ignore[assignment]  # a field in place of the property
 
 
 def init_network(network: nn.Module, inputs: Sequence[Any], key: PRNGKeyArray) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from genjax.distributions import flip_coins
+from genjax.distributions import flip_coins, sum_event
 from genjax.errors import UserError
 from genjax.model import Batch, Model, Params, Terms, Weights
 
@@ -78,9 +78,7 @@ class Autoregressive(Model):
     def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]:
         """Compute (2), in nats, of images that `observe` returned."""
         logits = self.apply(params, "network", 2 * x - 1)
-        k = jnp.round(x * (self.levels - 1))[..., None]
-        chosen = jnp.where(jnp.arange(self.levels) == k, logits, 0).sum(axis=-1)
-        return jnp.sum(chosen - jax.nn.logsumexp(logits, axis=-1), axis=(1, 2, 3))  # (3)
+        return sum_log_probability(logits, jnp.round(x * (self.levels - 1)))
 
     def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
         """Draw images in [0, 1]. Of binary ones, the probabilities of the draws are returned."""
@@ -92,6 +90,18 @@ class Autoregressive(Model):
     ) -> tuple[Int[Array, "num h w c"], Float[Array, "num h w c"]]:
         """Draw x of (1), value by value, and return it with E[x_i | x_<i] / (levels - 1)."""
         raise NotImplementedError
+
+
+def sum_log_probability(
+    logits: Float[Array, "n ... k"], values: Float[Array, "n ..."]
+) -> Float[Array, " n"]:
+    """Sum log (3), in nats, of whole numbers from 0 to K - 1 over all positions.
+
+    >>> sum_log_probability(jnp.zeros((1, 3, 4)), jnp.zeros((1, 3))) / jnp.log(4)
+    Array([-3.], dtype=float32)
+    """
+    chosen = jnp.where(jnp.arange(logits.shape[-1]) == values[..., None], logits, 0).sum(axis=-1)
+    return sum_event(chosen - jax.nn.logsumexp(logits, axis=-1))
 
 
 def draw_value(logits: Float[Array, "n ... k"], key: PRNGKeyArray) -> tuple[jax.Array, jax.Array]:

@@ -33,7 +33,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from genjax.distributions import dequantize
 from genjax.errors import UserError, check_labels
-from genjax.model import Batch, Model, Networks, Params, Terms, Weights, register
+from genjax.model import Batch, DecoderModel, Networks, Params, Terms, Weights, register
 from genjax.models.transport import (
     Solver,
     TimeDistribution,
@@ -55,7 +55,7 @@ _LIKELIHOOD_STEPS = 64  # of Heun
 
 @register("flow_matching")
 @dataclass(frozen=True)
-class FlowMatching(Model):
+class FlowMatching(DecoderModel):
     """Learn the velocity that carries noise to images, and follow it.
 
     With x_t = (1 - t) x_0 + t x_1 between noise x_0 and an image x_1 in [-1, 1], the loss is
@@ -187,17 +187,6 @@ class FlowMatching(Model):
     ) -> Float[Array, "n h w c"]:
         """Draw x_1, (1) and (2), from images in [0, 1]."""
         return 2 * dequantize(images, key) - 1
-
-    def sample_latents(
-        self,
-        params: Params,
-        key: PRNGKeyArray,
-        num: int,
-        temperature: Float[Array, ""] | float = 1.0,
-    ) -> Float[Array, "num d"]:
-        """Draw latents from N(0, temperature^2 I), (3)."""
-        del params
-        return temperature * jax.random.normal(key, (num, self.latent_dim), jnp.float32)
 
     def decode(
         self, params: Params, z: Float[Array, "n d"], labels: Labels = None

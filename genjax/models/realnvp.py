@@ -22,8 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.distributions import Normal, dequantize
-from genjax.model import Batch, Model, Networks, Params, Terms, Weights, register
-from genjax.nn.chunks import in_chunks
+from genjax.model import Batch, DecoderModel, Networks, Params, Terms, Weights, register
 from genjax.nn.coupling import InvertibleNetwork
 
 _MARGIN = 0.05  # a of (2)
@@ -32,7 +31,7 @@ _DRAWS = 4  # of u, to estimate (5)
 
 @register("realnvp")
 @dataclass(frozen=True)
-class RealNVP(Model):
+class RealNVP(DecoderModel):
     """Map images to latents of the same size by an invertible network, with an exact density.
 
     The loss is -log p(y) of dequantised images y, in nats of bytes:
@@ -98,17 +97,6 @@ class RealNVP(Model):
         log_density = jax.vmap(lambda key: self.log_density(params, dequantize(x, key)))
         return log_density(jax.random.split(key, _DRAWS)) - self.latent_dim * math.log(256)
 
-    def sample_latents(
-        self,
-        params: Params,
-        key: PRNGKeyArray,
-        num: int,
-        temperature: Float[Array, ""] | float = 1.0,
-    ) -> Float[Array, "num d"]:
-        """Draw latents from N(0, temperature^2 I)."""
-        del params
-        return temperature * jax.random.normal(key, (num, self.latent_dim), jnp.float32)
-
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Map images in [0, 1] to latents, (3), in the order of the pixels."""
         squeezed = _MARGIN + (1 - 2 * _MARGIN) * (255 * images + 0.5) / 256
@@ -120,9 +108,3 @@ class RealNVP(Model):
         w = self.apply(params, "flow", z.reshape(-1, *self.image_shape), method="inverse")
         y = (jax.nn.sigmoid(w) - _MARGIN) / (1 - 2 * _MARGIN)
         return jnp.clip((256 * y - 0.5) / 255, 0.0, 1.0)
-
-    def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
-        def decode(z: jax.Array) -> jax.Array:
-            return self.decode(params, z)
-
-        return in_chunks(decode, self.sample_latents(params, key, num))

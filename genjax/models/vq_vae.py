@@ -25,11 +25,20 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from genjax.distributions import Distribution
 from genjax.errors import UserError, check_images
-from genjax.model import Batch, Model, Networks, Params, Terms, TrainingWarning, Weights, register
+from genjax.model import (
+    Batch,
+    DecoderModel,
+    Networks,
+    Params,
+    Terms,
+    TrainingWarning,
+    Weights,
+    register,
+)
+from genjax.models.autoregressive import sum_log_probability
 from genjax.models.likelihoods import LIKELIHOODS, LikelihoodName
 from genjax.models.pixelcnn import draw_image
 from genjax.nn.causal import GatedPixelCNN
-from genjax.nn.chunks import in_chunks
 from genjax.nn.codebook import Codebook
 from genjax.nn.networks import halved_sizes
 from genjax.nn.spatial import SpatialDecoder, SpatialEncoder
@@ -37,7 +46,7 @@ from genjax.nn.spatial import SpatialDecoder, SpatialEncoder
 
 @register("vq_vae")
 @dataclass(frozen=True)
-class VQVAE(Model):
+class VQVAE(DecoderModel):
     """Encode an image as a grid of codes from a book, and learn to draw such grids.
 
     The autoencoder's loss is, in nats per image and with sg for stop_gradient,
@@ -167,9 +176,7 @@ class VQVAE(Model):
 
     def log_prior(self, params: Params, k: Int[Array, "n a b"]) -> Float[Array, " n"]:
         """Compute log p(k), (6), in nats."""
-        logits = self.apply(params, "prior", k[..., None])[..., 0, :]
-        chosen = jnp.where(jnp.arange(self.num_codes) == k[..., None], logits, 0).sum(axis=-1)
-        return jnp.sum(chosen - jax.nn.logsumexp(logits, axis=-1), axis=(1, 2))
+        return sum_log_probability(self.apply(params, "prior", k[..., None]), k[..., None])
 
     def image_distribution(self, params: Params, z_q: Float[Array, "n a b d"]) -> Distribution:
         """Return p(x|z_q) over images [N, H, W, C]."""
@@ -219,12 +226,6 @@ class VQVAE(Model):
 
         k, _ = draw_image(call, lambda k: k, key, (num, *self.grid, 1), temperature)
         return params.stats["codebook"]["codebook"]["codes"][k[..., 0]].reshape(num, -1)
-
-    def sample(self, params: Params, key: PRNGKeyArray, num: int) -> Float[Array, "num h w c"]:
-        def decode(z: jax.Array) -> jax.Array:
-            return self.decode(params, z)
-
-        return in_chunks(decode, self.sample_latents(params, key, num))
 
     def diagnose(self, params: Params, images: UInt8[Array, "n h w c"], key: PRNGKeyArray) -> Terms:
         """Count the codes that no image has."""
