@@ -25,6 +25,9 @@ install_import_hook(
 import genjax.public  # noqa: F401  (which registers the models)
 from tests.helpers import blobs, forget_registered
 
+# Files of a user, which register models: the exam imports them when it needs them.
+collect_ignore_glob = ["exam/*"]
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):

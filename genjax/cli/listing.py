@@ -84,7 +84,7 @@ def read_recipes() -> dict[str, dict[str, str]]:
     """Return the description of every recipe, by data set and name.
 
     >>> list(read_recipes()["fashion_mnist"])
-    ['dcgan-fashion', 'vae-fashion', 'vae-gan-fashion']
+    ['dcgan-fashion', 'flow-matching-fashion', 'vae-fashion', 'vae-gan-fashion']
     """
     return json.loads(_RECIPES.read_text())
 

@@ -206,7 +206,7 @@ def test_evaluation_of_samples_by_a_classifier(key, dataset, monkeypatch):
         "sharpness", "spectral_sharpness", "frechet_random_features", "frechet_classifier",
         "kernel_distance", "kernel_distance_std", "precision", "recall", "density", "coverage",
         "nearer_to_train", "copies", "modes", "modes_kl", "least_share", "confidence", "shares",
-        "parameters", "sampling_seconds",
+        "parameters", "sampling_seconds", "frechet_classifier_sem", "sharpness_sem",
     }  # fmt: skip
     assert result["parameters"] == sum(w.size for w in jax.tree.leaves(params.weights))
     assert result["sampling_seconds"] > 0
