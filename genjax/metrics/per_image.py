@@ -24,6 +24,7 @@ from genjax.model import (
     HasLogProb,
     HasMetrics,
     HasPosterior,
+    Observes,
     Params,
     with_labels,
 )
@@ -114,7 +115,7 @@ def _measure_chunk(
         decoded = with_labels(model.decode, known)(params, values["codes"])
         values |= _measure_reconstructions(decoded, images, classifier)
     key_x, key_elbo, key_nll = jax.random.split(key, 3)
-    x = model.observe(images, key_x) if hasattr(model, "observe") else images
+    x = model.observe(images, key_x) if isinstance(model, Observes) else images
     if isinstance(model, HasBound):
         values |= _measure_bound(params, x, known, key_elbo, key_nll, num_samples)
     if isinstance(model, HasLogProb):

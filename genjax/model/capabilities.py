@@ -80,28 +80,28 @@ class HasChanceLevels(Protocol):
 
 
 @runtime_checkable
-class HasPosterior(Protocol):
-    """give a posterior q(z|x)"""
+class Observes(Protocol):
+    """draw the x on which its likelihood is defined"""
 
     def observe(
         self, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n h w c"]: ...
+
+
+@runtime_checkable
+class HasPosterior(Observes, Protocol):
+    """give a posterior q(z|x)"""
 
     def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal: ...
 
 
 @runtime_checkable
-class HasBound(Protocol):
+class HasBound(Observes, Protocol):
     """bound the likelihood of images
 
-    `observe` draws the x on which the likelihood is defined. `distortion_and_rate` are the two
-    halves of the negative ELBO; `log_weights` are log w [num, N] of `num` draws for each image,
-    with log p(x) >= E[log mean w]. All in nats.
+    `distortion_and_rate` are the two halves of the negative ELBO; `log_weights` are log w [num, N]
+    of `num` draws for each image, with log p(x) >= E[log mean w]. All in nats.
     """
-
-    def observe(
-        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
-    ) -> Float[Array, "n h w c"]: ...
 
     def distortion_and_rate(
         self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray

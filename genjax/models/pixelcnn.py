@@ -7,6 +7,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import jax
@@ -54,12 +55,10 @@ class PixelCNN(Autoregressive):
     def draw_values(
         self, params: Params, key: PRNGKeyArray, num: int
     ) -> tuple[Int[Array, "num h w c"], Float[Array, "num h w c"]]:
-        def call(method: str, *inputs: Any, **options: Any) -> Any:
-            return self.apply(params, "network", *inputs, method=method, **options)
-
         def scale(values: jax.Array) -> jax.Array:
             return 2 * values / (self.levels - 1) - 1
 
+        call = partial(self.apply, params, "network")
         return draw_image(call, scale, key, (num, *self.image_shape))
 
 
@@ -73,7 +72,7 @@ def draw_image(
     """Draw values [N, H, W, C] from a `GatedPixelCNN`, and return them with their means.
 
     Args:
-        call: (name of a method, its arguments) -> its output.
+        call: the network: its inputs, and the name of a `method` -> what the method returns.
         scale: values -> what the network takes of them.
         temperature: what the logits are divided by; below 1 the likely values are drawn more often.
     """
@@ -81,26 +80,28 @@ def draw_image(
 
     def draw_pixel(seen: Seen, given: Any) -> tuple[Seen, tuple[jax.Array, jax.Array]]:
         key, aboves = given
-        seen, h = call("pass_pixel", seen, aboves)
+        seen, h = call(seen, aboves, method="pass_pixel")
         x, means = jnp.zeros((num, 1, 1, channels), jnp.int32), []
         for channel in range(channels):  # (3)
-            logits = call("read", h, scale(x), channel=channel)
+            logits = call(h, scale(x), channel=channel, method="read")
             drawn, mean = draw_value(logits / temperature, jax.random.fold_in(key, channel))
             x = x.at[..., channel].set(drawn)
             means.append(mean)
-        inputs = jnp.concatenate([seen.inputs, call("represent", scale(x))], axis=2)[:, :, 1:]
+        inputs = jnp.concatenate([seen.inputs, call(scale(x), method="represent")], axis=2)[
+            :, :, 1:
+        ]
         return Seen(inputs, seen.layers), (x[:, 0, 0], jnp.stack(means, axis=-1)[:, 0, 0])
 
     def draw_row(seen: Seen, key: jax.Array) -> tuple[Seen, tuple[jax.Array, jax.Array]]:
-        seen, aboves = call("pass_row", seen)
+        seen, aboves = call(seen, method="pass_row")
         columns = jax.tree.map(lambda a: jnp.moveaxis(a, 2, 0)[:, :, :, None], aboves)
         _, drawn = jax.lax.scan(draw_pixel, left, (jax.random.split(key, width), columns))
         x, mean = (jnp.moveaxis(part, 0, 1)[:, None] for part in drawn)
-        inputs = jnp.concatenate([seen.inputs, call("represent", scale(x))], axis=1)[:, 1:]
+        inputs = jnp.concatenate([seen.inputs, call(scale(x), method="represent")], axis=1)[:, 1:]
         return Seen(inputs, seen.layers), (x[:, 0], mean[:, 0])
 
     first = scale(jnp.zeros((num, 1, 1, channels), jnp.int32))
-    above, left = call("see_nothing", first, width=width)
+    above, left = call(first, width=width, method="see_nothing")
     _, drawn = jax.lax.scan(draw_row, above, jax.random.split(key, height))
     x, mean = (jnp.moveaxis(part, 0, 1) for part in drawn)
     return x, mean

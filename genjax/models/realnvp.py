@@ -83,12 +83,10 @@ class RealNVP(DecoderModel):
 
     def log_density(self, params: Params, y: Float[Array, "n h w c"]) -> Float[Array, " n"]:
         """Compute (4), in nats, of dequantised images y in [0, 1]."""
-        squeezed = _MARGIN + (1 - 2 * _MARGIN) * y
-        w = jnp.log(squeezed) - jnp.log1p(-squeezed)  # (2)
-        slope = math.log(1 - 2 * _MARGIN) - jnp.log(squeezed) - jnp.log1p(-squeezed)
+        w, log_slope = _to_logits(y)  # (2)
         z, log_det = self.apply(params, "flow", w)  # (3)
         prior = Normal(jnp.zeros_like(z), jnp.ones_like(z)).log_prob(z)
-        return prior + log_det + jnp.sum(slope, axis=(1, 2, 3))
+        return prior + log_det + jnp.sum(log_slope, axis=(1, 2, 3))
 
     def estimate_log_prob(
         self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
@@ -99,8 +97,8 @@ class RealNVP(DecoderModel):
 
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Map images in [0, 1] to latents, (3), in the order of the pixels."""
-        squeezed = _MARGIN + (1 - 2 * _MARGIN) * (255 * images + 0.5) / 256
-        z, _ = self.apply(params, "flow", jnp.log(squeezed) - jnp.log1p(-squeezed))
+        w, _ = _to_logits((255 * images + 0.5) / 256)  # the middle of each byte
+        z, _ = self.apply(params, "flow", w)
         return z.reshape(len(images), -1)
 
     def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
@@ -108,3 +106,10 @@ class RealNVP(DecoderModel):
         w = self.apply(params, "flow", z.reshape(-1, *self.image_shape), method="inverse")
         y = (jax.nn.sigmoid(w) - _MARGIN) / (1 - 2 * _MARGIN)
         return jnp.clip((256 * y - 0.5) / 255, 0.0, 1.0)
+
+
+def _to_logits(y: Float[Array, "n h w c"]) -> tuple[jax.Array, jax.Array]:
+    """Return w of (2), and log dw/dy of every element."""
+    squeezed = _MARGIN + (1 - 2 * _MARGIN) * y
+    log_y, log_rest = jnp.log(squeezed), jnp.log1p(-squeezed)
+    return log_y - log_rest, math.log(1 - 2 * _MARGIN) - log_y - log_rest

@@ -17,6 +17,7 @@ time, and no gradient of it reaches the autoencoder.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import jax
@@ -154,7 +155,7 @@ class VQVAE(DecoderModel):
         x = self.observe(batch.images, key_x)
         z_e = self.apply(training, "encoder", x)  # (1)
         k, e_k = self.apply(training, "codebook", z_e)  # (2), (5)
-        z_q = z_e + jax.lax.stop_gradient(e_k - z_e)  # (3)
+        z_q = pass_straight(z_e, e_k)  # (3)
         distortion = -jnp.mean(self.image_distribution(training, z_q).log_prob(x))
         distance = jnp.sum((z_e - jax.lax.stop_gradient(e_k)) ** 2) / len(x)
         losses = {
@@ -172,7 +173,13 @@ class VQVAE(DecoderModel):
 
     def encode_codes(self, params: Params, x: Float[Array, "n h w c"]) -> Int[Array, "n a b"]:
         """Encode images in [0, 1] as grids of codes, (2)."""
-        return self.apply(params, "codebook", self.apply(params, "encoder", x))[0]
+        return self.quantize(params, x)[0]
+
+    def quantize(
+        self, params: Params, x: Float[Array, "n h w c"]
+    ) -> tuple[Int[Array, "n a b"], Float[Array, "n a b d"]]:
+        """Encode images in [0, 1] as grids of codes and as their vectors, (1) and (2)."""
+        return self.apply(params, "codebook", self.apply(params, "encoder", x))
 
     def log_prior(self, params: Params, k: Int[Array, "n a b"]) -> Float[Array, " n"]:
         """Compute log p(k), (6), in nats."""
@@ -188,7 +195,7 @@ class VQVAE(DecoderModel):
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """Compute the parts of (7), in nats: -log p(x|z_q) and -log p(k)."""
         del key
-        k, z_q = self.apply(params, "codebook", self.apply(params, "encoder", x))
+        k, z_q = self.quantize(params, x)
         return -self.image_distribution(params, z_q).log_prob(x), -self.log_prior(params, k)
 
     def log_weights(
@@ -200,14 +207,14 @@ class VQVAE(DecoderModel):
 
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Encode images in [0, 1] as the vectors of their codes."""
-        _, z_q = self.apply(params, "codebook", self.apply(params, "encoder", images))
+        _, z_q = self.quantize(params, images)
         return z_q.reshape(len(images), -1)
 
     def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
         """Decode the codes nearest to the vectors into images in [0, 1]."""
         z_e = z.reshape(-1, *self.grid, self.code_dim)
         _, e_k = self.apply(params, "codebook", z_e)
-        return self.image_distribution(params, z_e + jax.lax.stop_gradient(e_k - z_e)).mean
+        return self.image_distribution(params, pass_straight(z_e, e_k)).mean
 
     def sample_latents(
         self,
@@ -220,10 +227,7 @@ class VQVAE(DecoderModel):
 
         Each code has the probability p^(1 / temperature), up to a factor.
         """
-
-        def call(method: str, *inputs: Any, **options: Any) -> Any:
-            return self.apply(params, "prior", *inputs, method=method, **options)
-
+        call = partial(self.apply, params, "prior")
         k, _ = draw_image(call, lambda k: k, key, (num, *self.grid, 1), temperature)
         return params.stats["codebook"]["codebook"]["codes"][k[..., 0]].reshape(num, -1)
 
@@ -239,6 +243,15 @@ class VQVAE(DecoderModel):
             return []
         advice = "nearly all positions have the same code; use more codes, or a smaller commitment"
         return [TrainingWarning("codebook_collapse", advice)]
+
+
+def pass_straight(z_e: Float[Array, "..."], e_k: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return e_k, (3), with the gradient of z_e.
+
+    >>> jax.grad(lambda z: pass_straight(z, jnp.round(z)) ** 2)(1.75)
+    Array(4., dtype=float32, weak_type=True)
+    """
+    return z_e + jax.lax.stop_gradient(e_k - z_e)
 
 
 def perplexity(k: Int[Array, "..."], num_codes: int) -> Float[Array, ""]:
