@@ -46,6 +46,7 @@ from genjax.models import (
 )
 from genjax.models.likelihoods import Likelihood, register_likelihood
 from genjax.nn.networks import register_activation
+from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.weights import load_best
 from genjax.runs.weights import load_params as load
 from genjax.runs.weights import save_params as save
@@ -91,6 +92,7 @@ __all__ = [
     "decode",
     "encode",
     "evaluate",
+    "evaluate_samples",
     "fit",
     "fit_density",
     "hosts",

@@ -1,4 +1,4 @@
-"""`genjax evaluate RUN [options]`: measure a trained model on test images."""
+"""`genjax evaluate RUN`: measure a trained model, or images that another program generated."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +10,30 @@ import tyro
 import genjax
 from genjax.cli.command import parse, run
 from genjax.cli.metrics_table import print_metrics
-from genjax.errors import check_integer
+from genjax.cli.user_code import find_function
+from genjax.errors import UserError, check_integer
 from genjax.metrics.result_metrics import describe_measurement
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
+from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.files import enable_compilation_cache, write_json
 from genjax.runs.weights import load_best
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure a trained model on test images."""
+    """Measure a trained model on test images, or images that another program has generated."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path | None, tyro.conf.Positional] = None
     """A run's folder, its name in runs/, or a file of weights."""
+    images: Path | None = None
+    """In place of a run: a folder of generated images, or an .npy or .npz file of them."""
+    sampler: str | None = None
+    """In place of a run: a function (key, num) -> images or (seed, num) -> images, as in
+    my_file.py:draw."""
+    against: str | None = None
+    """The name or the path of the data that --images or --sampler are compared with."""
     dataset: str | None = None
     """The name or the path of the data, if what the run recorded no longer leads to them."""
     num_samples: int = 500
@@ -32,7 +41,8 @@ class Options:
     num_images: int = 0
     """Number of test images that the model encodes; 0 for all."""
     num_generated: int = 0
-    """Number of samples that are measured, also by a classifier of the data's classes."""
+    """Number of samples that are measured, also by a classifier of the data's classes; 0 for none
+    of a run, for all of --images, and for 10,000 of --sampler."""
     seed: int = 0
     """The random seed: the key is jax.random.key(seed)."""
     out: Path | None = None
@@ -53,10 +63,35 @@ def main(arguments: list[str]) -> int:
 
 
 def evaluate(options: Options) -> dict[str, Any]:
-    """Return the metrics of the best weights, with a record of how they were measured.
+    """Return the metrics of the best weights, or of images, and how they were measured.
 
     Raises `UserError` where there is no run or no data, or on a bad option.
     """
+    if sum(given is not None for given in (options.run, options.images, options.sampler)) != 1:
+        raise UserError("what is to be measured? Give one of: a run, images=, or sampler=.")
+    return evaluate_run(options) if options.run else evaluate_others(options)
+
+
+def evaluate_others(options: Options) -> dict[str, Any]:
+    """Return the metrics of images that another program generated."""
+    if options.against is None:
+        raise UserError("what are the images compared with? Give against=, such as cifar10.")
+    check_integer(options.num_generated, "num_generated", least=0)
+    check_integer(options.seed, "seed", least=0, most=2**32 - 1)
+    sampler = find_function(options.sampler) if options.sampler else None
+    return evaluate_samples(
+        sampler or options.images,  # type: ignore[arg-type]
+        options.against,
+        num=options.num_generated or None,
+        key=options.seed,
+    )
+
+
+def evaluate_run(options: Options) -> dict[str, Any]:
+    """Return the metrics of the best weights of a run."""
+    if options.against is not None:
+        raise UserError("against= is for images= and sampler=; the data of a run are dataset=.")
+    assert options.run is not None
     enable_compilation_cache()
     check_integer(options.num_samples, "num_samples", least=1)
     for name in ("num_images", "num_generated"):

@@ -13,7 +13,7 @@ from genjax.cli.interrupt import STOPPED, stop_at_once
 # name -> what it does; its module in genjax/cli has the same name
 COMMANDS = {
     "train": "train a recipe, draw its samples and measure it",
-    "evaluate": "measure a trained model",
+    "evaluate": "measure a trained model, or images that another program generated",
     "sample": "draw samples of a trained model, as a picture or as arrays",
     "reconstruct": "encode and decode test images, as a picture or as arrays",
     "compare": "train models side by side, or take runs that exist, and write a report",

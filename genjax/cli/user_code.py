@@ -1,11 +1,14 @@
 """A user's own modules and files: imported where the command names them, and never otherwise."""
 
+import functools
 import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from genjax.cli.listing import describe_unknown
 from genjax.errors import UserError
@@ -49,6 +52,29 @@ def _is_users(frame: traceback.FrameSummary) -> bool:
         and Path(frame.filename) != Path(__file__)
         and ("importlib" not in frame.filename)
     )
+
+
+def find_function(name: str) -> Callable[..., Any]:
+    """Return the function "my_file.py:function" or "my_package.module:function".
+
+    An error within it becomes a `UserError` that names its line. Raises `UserError` where there is
+    no such function.
+    """
+    source, _, wanted = name.rpartition(":")
+    if not source or not wanted:
+        raise UserError(f"{name!r} is no function: give my_file.py:function or module:function.")
+    function = getattr(import_code(source), wanted, None)
+    if not callable(function):
+        raise UserError(f"{source} has no function {wanted!r}.")
+
+    @functools.wraps(function)
+    def explained(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise UserError(f"{name} failed: {_describe(error, source)}") from error
+
+    return explained
 
 
 def names_recipe(name: str) -> bool:

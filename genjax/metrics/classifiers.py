@@ -15,6 +15,7 @@ shipped. `load_classifier` finds a classifier; `genjax.recipes.classifier_traini
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -98,6 +99,10 @@ class Classifier:
         """(height, width, channels) of the images that it classifies."""
         height, width, channels = self.params.model.image_shape
         return height, width, 3 if self.stacked else channels
+
+    def record(self) -> dict[str, Any]:
+        """Return what the record of a result says of the classifier, ready for JSON."""
+        return {"accuracy": self.accuracy, "digest": self.digest}
 
     def predict(self, images: ArrayLike) -> tuple[Float[Array, "n classes"], Float[Array, "n d"]]:
         """Return the probabilities, (2) or (3), and the features (1).

@@ -239,7 +239,7 @@ def _record_samples(
     train_set: Dataset | None,
 ) -> dict[str, Any]:
     """Return how samples were measured, ready for JSON."""
-    known = {"accuracy": classifier.accuracy, "digest": classifier.digest} if classifier else None
+    known = classifier.record() if classifier else None
     result: dict[str, Any] = {"num_generated": num_generated, "classifier": known}
     if not num_generated:
         return result | {"samples": None, "smoothness": None, "train_set": None}
