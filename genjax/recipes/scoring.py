@@ -99,7 +99,7 @@ def _load_data(against: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
             raise UserError(
                 f"the images in {against} differ in size: scale them first to that of the samples."
             )
-        return data.split_every_tenth(data.from_folder(against, *sizes or {64}))
+        return data.split_every_tenth(data.from_folder(against, next(iter(sizes), 64)))
     train_set, test_set = data.resolve(against)
     return data.as_dataset(train_set), test_set
 
