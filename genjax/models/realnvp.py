@@ -81,6 +81,15 @@ class RealNVP(DecoderModel):
         loss = self.latent_dim * math.log(256) - jnp.mean(log_density)  # (6)
         return {"flow": loss}, ({}, training.stats)
 
+    def equations(self) -> list[tuple[str, str]]:
+        inner = "the density of an image y, its bytes spread over [0, 1]: of its latents, and of"
+        return [
+            ("loss = D log 256 - log p(y)", "exact for y, and a bound for bytes, in nats"),
+            ("log p(y) = log N(f(y); 0, I) + log |det df/dy|", f"{inner} how f stretches space"),
+            ("f(y)", "logits of the pixels, then the invertible network of couplings"),
+            ("D", f"{self.latent_dim} values an image, and as many latents"),
+        ]
+
     def log_density(self, params: Params, y: Float[Array, "n h w c"]) -> Float[Array, " n"]:
         """Compute (4), in nats, of dequantised images y in [0, 1]."""
         w, log_slope = _to_logits(y)  # (2)

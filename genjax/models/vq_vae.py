@@ -40,7 +40,7 @@ from genjax.models.autoregressive import sum_log_probability
 from genjax.models.likelihoods import LIKELIHOODS, LikelihoodName
 from genjax.models.pixelcnn import draw_image
 from genjax.nn.causal import GatedPixelCNN
-from genjax.nn.codebook import Codebook
+from genjax.nn.codebook import Codebook, pass_straight, perplexity
 from genjax.nn.networks import halved_sizes
 from genjax.nn.spatial import SpatialDecoder, SpatialEncoder
 
@@ -165,6 +165,20 @@ class VQVAE(DecoderModel):
         terms = {"distortion": distortion, "perplexity": perplexity(k, self.num_codes)}
         return losses, (terms, training.stats)
 
+    def equations(self) -> list[tuple[str, str]]:
+        height, width = self.grid if self.image_shape else ("h", "w")
+        book = f"of {self.num_codes} codes, the one nearest to z_e at each position"
+        return [
+            (
+                "L_autoencoder = -log p(x|z_q) + commitment |z_e - sg(z_q)|^2",
+                f"in nats per image, with commitment = {self.commitment:g}; sg stops the gradient",
+            ),
+            ("L_prior = -log p(k)", f"a PixelCNN over the {height} x {width} codes k of an image"),
+            ("z_e = f(x)", "the encoder"),
+            ("z_q = e_k", book),
+            ("p(x|z_q)", f"the decoder: a {self.likelihood} likelihood of every pixel"),
+        ]
+
     def observe(
         self, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n h w c"]:
@@ -243,22 +257,3 @@ class VQVAE(DecoderModel):
             return []
         advice = "nearly all positions have the same code; use more codes, or a smaller commitment"
         return [TrainingWarning("codebook_collapse", advice)]
-
-
-def pass_straight(z_e: Float[Array, "..."], e_k: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return e_k, (3), with the gradient of z_e.
-
-    >>> jax.grad(lambda z: pass_straight(z, jnp.round(z)) ** 2)(1.75)
-    Array(4., dtype=float32, weak_type=True)
-    """
-    return z_e + jax.lax.stop_gradient(e_k - z_e)
-
-
-def perplexity(k: Int[Array, "..."], num_codes: int) -> Float[Array, ""]:
-    """Compute (8): 1 where one code serves all, `num_codes` where all are used evenly.
-
-    >>> round(float(perplexity(jnp.array([0, 1, 2, 3]), 8)), 3)
-    4.0
-    """
-    f = jnp.mean((k.reshape(-1, 1) == jnp.arange(num_codes)).astype(jnp.float32), axis=0)
-    return jnp.exp(-jnp.sum(jax.scipy.special.xlogy(f, f)))

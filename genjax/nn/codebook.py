@@ -53,3 +53,24 @@ class Codebook(nn.Module):
         dead = counts < _DEAD
         counts = jnp.where(dead, 1.0, counts)  # (4)
         return counts, jnp.where(dead[:, None], rows[drawn], sums)
+
+
+def pass_straight(z_e: Array, e_k: Array) -> Array:
+    """Return the codes e_k with the gradient of z_e: z_e + stop_gradient(e_k - z_e).
+
+    >>> jax.grad(lambda z: pass_straight(z, jnp.round(z)) ** 2)(1.75)
+    Array(4., dtype=float32, weak_type=True)
+    """
+    return z_e + jax.lax.stop_gradient(e_k - z_e)
+
+
+def perplexity(k: Array, num_codes: int) -> Array:
+    """Compute exp(-sum_k f_k log f_k), with the frequencies f of the codes k.
+
+    It is 1 where one code serves all, and `num_codes` where all are used evenly.
+
+    >>> round(float(perplexity(jnp.array([0, 1, 2, 3]), 8)), 3)
+    4.0
+    """
+    f = jnp.mean((k.reshape(-1, 1) == jnp.arange(num_codes)).astype(jnp.float32), axis=0)
+    return jnp.exp(-jnp.sum(jax.scipy.special.xlogy(f, f)))

@@ -9,8 +9,8 @@ import pytest
 
 import genjax
 from genjax.model import Batch
-from genjax.models.vq_vae import VQVAE, perplexity
-from genjax.nn.codebook import Codebook
+from genjax.models.vq_vae import VQVAE
+from genjax.nn.codebook import Codebook, perplexity
 from tests.models.test_autoregressive import move
 
 MODEL = dataclasses.replace(VQVAE.smallest(), image_shape=(8, 8, 1))
