@@ -129,7 +129,7 @@ def squared_gradient(score: Score, images: Float[Array, "b h w c"]) -> Float[Arr
 
 
 def zero_centred_penalty(
-    score: Score, images: Float[Array, "b h w c"], gamma: float
+    score: Score, images: Float[Array, "b h w c"], gamma: Float[Array, ""] | float
 ) -> Float[Array, " b"]:
     """Compute (8): R1 on real images, R2 on generated ones."""
     return gamma / 2 * squared_gradient(score, images)

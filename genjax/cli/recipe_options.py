@@ -22,8 +22,11 @@ from genjax.training.optimizers import CustomOptimizer
 
 # group -> its text, and the fields of a recipe and of its training in it; others stand on top
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "data": ("How the data are read.", ("image_size", "stream")),
-    "training": ("More on the training.", ("learning_rate_factors", "ema_decay", "num_validation")),
+    "data": ("How the data are read.", ("image_size", "stream", "mirrored")),
+    "training": (
+        "More on the training.",
+        ("learning_rate_factors", "ema_decay", "ema_schedule", "num_validation"),
+    ),
     "measuring": (
         "What is measured once the model is trained; the defaults are those of --measure quick.",
         ("num_samples", "num_images", "num_generated", "num_components"),

@@ -69,6 +69,8 @@ def _requirement(kind: Any, value: Any, least: int, most: int) -> str:
     if registries or choices:
         choices = choices or tuple(registries[0])
         return "" if value in choices else f"one of {', '.join(map(repr, choices))}"
+    if (names := _choices_of_tuple(kind)) and not (isinstance(value, tuple) and {*value} <= names):
+        return f"a tuple of {', '.join(map(repr, sorted(names)))}"
     if kind is bool:
         return "" if isinstance(value, bool) else "True or False"
     if kind is str:
@@ -87,6 +89,14 @@ def _requirement(kind: Any, value: Any, least: int, most: int) -> str:
         must = "a finite number" + ("" if kind is float else ", or a tuple of them")
         return "" if good and all(map(math.isfinite, numbers)) else must
     return ""
+
+
+def _choices_of_tuple(kind: Any) -> set[Any]:
+    """Return the names that a tuple of any length holds, of the type tuple[Literal[...], ...]."""
+    inner = typing.get_args(kind)[:1] if typing.get_origin(kind) is tuple else ()
+    return {
+        name for one in inner if typing.get_origin(one) is Literal for name in typing.get_args(one)
+    }
 
 
 def _is_choice(extra: Any) -> bool:

@@ -147,6 +147,14 @@ class Model:
         del params, images, key
         return {}
 
+    def derive_terms(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Derive more terms from those of an epoch; by default none.
+
+        The terms of held-out images, where they are measured, begin with "validation_".
+        """
+        del terms
+        return {}
+
     def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
         """List what the terms of an epoch show to go wrong; by default nothing."""
         del terms

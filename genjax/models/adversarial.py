@@ -14,6 +14,12 @@
 
 The scores, losses and penalties are those of `genjax.models.with_discriminator`.
 
+(8) r, f   = S(T(x)), S(T'(x~))                with T, T' drawn anew for every image of every step,
+    where the field `augment` names changes of `genjax.nn.augmentation` (Zhao et al. 2020,
+    arXiv:2006.10738, equations 3 to 5). Both players see the same T(x) and T'(x~), and G learns
+    through T'. The game is that of (3) to (5) with T(x) in the place of x and T'(x~) in that of
+    x~, in the penalties too: they are taken at the changed images, and with respect to them.
+
 Where G has batch normalisation, the averages that it samples with are computed anew for the weights
 that it samples with (`recompute_stats`), since those gathered in training belong to earlier
 weights. Brock et al. 2019, arXiv:1809.11096, call them standing statistics.
@@ -34,6 +40,7 @@ from genjax import losses
 from genjax.errors import UserError, check_labels
 from genjax.model import Batch, LatentModel, Networks, Params, Terms, Weights
 from genjax.models.with_discriminator import Scored, WithDiscriminator, select_score
+from genjax.nn.augmentation import Augmentation, Draws, augment, draw_augmentation
 from genjax.nn.normalization import GeneratorNorm
 
 _STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing statistics from
@@ -45,6 +52,7 @@ class Noise(NamedTuple):
     z: jax.Array  # [B, latent_dim], of (1)
     u: jax.Array  # [B], shares of the gradient penalty
     key: jax.Array  # for dropout
+    changes: tuple[Draws, Draws] = ({}, {})  # T and T' of (8)
 
 
 @dataclass(frozen=True)
@@ -56,14 +64,18 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     Attributes:
         latent_dim: length of the latent vector z.
         discriminator_steps: updates k of the discriminator for one update of the generator.
-        generator_norm: normalisation between the generator's layers.
+        generator_norm: normalisation between the generator's layers; "conditional" is batch
+            normalisation with a scale and an offset of each class.
         num_classes: number of classes of a class-conditional model; 0 for a model without.
+        augment: random changes of all images that the discriminator sees: colour, translation,
+            cutout. They keep it from learning few images by heart.
     """
 
     latent_dim: int = 64
     discriminator_steps: int = 1
     generator_norm: GeneratorNorm = "batch"
     num_classes: int = field(default=0, metadata={"least": 0})
+    augment: tuple[Augmentation, ...] = ()
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "discriminator": ("discriminator",),
@@ -77,6 +89,8 @@ class AdversarialModel(WithDiscriminator, LatentModel):
                 f"latent_dim is {self.latent_dim}, but must be at least num_classes,"
                 f" {self.num_classes}: each class has a latent."
             )
+        if self.generator_norm == "conditional" and not self.num_classes:
+            raise UserError("generator_norm is 'conditional', which needs num_classes of the data.")
 
     def check_labels(self, labels: jax.Array) -> None:
         if not self.num_classes:
@@ -118,20 +132,26 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         z = jax.random.normal(key_z, (num, self.latent_dim), jnp.float32)  # (1)
         if self.num_classes:
             z = self.condition_latents(z, batch.labels)
-        return Noise(z, jax.random.uniform(key_u, (num,), jnp.float32), key_networks)
+        u = jax.random.uniform(key_u, (num,), jnp.float32)
+        key_real, key_fake = jax.random.split(jax.random.fold_in(key, 3))
+        changes = [draw_augmentation(self.augment, own, num) for own in (key_real, key_fake)]  # (8)
+        return Noise(z, u, key_networks, (changes[0], changes[1]))
 
     def losses(
         self, params: Params, batch: Batch, noise: Noise
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         key_real, key_fake, key_penalty = jax.random.split(noise.key, 3)
         training, apart = params.in_training(key_real), params.in_training(key_fake)
-        x = 2 * batch.images - 1
+        x = augment(2 * batch.images - 1, noise.changes[0])  # (8)
         y = batch.labels if self.num_classes else None
         x_fake = self.apply(training, "generator", self.with_class(noise.z))  # (2)
+        x_fake = augment(x_fake, noise.changes[1])  # (8)
         real = Scored(x, select_score(self.apply(training, "discriminator", x), y))  # (3)
         # `apart`: the statistics kept are those of real images
         fake = Scored(x_fake, select_score(self.apply(apart, "discriminator", x_fake), y))
-        found = self.adversarial_losses(params, real, fake, noise.u, key_penalty, y)  # (4), (5)
+        found = self.adversarial_losses(  # (4), (5)
+            params, real, fake, noise.u, key_penalty, y, batch.progress
+        )
         losses = {"discriminator": found.discriminator, "generator": found.generator}
         return losses, (found.terms, training.stats)
 
@@ -145,7 +165,9 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     def equations(self) -> list[tuple[str, str]]:
         y = "" if not self.num_classes else f" and of one of {self.num_classes} classes y"
         generated = ("x~ = G(z)", f"the generator, of {self.latent_dim} numbers z ~ N(0, I){y}")
-        return [*super().equations(), generated]
+        changes = f"what the discriminator sees: random changes of {', '.join(self.augment)}"
+        seen = ("T(x),   T(x~)", changes)
+        return [*super().equations(), generated, *([seen] if self.augment else [])]
 
     def condition_latents(
         self, z: Float[Array, "n d"], labels: Int[Array, " n"]
@@ -176,6 +198,11 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     def recompute_stats(self, params: Params, key: PRNGKeyArray) -> Params:
         """Return `params` with standing statistics, the means of those of many batches of G(z)."""
         return _recompute_stats(params, key) if "generator" in params.stats else params
+
+
+def select_classes(z: jax.Array, num_classes: int, norm: GeneratorNorm) -> jax.Array | None:
+    """Return the one-hot classes of a generator's input where its normalisation needs them, (7)."""
+    return z[:, -num_classes:] if norm == "conditional" else None
 
 
 @jax.jit

@@ -23,7 +23,7 @@ import jax
 
 from genjax.errors import UserError
 from genjax.model import register
-from genjax.models.adversarial import AdversarialModel
+from genjax.models.adversarial import AdversarialModel, select_classes
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
@@ -52,6 +52,7 @@ class Generator(nn.Module):
     kernel_size: int
     norm: GeneratorNorm
     momentum: float = 0.9
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
@@ -59,8 +60,11 @@ class Generator(nn.Module):
         *sizes, smallest = halved_sizes((height, width), len(self.widths))
         bias = self.norm == "none"  # batch normalisation would take a bias away again
 
+        classes = select_classes(z, self.num_classes, self.norm)
+
         def activated(x: jax.Array) -> jax.Array:  # (2), (3)
-            return nn.relu(x if self.norm == "none" else BatchNorm(self.momentum)(x, train))
+            normed = self.norm != "none"
+            return nn.relu(BatchNorm(self.momentum)(x, train, classes) if normed else x)
 
         deepest = self.widths[-1]
         project = Dense(smallest[0] * smallest[1] * deepest, bias, kernel_init=_INIT)
@@ -151,7 +155,12 @@ class DCGAN(AdversarialModel):
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
         return Generator(
-            self.widths, self.image_shape, self.kernel_size, self.generator_norm, momentum
+            self.widths,
+            self.image_shape,
+            self.kernel_size,
+            self.generator_norm,
+            momentum,
+            self.num_classes,
         )
 
     def discriminator(self) -> nn.Module:

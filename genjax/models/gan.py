@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from genjax.model import register
-from genjax.models.adversarial import AdversarialModel
+from genjax.models.adversarial import AdversarialModel, select_classes
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
 from genjax.nn.normalization import GeneratorNorm, Normalization, apply_normalized, without_batch
@@ -25,12 +25,15 @@ class MLPGenerator(nn.Module):
     image_shape: tuple[int, ...]
     norm: GeneratorNorm
     momentum: float = 0.9
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
         bias = self.norm == "none"  # batch normalisation would take a bias away again
+        classes = select_classes(z, self.num_classes, self.norm)
         for width in self.hidden:
-            z = nn.relu(apply_normalized(Dense(width, bias), z, self.norm, train, self.momentum))
+            layer = Dense(width, bias)
+            z = nn.relu(apply_normalized(layer, z, self.norm, train, self.momentum, classes))
         height, width, channels = self.image_shape
         return nn.tanh(Dense(height * width * channels)(z)).reshape(-1, height, width, channels)
 
@@ -79,7 +82,9 @@ class GAN(AdversarialModel):
         return cls(hidden=(16,), discriminator_hidden=(16,), latent_dim=3)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
-        return MLPGenerator(self.hidden, self.image_shape, self.generator_norm, momentum)
+        return MLPGenerator(
+            self.hidden, self.image_shape, self.generator_norm, momentum, self.num_classes
+        )
 
     def discriminator(self) -> nn.Module:
         return MLPDiscriminator(

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.errors import check_fields
 from genjax.model import Batch, Model, Networks, Params, Terms, Weights
+from genjax.nn.augmentation import mirror_half
 from genjax.nn.conv import Conv
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten
@@ -110,9 +111,3 @@ def shift_images(
         return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), images.shape[1:])
 
     return jax.vmap(cut)(padded, corners)
-
-
-def mirror_half(images: Float[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h w c"]:
-    """Mirror each image, left to right, with a probability of one half."""
-    mirror = jax.random.bernoulli(key, 0.5, (len(images), 1, 1, 1))
-    return jnp.where(mirror, images[:, :, ::-1], images)

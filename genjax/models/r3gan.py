@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from genjax import losses
 from genjax.model import register
+from genjax.models.adversarial import select_classes
 from genjax.models.dcgan import DCGAN
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
@@ -36,14 +37,14 @@ def _leaky(x: jax.Array) -> jax.Array:
 class ResidualBlock(nn.Module):
     """Compute (3): [N, H, W, C] -> the same shape."""
 
-    norm: Normalization
+    norm: Normalization | GeneratorNorm
     momentum: float = 0.9
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool, classes: jax.Array | None = None) -> jax.Array:
         features = x.shape[-1]
-        first = Conv(features, 3, use_bias=self.norm != "batch")
-        h = apply_normalized(first, _leaky(x), self.norm, train, self.momentum)
+        first = Conv(features, 3, use_bias=self.norm not in ("batch", "conditional"))
+        h = apply_normalized(first, _leaky(x), self.norm, train, self.momentum, classes)
         # (2); spectral normalisation, which divides by the kernel's norm, cannot begin at zero
         begin = nn.initializers.lecun_normal() if self.norm == "spectral" else nn.initializers.zeros
         last = Conv(features, 3, kernel_init=begin)
@@ -58,15 +59,17 @@ class Generator(nn.Module):
     kernel_size: int
     norm: GeneratorNorm
     momentum: float = 0.9
+    num_classes: int = 0
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
         height, width, channels = self.image_shape
         *sizes, smallest = halved_sizes((height, width), len(self.widths))
+        classes = select_classes(z, self.num_classes, self.norm)
         x = Dense(smallest[0] * smallest[1] * self.widths[-1])(z)
         x = x.reshape(-1, *smallest, self.widths[-1])
         for size, features in zip(sizes[::-1], (*self.widths[-2::-1], channels), strict=True):
-            x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train))
+            x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train, classes))
             x = ConvTranspose(features, self.kernel_size, stride=2, size=size)(x)
         inside = jnp.clip(x, -1, 1)
         return inside + 0.1 * (x - inside)  # (4)
@@ -119,7 +122,12 @@ class R3GAN(DCGAN):
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
         return Generator(
-            self.widths, self.image_shape, self.kernel_size, self.generator_norm, momentum
+            self.widths,
+            self.image_shape,
+            self.kernel_size,
+            self.generator_norm,
+            momentum,
+            self.num_classes,
         )
 
     def discriminator(self) -> nn.Module:

@@ -154,7 +154,9 @@ class VAEGAN(VAE, WithDiscriminator):
         fakes = {"reconstructions": rec, "samples": sampled}
         # (5); the terms shown are those of the last, the samples where there are any
         found = [
-            self.adversarial_losses(params, real, fakes[name], noise.u, key_penalty)
+            self.adversarial_losses(
+                params, real, fakes[name], noise.u, key_penalty, progress=batch.progress
+            )
             for name in (fakes if self.fakes == "both" else [self.fakes])
         ]
         losses = {

@@ -6,13 +6,15 @@
 (4) S(x, y) = s_0(x) + s_y(x)         of a model that knows classes, s the outputs of the last
                                       layer: the projection of Miyato & Koyama 2018,
                                       arXiv:1802.05637, section 3
+(5) gamma(t) = gamma (e + (1 - e) (1 + cos(pi t)) / 2)      of R1 and R2, at the share t of the
+                                      training, e the field `penalty_end` (R3GAN's schedule)
 
 loss_D, loss_G and the penalties are those of `genjax.losses`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -20,12 +22,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from genjax import losses
-from genjax.errors import UserError, check_images
+from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, TrainingWarning
-from genjax.nn.networks import flatten
+from genjax.model.schedule import follow_cosine
+from genjax.models.adversarial_watch import derive_overfitting, list_warnings, measure_diversity
 from genjax.nn.normalization import Normalization
-
-_WATCHED = 256  # samples whose diversity is watched
 
 
 class Scored(NamedTuple):
@@ -55,6 +56,8 @@ class WithDiscriminator(Model):
         gradient_penalty: weight of WGAN-GP's penalty on the critic's gradient.
         r1: weight gamma of the R1 penalty (the discriminator's gradient at real images).
         r2: weight gamma of the R2 penalty (the discriminator's gradient at generated images).
+        penalty_end: factor of r1 and r2 at the end of the training, to which they go along half a
+            cosine; R3GAN takes 0.1.
         discriminator_norm: normalisation between the discriminator's layers.
     """
 
@@ -62,11 +65,12 @@ class WithDiscriminator(Model):
     gradient_penalty: float = 0.0
     r1: float = 0.0
     r2: float = 0.0
+    penalty_end: float = 1.0
     discriminator_norm: Normalization = "none"
 
     def check(self) -> None:
         super().check()
-        for name in ("gradient_penalty", "r1", "r2"):
+        for name in ("gradient_penalty", "r1", "r2", "penalty_end"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}, but must be at least 0.")
         if self.has_penalty and self.discriminator_norm == "batch":
@@ -96,7 +100,9 @@ class WithDiscriminator(Model):
             terms += [("s(a) = log(1 + e^a)", "softplus: with D = sigmoid(S), s(-r) = -log D(x)")]
         for formula, weight in penalties.items():
             name = {"w": "gradient penalty"}.get(formula[0], f"{formula[:2].upper()} penalty")
-            terms += [(formula, f"{name}, {formula.split()[0]} = {weight:g}")]
+            ends = f", falling to {weight * self.penalty_end:g}" if self.penalty_end != 1 else ""
+            ends = "" if formula[0] == "w" else ends
+            terms += [(formula, f"{name}, {formula.split()[0]} = {weight:g}{ends}")]
         return [
             (
                 f"L_D = E[{' + '.join([of_d or 'loss_D(r, f)', *penalties])}]",
@@ -154,15 +160,17 @@ class WithDiscriminator(Model):
         u: Float[Array, " b"],
         key: PRNGKeyArray,
         labels: Int[Array, " b"] | None = None,
+        progress: Float[Array, ""] | float = 1.0,
     ) -> AdversarialLosses:
         """Compute (2), (3) and terms to watch.
 
         u are the shares of the real images in those of the gradient penalty, `labels` the classes
-        of both batches, and `key` is for dropout in the penalties.
+        of both batches, `key` is for dropout in the penalties, and `progress` the share of the
+        training that is done.
         """
         loss, r, f = losses.ADVERSARIAL[self.loss], real.scores, fake.scores
         adversarial = jnp.mean(loss.discriminator(r, f))
-        penalty = jnp.mean(self.penalty(params, real.images, fake.images, u, key, labels))
+        penalty = jnp.mean(self.penalty(params, real.images, fake.images, u, key, labels, progress))
         output = jax.nn.sigmoid if loss.scores_are_logits else lambda s: s
         terms = {"D(x)": jnp.mean(output(r)), "D(G(z))": jnp.mean(output(f))}
         if loss.indifferent is not None:
@@ -180,8 +188,12 @@ class WithDiscriminator(Model):
         u: Float[Array, " b"],
         key: PRNGKeyArray,
         labels: Int[Array, " b"] | None = None,
+        progress: Float[Array, ""] | float = 1.0,
     ) -> Float[Array, " b"]:
-        """Compute the penalties of (2) for real and generated images in [-1, 1]."""
+        """Compute the penalties of (2) for real and generated images in [-1, 1].
+
+        R1 and R2 are multiplied by (5) of the training's `progress`.
+        """
 
         def score(images: jax.Array) -> jax.Array:
             training = params.in_training(key)
@@ -190,10 +202,13 @@ class WithDiscriminator(Model):
         total = jnp.zeros(real.shape[0], jnp.float32)
         if self.gradient_penalty:
             total += losses.one_centred_penalty(score, real, fake, self.gradient_penalty, u)
+        factor: Any = 1.0
+        if self.penalty_end != 1.0:
+            factor = follow_cosine(1.0, self.penalty_end, progress)  # (5)
         if self.r1:
-            total += losses.zero_centred_penalty(score, real, self.r1)
+            total += losses.zero_centred_penalty(score, real, self.r1 * factor)
         if self.r2:
-            total += losses.zero_centred_penalty(score, fake, self.r2)
+            total += losses.zero_centred_penalty(score, fake, self.r2 * factor)
         return total
 
     def diagnose(self, params: Params, images: Array, key: PRNGKeyArray) -> Terms:
@@ -203,34 +218,14 @@ class WithDiscriminator(Model):
         once. Where the samples crowd in a few modes, each has a near neighbour. The same key gives
         samples of the same latents in every epoch.
         """
-        num = min(_WATCHED, images.shape[0])
-        if num < 2:
-            return {}
-        key_samples, key_images = jax.random.split(key)
-        drawn = jax.random.permutation(key_images, images.shape[0])[:num]
-        of_data = nearest_distance(check_images(images[drawn]), skip_copies=True)
-        of_samples = nearest_distance(self.sample(params, key_samples, num))
-        return {"diversity": of_samples / jnp.maximum(of_data, 1e-6)}
+        return measure_diversity(self, params, images, key)
+
+    def derive_terms(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Derive `D_overfitting` of held-out images (`genjax.models.adversarial_watch`)."""
+        return derive_overfitting(terms)
 
     def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
-        found = []
-        if terms.get("D_loss_share", 1.0) < 0.05:
-            advice = (
-                "the discriminator tells nearly all samples from real images"
-                f" (D(x) = {terms['D(x)']:.3g}, D(G(z)) = {terms['D(G(z))']:.3g}), and the"
-                " generator may learn no more. R1 (model.r1 with model.discriminator_norm none), or"
-                " a smaller learning rate of the discriminator"
-                " (learning_rate_factors discriminator 0.5), may help."
-            )
-            found.append(TrainingWarning("discriminator wins", advice))
-        if terms.get("diversity", 1.0) < 0.3:
-            advice = (
-                f"the samples are alike: their diversity is {terms['diversity']:.2g} of that of the"
-                " data. The loss relativistic with model.r1 and model.r2, or spectral"
-                " normalisation (model.discriminator_norm spectral), may help."
-            )
-            found.append(TrainingWarning("samples collapse", advice, is_collapse=True))
-        return found
+        return list_warnings(terms)
 
 
 def select_score(
@@ -246,23 +241,3 @@ def select_score(
     if labels is None:
         return common + jnp.max(of_classes, axis=1)
     return common + jnp.take_along_axis(of_classes, labels[:, None], axis=1)[:, 0]
-
-
-def nearest_distance(
-    images: Float[Array, "n h w c"], skip_copies: bool = False
-) -> Float[Array, ""]:
-    """Return the mean distance of images to their nearest other one.
-
-    With `skip_copies`, images that are equal up to rounding are no others of one another.
-    """
-    flat = flatten(images)
-    squares = jnp.sum(flat**2, axis=1)
-    sums = squares[:, None] + squares
-    distances = jnp.maximum(0.0, sums - 2 * flat @ flat.T)
-    same = jnp.eye(len(flat), dtype=bool)
-    if skip_copies:
-        same = same | (distances <= 1e-5 * sums)
-    nearest = jnp.min(jnp.where(same, jnp.inf, distances), axis=1)
-    found = jnp.isfinite(nearest)  # false where all images are copies of one
-    total = jnp.sum(jnp.where(found, jnp.sqrt(jnp.where(found, nearest, 0.0)), 0.0))
-    return total / jnp.maximum(1, jnp.sum(found))

@@ -57,6 +57,12 @@ PANELS = (
         log=True,
     ),
     Panel("Penalty on the discriminator's gradient", ("penalty",)),
+    Panel(
+        "Overfitting of the discriminator",
+        ("D_overfitting",),
+        "share of its lead",
+        level=("learned by heart", 1.0),
+    ),
     Panel("Seeds that collapsed or diverged", ("collapse_rate",), "share"),
     Panel("Diversity of the samples", ("diversity",), "of the data's", level=("as the data", 1.0)),
 )

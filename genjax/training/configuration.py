@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import optax
 
 from genjax.errors import UserError, check_fields
 from genjax.model import Model
+from genjax.model.schedule import follow_cosine
 from genjax.training.optimizers import (
     Optimizer,
     scale_networks,
@@ -33,6 +34,9 @@ class Training:
             as ("discriminator", 4.0). With 0, weights and statistics stay exactly as they are.
         ema_decay: decay of a moving average of the weights, which is sampled and measured with; 0
             keeps none.
+        ema_schedule: the half-life of that average is constant, or rises along half a cosine from 0
+            to that of ema_decay at the end of the run.
+        mirrored: mirror half of the images, drawn anew in every step. Not for digits and letters.
     """
 
     epochs: int = 10
@@ -40,6 +44,8 @@ class Training:
     optimizer: Optimizer = field(default_factory=Optimizer)
     learning_rate_factors: tuple[tuple[str, float], ...] = ()
     ema_decay: float = 0.0
+    ema_schedule: Literal["constant", "cosine"] = "constant"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         use_python_numbers(self)
@@ -57,6 +63,18 @@ class Training:
         if not factor:
             networks = dict.fromkeys(networks, 0.0)
         return built if set(networks.values()) <= {1.0} else scale_networks(built, networks)
+
+    def decay_ema(self, step: jax.Array, steps: int) -> jax.Array:
+        """Return the decay d of the moving average at a step of a run of so many steps.
+
+        With the half-life h of `ema_decay`, d = 2^(-1/h), a half-life a h has the decay d^(1/a). In
+        the first steps d is at most (1 + step) / (10 + step).
+        """
+        decay: Any = self.ema_decay
+        if self.ema_schedule == "cosine":
+            share = jnp.maximum(follow_cosine(0.0, 1.0, step / steps), 1e-6)
+            decay = decay ** (1 / share)
+        return jnp.minimum(decay, (1 + step) / (10 + step))
 
     def find_frozen(self, model: Model) -> set[str]:
         """Return the networks whose learning rate is 0."""

@@ -5,6 +5,7 @@ its batches lie (`genjax.distributed`).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from jaxtyping import Array, Int, UInt8
 
 from genjax.distributed import devices, seeds
 from genjax.model import Batch, Terms
+from genjax.nn.augmentation import mirror_half
 from genjax.runs.keys import Purpose, derive_epoch_keys
 from genjax.training.configuration import Training
 from genjax.training.state import TrainState
@@ -83,7 +85,11 @@ def run_steps(
     def draw(number: jax.Array, rows: Any) -> tuple[Batch, jax.Array]:
         progress = (state.epoch + number / batches) / training.epochs
         rows = devices.constrain(rows, mesh, split=True)  # and what follows from it
-        return make_batch(rows, progress), jax.random.fold_in(key_steps, number)
+        batch, key = make_batch(rows, progress), jax.random.fold_in(key_steps, number)
+        if training.mirrored:
+            mirrored = mirror_half(batch.images, jax.random.fold_in(key, 0))
+            batch = replace(batch, images=mirrored)
+        return batch, key
 
     def scan_step(state: TrainState, one: tuple[jax.Array, Any]) -> tuple[TrainState, Terms]:
         number, rows = one
@@ -92,7 +98,7 @@ def run_steps(
         if held:
             state = state.replace(params=state.params.replace(stats=state.params.stats | held))
         done = state.epoch * steps + number
-        return update_ema(state, jnp.minimum(training.ema_decay, (1 + done) / (10 + done))), terms
+        return update_ema(state, training.decay_ema(done, steps * training.epochs)), terms
 
     return jax.lax.scan(scan_step, state, (numbers, rows))
 

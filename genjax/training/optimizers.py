@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.errors import UserError, check_fields, to_tuples
+from genjax.model.schedule import follow_cosine
 
 _RESERVED = ("adam", "adamw", "sgd")
 _MUST = (
@@ -37,6 +38,8 @@ class Optimizer:
         warmup_steps: steps over which the learning rate rises from zero; at most a fifth of the
             run, and a warning says where that cuts it.
         b1, b2: decay rates of the first and second moments.
+        b2_start: b2 at the beginning, from which "adam" and "adamw" go to b2 along half a cosine,
+            as R3GAN does from 0.9 to 0.99; 0 for b2 throughout.
         weight_decay: that of "adamw".
         clip_norm: largest norm of a player's gradient; 0 clips nothing.
     """
@@ -47,6 +50,7 @@ class Optimizer:
     warmup_steps: int = field(default=0, metadata={"least": 0})
     b1: float = 0.9
     b2: float = 0.999
+    b2_start: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
 
@@ -65,11 +69,13 @@ class Optimizer:
             rate = optax.cosine_decay_schedule(rate, max(1, steps))
         if self.warmup_steps:
             rate = _warm_up(rate, self.count_warmup_steps(steps))
-        descend = {
-            "adam": lambda: optax.adam(rate, self.b1, self.b2),
-            "adamw": lambda: optax.adamw(rate, self.b1, self.b2, weight_decay=self.weight_decay),
-            "sgd": lambda: optax.sgd(rate, momentum=self.b1),
-        }[self.name]()
+        build: Any = {
+            "adam": lambda b2: optax.adam(rate, self.b1, b2),
+            "adamw": lambda b2: optax.adamw(rate, self.b1, b2, weight_decay=self.weight_decay),
+            "sgd": lambda _: optax.sgd(rate, momentum=self.b1),
+        }[self.name]
+        moves = self.b2_start and self.name != "sgd"
+        descend = _move_b2(build, self.b2_start, self.b2, steps) if moves else build(self.b2)
         return (
             optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
             if self.clip_norm
@@ -97,6 +103,7 @@ class Optimizer:
             ),
             ("b1", self.b1, 0, 1),
             ("b2", self.b2, 0, 1),
+            ("b2_start", self.b2_start, 0, 1),
             ("weight_decay", self.weight_decay, 0, math.inf),
             ("clip_norm", self.clip_norm, 0, math.inf),
         ]:
@@ -104,6 +111,21 @@ class Optimizer:
                 raise UserError(
                     f"optimizer.{name} is {value}, but must be at least {low}, below {high}."
                 )
+
+
+def _move_b2(
+    build: Callable[[Any], optax.GradientTransformation], start: float, end: float, steps: int
+) -> optax.GradientTransformation:
+    """Return the optimizer that `build` makes of a b2, which goes from `start` to `end`.
+
+    The first part of its state is Adam's, with the number of updates so far.
+    """
+
+    def update(gradients: Any, state: Any, weights: Any = None) -> tuple[Any, Any]:
+        b2 = follow_cosine(start, end, jnp.minimum(1.0, state[0].count / max(1, steps)))
+        return build(b2).update(gradients, state, weights)
+
+    return optax.GradientTransformation(build(end).init, update)
 
 
 def _warm_up(rate: Callable | float, warmup_steps: int) -> Callable:

@@ -83,6 +83,7 @@ class Recorder:
         """
         params = state.average_params() if self._hooks.need_params else state.params
         terms = terms | self._measure(epoch, params, state, alive)
+        terms |= params.model.derive_terms(terms)
         by_seed = epoch_terms.find_warnings(params.model, terms, alive)
         found = epoch_terms.name_seeds(by_seed)
         self._lasting = run_folder.count_lasting(self._lasting, [w.name for w in found])

@@ -6,7 +6,8 @@ networks alone:
 
 (1) g_p = d loss_p / d weights_p     for every player p that is updated, at the same weights
 (2) weights_p <- weights_p - optimizer_p(g_p)
-(3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t
+(3) ema <- d ema + (1 - d) weights,  d = min(ema_decay, (1 + t) / (10 + t)) at step t, or smaller
+                                     (`Training.ema_schedule`)
 
 A step follows `Model.update_schedule`: for most models one update of every player. Each update
 takes a batch of its own.

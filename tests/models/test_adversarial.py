@@ -12,7 +12,8 @@ import genjax
 from genjax import losses
 from genjax.model import MODELS, Batch
 from genjax.models.adversarial import AdversarialModel
-from genjax.models.with_discriminator import nearest_distance
+from genjax.models.adversarial_watch import nearest_distance
+from genjax.nn.augmentation import augment
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, apply_normalized
 from genjax.training.configuration import Optimizer, Training
@@ -42,7 +43,7 @@ def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     model = small(name, image_shape=SHAPE, loss=loss, **PENALISED, generator_norm="none")
     params = lively(model, key)
     noise = model.draw_noise(BATCH, key)
-    z, u, _ = noise
+    z, u, *_ = noise
     values, (terms, _) = model.losses(params, BATCH, noise)
     x, x_fake = 2 * BATCH.images - 1, model.apply(params, "generator", z)
     r, f = model.score(params, BATCH.images), model.score(params, (x_fake + 1) / 2)
@@ -60,6 +61,43 @@ def test_the_losses_are_those_of_the_scores(name, loss, key):  # (1) to (5)
     np.testing.assert_allclose(values["discriminator"], expected, rtol=1e-4)
     np.testing.assert_allclose(values["generator"], jnp.mean(adversarial.generator(r, f)), 1e-4)
     np.testing.assert_allclose(terms["penalty"], jnp.mean(penalty), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_the_discriminator_sees_changed_images_only(name, key):  # (8)
+    """The game on T(x) and T'(G(z)), penalties too, from scores of images that we change here."""
+    fields = {"augment": ("translation", "colour"), "penalty_end": 0.2}
+    model = small(name, image_shape=SHAPE, **PENALISED, **fields, generator_norm="none")
+    params = lively(model, key)
+    noise = model.draw_noise(BATCH, key)
+    batch = dataclasses.replace(BATCH, progress=0.25)
+    values, _ = jax.jit(model.losses)(params, batch, noise)
+    x = augment(2 * BATCH.images - 1, noise.changes[0])
+    x_fake = augment(model.apply(params, "generator", noise.z), noise.changes[1])
+    assert not np.allclose(noise.changes[0]["colour"], noise.changes[1]["colour"])
+
+    def score(images):
+        return model.score(params, (images + 1) / 2)
+
+    faded = 0.2 + 0.8 * (1 + np.cos(np.pi / 4)) / 2  # with_discriminator (5)
+    penalty = (
+        losses.one_centred_penalty(score, x, x_fake, 2.0, noise.u)
+        + losses.zero_centred_penalty(score, x, 0.7 * faded)
+        + losses.zero_centred_penalty(score, x_fake, 0.3 * faded)
+    )
+    adversarial, r, f = losses.ADVERSARIAL[model.loss], score(x), score(x_fake)
+    expected = jnp.mean(adversarial.discriminator(r, f) + penalty)
+    np.testing.assert_allclose(values["discriminator"], expected, rtol=1e-4)
+    np.testing.assert_allclose(values["generator"], jnp.mean(adversarial.generator(r, f)), 1e-4)
+
+
+def test_changes_are_drawn_beside_what_was_drawn_before(key):
+    """A model with them draws the latents and shares of the model without."""
+    plain, changed = (small("gan", image_shape=SHAPE, augment=a) for a in ((), ("cutout",)))
+    before, after = (model.draw_noise(BATCH, key) for model in (plain, changed))
+    np.testing.assert_array_equal(before.z, after.z)
+    np.testing.assert_array_equal(before.u, after.u)
+    assert before.changes == ({}, {})
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
@@ -226,10 +264,16 @@ def test_diversity_sees_few_modes(key):
         ({"D_loss_share": 0.01, "diversity": 0.9}, ["discriminator wins"]),
         ({"D_loss_share": 0.5, "diversity": 0.1}, ["samples collapse"]),
         ({"diversity": 0.1}, ["samples collapse"]),  # Wasserstein: nobody wins
+        ({"D_loss_share": 0.5, "D_overfitting": 0.6}, ["discriminator overfits"]),
+        ({"D_loss_share": 0.9, "D_overfitting": 0.6}, []),  # a lead too small to be divided by
+        ({"D_loss_share": 0.5, "D_overfitting": np.nan}, []),
+        ({"D_loss_share": 0.01, "D_overfitting": 0.1}, ["discriminator wins"]),  # fairly
     ],
 )
 def test_warnings_in_words(terms, names):
-    found = genjax.DCGAN().warnings({"D(x)": 0.999, "D(G(z))": 0.001} | terms)
+    found = genjax.DCGAN().warnings(
+        {"D(x)": 0.999, "validation_D(x)": 0.4, "D(G(z))": 0.001} | terms
+    )
     assert [warning.name for warning in found] == names
     assert all("may help" in warning.advice for warning in found)
     assert [w.name for w in found if w.is_collapse] == [n for n in names if "collapse" in n]
@@ -256,6 +300,9 @@ def test_a_failing_training_warns_once_and_is_recorded(tmp_path, key):
         ({"r1": 1.0, "discriminator_norm": "batch"}, "scores every image by itself"),
         ({"r2": -1.0}, "r2 is -1.0"),
         ({"loss": "cross_entropy"}, "loss is 'cross_entropy'"),
+        ({"augment": ("rotation",)}, "augment is .*a tuple of 'colour', 'cutout', 'translation'"),
+        ({"generator_norm": "conditional"}, "needs num_classes"),
+        ({"penalty_end": -0.1}, "penalty_end is -0.1"),
         ({"discriminator_steps": 0}, "discriminator_steps is 0"),
         ({"depth": 4}, "one pixel high or wide after 3 layers"),
     ],
@@ -322,6 +369,24 @@ def test_batch_normalisation_is_flaxs(shape, key):
     settled = ours.apply({"params": params, **changed}, x, False)
     plain = theirs.apply({"params": params, **changed}, x, use_running_average=True)
     np.testing.assert_allclose(settled, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(20, 4), (5, 3, 2, 4)])
+def test_each_class_has_a_scale_and_an_offset(shape, key):
+    """Conditional batch normalisation against flax's, followed by those of every image's class."""
+    ours, x = BatchNorm(), 2 + 3 * jax.random.normal(key, shape)
+    labels = np.arange(shape[0]) % 3
+    variables = ours.init(key, x, False, jax.nn.one_hot(labels, 3))
+    scale, offset = (jnp.arange(12.0)[::step].reshape(3, 4) for step in (1, -1))
+    assert variables["params"]["scale"].shape == (3, 4)
+    variables["params"] = {"scale": scale, "bias": offset}
+    one_hot = jax.nn.one_hot(labels, 3)
+    y, _ = ours.apply(variables, x, True, one_hot, mutable=["batch_stats"])
+    theirs = nn.BatchNorm(use_scale=False, use_bias=False, use_running_average=False)
+    normed, _ = theirs.init_with_output(key, x)
+    rows = (shape[0], *(1,) * (len(shape) - 2), 4)
+    expected = scale[labels].reshape(rows) * normed + offset[labels].reshape(rows)
+    np.testing.assert_allclose(y, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)

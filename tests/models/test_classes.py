@@ -58,7 +58,7 @@ def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     model = small(name, image_shape=SHAPE, num_classes=2, **PENALISED, generator_norm="none")
     params = lively(model, key)
     noise = model.draw_noise(BATCH, key)
-    z, u, _ = noise
+    z, u, *_ = noise
     np.testing.assert_array_equal(jnp.argmax(z[:, :2], axis=1), BATCH.labels)
     values, _ = model.losses(params, BATCH, noise)
     one_hot = np.eye(2)[BATCH.labels]
@@ -109,9 +109,12 @@ def test_a_sample_is_of_the_class_that_was_asked_for(of_shades, key):
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_every_gan_may_know_classes(name, key):
-    model = small(name, num_classes=2)
+    """In its normalisation too, which goes into the standing statistics."""
+    model = small(name, num_classes=2, generator_norm="conditional")
     params = genjax.fit(model, blobs(19), key, Training(1, 8), progress=False)
     assert genjax.sample(params, key, labels=[1, 0, 1]).shape == (3, 8, 8, 1)
+    shapes = {leaf.shape for leaf in jax.tree.leaves(params.weights["generator"])}
+    assert any(len(shape) == 2 and shape[0] == 2 for shape in shapes)
 
 
 def test_labels_that_cannot_be_had_are_refused(of_shades, key):

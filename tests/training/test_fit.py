@@ -206,6 +206,55 @@ def test_schedules():
     assert rates(clipped, 1) == pytest.approx([0.05])
 
 
+def test_the_half_life_of_the_average_rises_along_half_a_cosine():
+    training = Training(ema_decay=0.9, ema_schedule="cosine")
+    half_lives = [np.log(0.5) / np.log(training.decay_ema(np.int32(t), 8_000)) for t in (800, 4000)]
+    longest = np.log(0.5) / np.log(0.9)
+    shares = [(1 - np.cos(np.pi * share)) / 2 for share in (0.1, 0.5)]
+    np.testing.assert_allclose(half_lives, np.multiply(longest, shares), rtol=1e-4)
+    assert training.decay_ema(np.int32(8_000), 8_000) == pytest.approx(0.9)
+    assert training.decay_ema(np.int32(0), 8_000) == 0.0
+
+
+def test_b2_rises_along_half_a_cosine():
+    """Adam's update of one weight by hand, with the b2 of every step."""
+    transform = Optimizer(learning_rate=0.1, b1=0.0, b2=0.99, b2_start=0.5).transform(4)
+    state, nu = transform.init({"w": jnp.ones(())}), 0.0
+    for t, gradient in enumerate([1.0, -3.0, 0.5, 2.0]):
+        change, state = transform.update({"w": jnp.float32(gradient)}, state)
+        b2 = 0.99 + (0.5 - 0.99) * (1 + np.cos(np.pi * t / 4)) / 2
+        nu = b2 * nu + (1 - b2) * gradient**2
+        expected = -0.1 * gradient / (np.sqrt(nu / (1 - b2 ** (t + 1))) + 1e-8)
+        assert float(change["w"]) == pytest.approx(expected, rel=1e-4)
+    plain = Optimizer(b2_start=0.9).transform(4)
+    assert jax.tree.structure(plain.init({"w": 1.0})) == jax.tree.structure(
+        Optimizer().transform(4).init({"w": 1.0})
+    )
+
+
+@dataclass(frozen=True)
+class Look(Tug):
+    """Report how many of a batch's images are bright on the left."""
+
+    def losses(self, params: Params, batch: Batch, key):
+        losses, (terms, stats) = super().losses(params, batch, key)
+        is_left = batch.images[:, 0, 0, 0] > batch.images[:, 0, -1, 0]
+        return losses, (terms | {"left": jnp.mean(is_left, dtype=jnp.float32)}, stats)
+
+
+def test_half_of_the_images_are_mirrored(key):
+    """Of images that are bright on their left, drawn anew in every step."""
+    images, labels = jnp.zeros((64, 8, 8, 1), jnp.uint8).at[:, :, 0].set(255), jnp.zeros(64, int)
+    shares = {}
+    for mirrored in (False, True):
+        training = Training(1, 64, mirrored=mirrored)
+        state = init_state(Look(), key, training)
+        _, terms = run_epoch(state, images, labels, training=training, steps=40)
+        shares[mirrored] = float(terms["left"])
+    assert shares[False] == 1
+    assert shares[True] == pytest.approx(0.5, abs=0.05)
+
+
 def test_adam_is_optaxs():
     ours, theirs = Optimizer(b1=0.5).transform(1), optax.adam(1e-3, 0.5, 0.999)
     weights = {"w": jnp.array([1.0, -2.0])}
