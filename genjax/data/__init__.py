@@ -24,7 +24,14 @@ from genjax.data.made.sprites import sprites
 from genjax.data.made.stacked import load_stacked
 from genjax.data.published.formats import LABEL_NAMES
 from genjax.data.published.loading import load_published
-from genjax.data.resolve import as_dataset, resolve, select_trained, split_every_tenth, take_images
+from genjax.data.resolve import (
+    as_dataset,
+    load_undivided,
+    resolve,
+    select_trained,
+    split_every_tenth,
+    take_images,
+)
 from genjax.data.stream import Stream
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "from_folder",
     "from_npz",
     "load",
+    "load_undivided",
     "register_dataset",
     "resolve",
     "select_trained",

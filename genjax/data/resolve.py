@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,14 +48,18 @@ def resolve(
             raise UserError(f"{name} cannot be streamed: only data prepared by TFDS are.")
         if path.suffix == ".npz" and has_splits(path):
             return _warn_of_copies(from_npz(path, "train"), from_npz(path, "test"))
-        whole = from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
-        return split_every_tenth(whole)
+        return split_every_tenth(load_undivided(path, image_size))
     if not is_prepared(name):
         raise UserError(
             f"{name[:200]!r} is neither a folder of images nor one of {', '.join(NAMES)}, nor an"
             f" .npz file, nor a data set that TFDS has prepared. {HOW_TO_ADD}"
         )
     return _load_prepared(name, image_size, stream)
+
+
+def load_undivided(path: Path, image_size: int = 64) -> Dataset:
+    """Load all images of a folder, or of an .npz file without splits."""
+    return from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
 
 
 def _is(check: Callable[[], bool]) -> bool:

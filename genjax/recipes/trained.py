@@ -6,6 +6,7 @@ from typing import Any
 
 from genjax import data
 from genjax.data import Dataset
+from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.model import Model
 from genjax.recipes.recipe import RECIPES
@@ -70,7 +71,27 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
             f" dataset=PATH. ({error})"
         ) from None
     model.for_images(test_set.image_shape)
-    return data.select_trained(data.as_dataset(train_set), record), test_set
+    return _select_trained(data.as_dataset(train_set), resolve_path(name), record), test_set
+
+
+def _select_trained(train_set: Dataset, path: Path, record: dict[str, Any]) -> Dataset:
+    """Return the images that a run was trained on: of the training set, or of all in `path`.
+
+    A run that was trained in Python can have seen a folder or an .npz file before it was split.
+    """
+    try:
+        return data.select_trained(train_set, record)
+    except UserError:
+        if not path.exists():
+            raise
+        whole = data.load_undivided(path, train_set.image_shape[0])
+        trained = data.select_trained(whole, record)
+    warn_user(
+        f"the run was trained on {len(trained)} images of {whole.name}, before a test set was taken"
+        " from them: it has seen the images that it is tested on, and results will look better"
+        " than on new images."
+    )
+    return trained
 
 
 def _read_specification(place: Path) -> tuple[Model, dict[str, Any]]:

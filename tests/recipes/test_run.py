@@ -167,6 +167,21 @@ def test_the_data_of_a_run_are_found_and_checked(run, monkeypatch):
         trained.find_data(out)
 
 
+def test_a_run_on_all_images_of_a_file_finds_them_again(run, tmp_path):
+    out, _ = run
+    np.savez(tmp_path / "spots.npz", images=IMAGES)
+    whole = data.from_npz(tmp_path / "spots.npz")
+    shutil.copytree(out, tmp_path / "run")
+    config = json.loads((out / "config.json").read_text())
+    config["dataset"] |= whole.record()
+    config.pop("checksum", None)
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    with pytest.warns(UserWarning, match="has seen the images that it is tested on"):
+        train_set, test_set = trained.find_data(tmp_path / "run")
+    assert (len(train_set), len(test_set)) == (len(IMAGES), len(IMAGES) // 10)
+    assert train_set.checksum == whole.checksum
+
+
 @pytest.mark.parametrize(
     "part", [{"model": {"name": ["vae"]}}, {"dataset": [1]}, {"model": 3}, {"training": None}]
 )
