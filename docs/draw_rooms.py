@@ -27,6 +27,7 @@ ROOMS = {
     "metrics": "one file a family of metrics; the classifiers that some of them need",
     "plots": "figures, and the pages made of them",
     "recipes": "the named experiments: a model, a data set and a budget each",
+    "sharing": "trained models as programs without genjax, shipped with it, and on the Hub",
     "app": "the page on which one plays with a trained model",
     "cli": "one file a command",
 }

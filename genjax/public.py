@@ -50,6 +50,7 @@ from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.weights import load_best
 from genjax.runs.weights import load_params as load
 from genjax.runs.weights import save_params as save
+from genjax.sharing.portable import export
 from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
 from genjax.training.configuration import Training
 from genjax.training.fit import fit
@@ -93,6 +94,7 @@ __all__ = [
     "encode",
     "evaluate",
     "evaluate_samples",
+    "export",
     "fit",
     "fit_density",
     "hosts",

@@ -22,6 +22,7 @@ ROOMS = [
     "metrics",
     "plots",
     "recipes",
+    "sharing",
     "app",
     "cli",
 ]

@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "write the page about a run anew: its curves, samples and metrics",
     "explore": "write a page on the latent space of a trained model",
     "app": "open a trained model in the browser, with sliders for its latents",
+    "export": "write a trained model as programs that need no genjax: StableHLO and ONNX",
     "steps": "measure samples against the number of steps that they are drawn in",
     "fid": "measure the published FID of a trained model's samples",
     "list": "list recipes, models, data sets, losses, likelihoods and activations",

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -41,7 +42,7 @@ from genjax.nn.precision import add_bias
 Initializer = Callable[..., Array]
 Pass = Callable[..., Array]
 ZEROS = partial(nn.initializers.zeros, dtype=jnp.float32)
-_native_only = ContextVar("native_only", default=False)
+_forms: ContextVar[ModuleType | None] = ContextVar("forms", default=None)
 
 
 def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
@@ -161,25 +162,26 @@ _kernel_gradient.defvjp(
 
 
 @contextmanager
-def native_convolutions() -> Iterator[None]:
+def native_convolutions(forms: ModuleType = conv_native) -> Iterator[None]:
     """Use XLA's convolutions on a CPU too, in every program that is traced within the block.
 
     They are slow in a loop, but the compiler counts their operations as everybody else does.
+    `forms` is the module of the passes: `conv_native`, or `conv_plain` for converters.
 
     >>> with native_convolutions():
     ...     conv(jnp.ones((1, 4, 4, 1)), jnp.ones((2, 2, 1, 3)), stride=2).shape
     (1, 2, 2, 3)
     """
-    token = _native_only.set(True)
+    token = _forms.set(forms)
     try:
         yield
     finally:
-        _native_only.reset(token)
+        _forms.reset(token)
 
 
 def _by_platform(cpu: Pass, native: Pass, *static: Any) -> Callable[[Array, Array], Array]:
-    if _native_only.get():
-        return partial(native, *static)
+    if forms := _forms.get():
+        return partial(getattr(forms, native.__name__), *static)
     return lambda a, b: lax.platform_dependent(
         a, b, cpu=_one_at_a_time(partial(cpu, *static)), default=partial(native, *static)
     )

@@ -37,6 +37,8 @@ def read_blocks(text):
 
 
 README = ROOT / "README.md"
+# pages that need packages of optional extras, and which
+EXTRAS = {"export.md": ["flatbuffers"]}
 RUNNING = [page for page in [README, *PAGES] if read_blocks(page.read_text())]
 
 
@@ -69,6 +71,8 @@ def few_digits(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs(page, folder, few_digits):
+    for package in EXTRAS.get(page.name, []):
+        pytest.importorskip(package)
     namespace = {"__name__": "__page__"}
     for block in read_blocks(page.read_text()):
         file = FILE.match(block.text)

@@ -1,0 +1,1 @@
+"""Trained models outside genjax: programs without it, files for others, the Hub."""
