@@ -11,8 +11,8 @@ Train a model on images, draw new ones, and walk through its latent space:
 `genjax.data.load("mnist")` gives a data set by name, `genjax.data.from_folder` one of files. The
 names of this package, each with a `help` of its own:
 
-models        VAE, ConditionalVAE, DebiasingVAE, Autoencoder, GAN, DCGAN, R3GAN, VAEGAN,
-              FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
+models        VAE, ConditionalVAE, DebiasingVAE, HierarchicalVAE, Autoencoder, GAN, DCGAN, R3GAN,
+              VAEGAN, FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
 training      fit, Training, Optimizer, CustomOptimizer, Callback, EarlyStopping, StopTraining
 parameters    init, summarize, save, load, load_best, unstack_seeds, Params
 images        sample, reconstruct, interpolate, traverse, manifold, encode, decode, classify, score

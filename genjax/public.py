@@ -41,6 +41,7 @@ from genjax.models import (
     ConditionalVAE,
     DebiasingVAE,
     FlowMatching,
+    HierarchicalVAE,
     PixelCNN,
     RealNVP,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "DebiasingVAE",
     "EarlyStopping",
     "FlowMatching",
+    "HierarchicalVAE",
     "LatentDensity",
     "LatentModel",
     "Likelihood",

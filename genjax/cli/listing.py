@@ -18,6 +18,7 @@ OTHERS = {  # kind -> name -> what it is
         "vae": "variational autoencoder; beta-VAE, beta-TCVAE and IWAE by its fields",
         "conditional_vae": "VAE whose encoder and decoder know the image's class",
         "debiasing_vae": "VAE that resamples the data by the density of their latents",
+        "hierarchical_vae": "VAE of any number of levels of latents, each a grid at one scale",
         "flow_matching": "network that carries noise to images along an ODE",
         "gan": "generative adversarial network of dense layers",
         "dcgan": "deep convolutional GAN",

@@ -6,6 +6,7 @@ from genjax.models.dcgan import DCGAN
 from genjax.models.debiasing_vae import DebiasingVAE
 from genjax.models.flow_matching import FlowMatching
 from genjax.models.gan import GAN
+from genjax.models.hierarchical_vae import HierarchicalVAE
 from genjax.models.made import MADE
 from genjax.models.pixelcnn import PixelCNN
 from genjax.models.r3gan import R3GAN
@@ -26,6 +27,7 @@ __all__ = [
     "ConditionalVAE",
     "DebiasingVAE",
     "FlowMatching",
+    "HierarchicalVAE",
     "PixelCNN",
     "RealNVP",
 ]

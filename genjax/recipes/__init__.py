@@ -6,6 +6,7 @@ from genjax.recipes import (  # noqa: F401
     exact,
     flows,
     gans,
+    hierarchical,
     vae_gans,
     vaes,
 )

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +43,8 @@ class Optimizer:
             as R3GAN does from 0.9 to 0.99; 0 for b2 throughout.
         weight_decay: that of "adamw".
         clip_norm: largest norm of a player's gradient; 0 clips nothing.
+        skip_norm: norm of a player's gradient above which its update is skipped, as one that is not
+            finite is; the term `skipped` is the share of such updates. 0 skips none.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
@@ -53,6 +56,7 @@ class Optimizer:
     b2_start: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
+    skip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         use_python_numbers(self)
@@ -76,11 +80,9 @@ class Optimizer:
         }[self.name]
         moves = self.b2_start and self.name != "sgd"
         descend = _move_b2(build, self.b2_start, self.b2, steps) if moves else build(self.b2)
-        return (
-            optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
-            if self.clip_norm
-            else descend
-        )
+        if self.clip_norm:
+            descend = optax.chain(optax.clip_by_global_norm(self.clip_norm), descend)
+        return skip_updates(descend, self.skip_norm) if self.skip_norm else descend
 
     def count_warmup_steps(self, steps: int) -> int:
         """Return the number of steps of the warm-up in a run of so many steps."""
@@ -106,6 +108,7 @@ class Optimizer:
             ("b2_start", self.b2_start, 0, 1),
             ("weight_decay", self.weight_decay, 0, math.inf),
             ("clip_norm", self.clip_norm, 0, math.inf),
+            ("skip_norm", self.skip_norm, 0, math.inf),
         ]:
             if not low <= value < high:
                 raise UserError(
@@ -194,6 +197,50 @@ class CustomOptimizer(Optimizer):
         if not isinstance(self.make, optax.GradientTransformation) and not callable(self.make):
             raise UserError(f"the optimizer {self.name!r} is {self.make!r}, {_MUST}")
         self.transform(1)
+
+
+class SkippingState(NamedTuple):
+    """The state of an optimizer that skips updates: 1 if the last one was skipped, and its own."""
+
+    skipped: jax.Array
+    own: Any
+
+
+def skip_updates(
+    optimizer: optax.GradientTransformation, most: float
+) -> optax.GradientTransformation:
+    """Return the optimizer without the updates whose gradient has a norm above `most`, or NaN.
+
+    Such an update leaves weights, moments and schedule as they are (Child 2021, arXiv:2011.10650).
+    """
+
+    def init(weights: Any) -> SkippingState:
+        return SkippingState(jnp.zeros(()), optimizer.init(weights))
+
+    def update(
+        gradients: Any, state: SkippingState, weights: Any = None
+    ) -> tuple[Any, SkippingState]:
+        keep = optax.tree.norm(gradients) <= most
+        changes, own = optimizer.update(gradients, state.own, weights)
+        changes = jax.tree.map(lambda leaf: jnp.where(keep, leaf, 0.0), changes)
+        own = jax.tree.map(partial(jnp.where, keep), own, state.own)
+        return changes, SkippingState(1.0 - keep, own)
+
+    return optax.GradientTransformation(init, update)
+
+
+def find_skipped(state: Any) -> jax.Array | None:
+    """Return whether an optimizer with this state skipped its last update; None if it skips none.
+
+    >>> float(find_skipped(Optimizer(skip_norm=1.0).transform(1).init({})))
+    0.0
+    """
+    found = [one for one in jax.tree.leaves(state, is_leaf=_skips) if _skips(one)]
+    return found[0].skipped if found else None
+
+
+def _skips(state: Any) -> bool:
+    return isinstance(state, SkippingState)
 
 
 def scale_networks(

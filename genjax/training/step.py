@@ -24,6 +24,7 @@ from genjax.errors import UserError
 from genjax.model import Batch, Model, Params, Terms, Weights
 from genjax.model.base import acts_in_training
 from genjax.model.watch import Ran, watch_networks
+from genjax.training.optimizers import find_skipped
 from genjax.training.state import TrainState, select_weights
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # by player
@@ -105,6 +106,8 @@ def update(
         own = select_weights(model, weights, player)
         change, opt_state[player] = optimizers[player].update(gradient, opt_state[player], own)
         weights |= optax.apply_updates(own, change)  # (2)
+        if (skipped := find_skipped(opt_state[player])) is not None:
+            terms["skipped" if len(model.players) == 1 else f"{player}_skipped"] = skipped
         if len(model.players) > 1:
             squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
             terms[f"{player}_gradient_norm"] = jnp.sqrt(sum(squares))

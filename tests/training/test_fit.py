@@ -16,9 +16,10 @@ from genjax.model import MODELS, Batch, Model, Params
 from genjax.runs import run_folder
 from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import gather_batch, run_epoch
+from genjax.training.optimizers import find_skipped
 from genjax.training.state import init_state
 from genjax.training.step import compute_gradients, count_batches, update, update_ema
-from tests.helpers import blobs, small
+from tests.helpers import blobs, same, small
 
 
 class Number(nn.Module):
@@ -253,6 +254,24 @@ def test_half_of_the_images_are_mirrored(key):
         shares[mirrored] = float(terms["left"])
     assert shares[False] == 1
     assert shares[True] == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_update_of_a_large_gradient_is_skipped_and_counted(dataset):
+    transform = Optimizer(skip_norm=2.0).transform(1)
+    weights = {"w": jnp.ones(2)}
+    state = transform.init(weights)
+    for gradient, skipped in [(1.0, 0), (2.0, 1), (np.nan, 1), (1.0, 0)]:
+        before = state
+        change, state = transform.update({"w": jnp.full(2, gradient)}, state, weights)
+        assert float(find_skipped(state)) == skipped
+        assert np.all(change["w"] == 0) == skipped
+        assert same(before.own, state.own) == skipped
+    training = Training(1, 16, Optimizer("sgd", skip_norm=1e-3))
+    start = init_state(small("vae", image_shape=(8, 8, 1)), jax.random.key(0), training)
+    weights = jax.tree.map(np.asarray, start.params.weights)
+    after, terms = run_epoch(start, dataset.images, dataset.labels, training=training, steps=2)
+    assert float(terms["skipped"]) == 1.0
+    assert same(after.params.weights, weights)
 
 
 def test_adam_is_optaxs():

@@ -1,0 +1,42 @@
+"""The VAEs whose latents are grids: of one level, and of several."""
+
+from genjax.models import HierarchicalVAE
+from genjax.recipes.recipe import Recipe, register_recipe
+from genjax.training.configuration import Optimizer, Training
+
+_OPTIMIZER = Optimizer(learning_rate=1.5e-3, schedule="cosine", warmup_steps=500)
+
+register_recipe(
+    "hierarchical-vae-mnist",
+    Recipe(
+        dataset="mnist",
+        model=HierarchicalVAE(
+            levels=(1, 2, 2),
+            channels=(32, 48, 96, 128),
+            encoder_blocks=(0, 1, 1, 1),
+            decoder_blocks=(1, 1, 1, 1),
+            warmup=0.05,
+        ),
+        training=Training(epochs=40, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
+        num_samples=100,
+        description="hierarchical VAE, five levels of latents, on binary MNIST, not yet run"
+        " (60 minutes)",
+    ),
+)
+register_recipe(
+    "spatial-vae-mnist",
+    Recipe(
+        dataset="mnist",
+        model=HierarchicalVAE(
+            levels=(1,),
+            channels=(32, 64, 96, 128),
+            encoder_blocks=(0, 1, 1, 1),
+            decoder_blocks=(1, 1, 1, 1),
+            latent_channels=16,
+        ),
+        training=Training(epochs=40, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
+        num_samples=100,
+        description="VAE, 2x2x16 latents, residual convolutions, on binary MNIST, not yet run"
+        " (60 minutes)",
+    ),
+)
