@@ -3,8 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import optax
 
 from genjax.errors import UserError, check_fields, to_tuples
 from genjax.model.schedule import follow_cosine
+from genjax.training.skipping import skip_updates
 
 _RESERVED = ("adam", "adamw", "sgd")
 _MUST = (
@@ -197,50 +197,6 @@ class CustomOptimizer(Optimizer):
         if not isinstance(self.make, optax.GradientTransformation) and not callable(self.make):
             raise UserError(f"the optimizer {self.name!r} is {self.make!r}, {_MUST}")
         self.transform(1)
-
-
-class SkippingState(NamedTuple):
-    """The state of an optimizer that skips updates: 1 if the last one was skipped, and its own."""
-
-    skipped: jax.Array
-    own: Any
-
-
-def skip_updates(
-    optimizer: optax.GradientTransformation, most: float
-) -> optax.GradientTransformation:
-    """Return the optimizer without the updates whose gradient has a norm above `most`, or NaN.
-
-    Such an update leaves weights, moments and schedule as they are (Child 2021, arXiv:2011.10650).
-    """
-
-    def init(weights: Any) -> SkippingState:
-        return SkippingState(jnp.zeros(()), optimizer.init(weights))
-
-    def update(
-        gradients: Any, state: SkippingState, weights: Any = None
-    ) -> tuple[Any, SkippingState]:
-        keep = optax.tree.norm(gradients) <= most
-        changes, own = optimizer.update(gradients, state.own, weights)
-        changes = jax.tree.map(lambda leaf: jnp.where(keep, leaf, 0.0), changes)
-        own = jax.tree.map(partial(jnp.where, keep), own, state.own)
-        return changes, SkippingState(1.0 - keep, own)
-
-    return optax.GradientTransformation(init, update)
-
-
-def find_skipped(state: Any) -> jax.Array | None:
-    """Return whether an optimizer with this state skipped its last update; None if it skips none.
-
-    >>> float(find_skipped(Optimizer(skip_norm=1.0).transform(1).init({})))
-    0.0
-    """
-    found = [one for one in jax.tree.leaves(state, is_leaf=_skips) if _skips(one)]
-    return found[0].skipped if found else None
-
-
-def _skips(state: Any) -> bool:
-    return isinstance(state, SkippingState)
 
 
 def scale_networks(

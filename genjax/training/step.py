@@ -24,7 +24,7 @@ from genjax.errors import UserError
 from genjax.model import Batch, Model, Params, Terms, Weights
 from genjax.model.base import acts_in_training
 from genjax.model.watch import Ran, watch_networks
-from genjax.training.optimizers import find_skipped
+from genjax.training.skipping import find_skipped
 from genjax.training.state import TrainState, select_weights
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # by player

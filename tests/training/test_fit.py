@@ -16,7 +16,7 @@ from genjax.model import MODELS, Batch, Model, Params
 from genjax.runs import run_folder
 from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import gather_batch, run_epoch
-from genjax.training.optimizers import find_skipped
+from genjax.training.skipping import find_skipped
 from genjax.training.state import init_state
 from genjax.training.step import compute_gradients, count_batches, update, update_ema
 from tests.helpers import blobs, same, small
