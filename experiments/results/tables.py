@@ -66,8 +66,8 @@ def _make_models() -> str:
 
 def _make_vaes() -> str:
     names = [
-        "vae-mnist", "vae-mnist-long", "spatial-vae-mnist", "hierarchical-vae-mnist", "vae-mnist-2d",
-        "ae-mnist", "vae-fashion", "vae-cifar10",
+        "vae-mnist", "vae-mnist-long", "spatial-vae-mnist", "hierarchical-vae-mnist",
+        "vae-mnist-2d", "ae-mnist", "vae-fashion", "vae-cifar10",
     ]  # fmt: skip
     columns = [
         _column("negative_elbo", 1, "−ELBO, nats"),
