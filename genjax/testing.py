@@ -308,9 +308,8 @@ def _check_images(images: jax.Array, shape: tuple[int, ...]) -> None:
 
 def _read_terms(folder: Path) -> list[dict[str, Any]]:
     """Return the metrics of a run without the times."""
-    times = ("seconds", "images_per_second")
     return [
-        {name: value for name, value in line.items() if name not in times}
+        {name: value for name, value in line.items() if name not in run_folder.TIMES}
         for line in run_folder.read_metrics(folder)
     ]
 

@@ -74,7 +74,7 @@ def _read_best(folder: Path) -> str:
 def _read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the lines of metrics without the times."""
     return [
-        {name: v for name, v in line.items() if name not in ("seconds", "images_per_second")}
+        {name: v for name, v in line.items() if name not in run_folder.TIMES}
         for line in run_folder.read_metrics(folder)
     ]
 

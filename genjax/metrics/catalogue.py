@@ -168,6 +168,7 @@ METRICS: Mapping[str, Metric] = {
             "Cost",
             ("parameters", "weights", "number of weights of all networks", None, ""),
             ("training_seconds", "training time", "of one seed", 0, "s"),
+            ("training_cpu_seconds", "CPU time", "of one seed's training, all cores", 0, "s"),
             ("sampling_seconds", "sampling time", "of 10,000 images", 0, "s"),
         ),
     ]

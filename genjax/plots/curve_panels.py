@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from genjax.runs import run_folder
+
 Line = Mapping[str, Any]  # of metrics.jsonl
 
-_NO_TERMS = ("epoch", "seconds", "images_per_second", "warnings", "spread", "seeds", "checksum")
+_NO_TERMS = ("epoch", *run_folder.TIMES, "warnings", "spread", "seeds", "checksum")
 HELD_OUT = "validation_"  # begins the names of terms that are measured on held-out images
 # The chance level shows the first; the others hardly depend on the held-out images.
 _NOT_DRAWN = (

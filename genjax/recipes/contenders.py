@@ -140,8 +140,7 @@ def _measure_run(
     if (place / run_folder.BEST).exists():
         best = measure(place / run_folder.BEST)
         result["best"] = best | {"epoch": int(np.ravel(find_best_epoch(place))[0])}
-    seconds = sum(line.get("seconds", 0.0) for line in run_folder.read_metrics(place))
-    result |= {"training_seconds": seconds, "how": how}
+    result |= run_folder.sum_times(run_folder.read_metrics(place)) | {"how": how}
     write_json(kept, seal(result, _KEPT))
     return result
 

@@ -185,7 +185,7 @@ def _describe(out: Path, measurement: Measurement, keys: list[RunKeys]) -> dict[
     """Return what is known of a run before it is measured."""
     recipe, source = measurement.recipe, measurement.test_set.source
     return {
-        "training_seconds": sum(line.get("seconds", 0.0) for line in run_folder.read_metrics(out)),
+        **run_folder.sum_times(run_folder.read_metrics(out)),
         "recipe": None if is_sample(source) else find_name(recipe),
         "seed_numbers": [recipe.seed + index for index in range(len(keys))],
         "environment": describe_environment(),

@@ -35,6 +35,7 @@ from genjax.runs.files import (
 
 CONFIG, METRICS, RESULT, BEST = "config.json", "metrics.jsonl", "result.json", "best.npz"
 REPORT = "report.html"
+TIMES = ("seconds", "cpu_seconds", "images_per_second")  # in a line of metrics
 _FOLDERS = ("checkpoints", "explore", "figures", "progress", "resampling")
 _PARTS = ("model", "training", "dataset", "key")
 
@@ -130,6 +131,18 @@ def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
 
 def _to_line(line: Mapping[str, Any]) -> str:
     return json.dumps(seal(line, METRICS), allow_nan=False) + "\n"
+
+
+def sum_times(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Sum the times of epochs, as a result names them; CPU time only where all lines have it.
+
+    >>> sum_times([{"seconds": 1.0, "cpu_seconds": 2.0}, {"seconds": 2.0, "cpu_seconds": 3.0}])
+    {'training_seconds': 3.0, 'training_cpu_seconds': 5.0}
+    """
+    lines = list(lines)
+    cpu = [line["cpu_seconds"] for line in lines if "cpu_seconds" in line]
+    total = {"training_seconds": sum(line.get("seconds", 0.0) for line in lines)}
+    return total | ({"training_cpu_seconds": sum(cpu)} if len(cpu) == len(lines) else {})
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

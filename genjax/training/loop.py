@@ -106,10 +106,12 @@ class Loop:
         self, run: RunEpoch, bar: TrainingProgress, interrupted: Callable[[], bool]
     ) -> str | None:
         """Run, record and save an epoch; return why the run ends with it, if it does early."""
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         self.state, device_terms = run(self.state)
         terms = _fetch_terms(device_terms)
-        seconds = time.perf_counter() - began
+        speed = self._describe_speed(
+            time.perf_counter() - began, cpu_seconds=time.process_time() - cpu_began
+        )
         epoch, last = self._done + 1, self._done + 1 == self._end
         alive = epoch_terms.find_finite(terms)
         epoch_terms.check_alive(terms, alive, epoch, self._folder)
@@ -120,7 +122,6 @@ class Loop:
         if self._hooks.need_params:
             here = devices.gather(here.replace(opt_state={}))
         if self._recorder:
-            speed = {"images_per_second": self._count_images() / seconds, "seconds": seconds}
             recorded = self._recorder.record(epoch, here, terms, alive, speed, bar)
         self._done = epoch
         reason = self._recorder.call_back(epoch, *recorded) if self._recorder else None
@@ -128,6 +129,11 @@ class Loop:
         if self._folder and (last or due or reason or interrupted()):
             self._save(reason)
         return reason
+
+    def _describe_speed(self, seconds: float, cpu_seconds: float) -> dict[str, float]:
+        """Return the times of an epoch; CPU time is that of all threads together."""
+        per_second = self._count_images() / seconds
+        return dict(zip(run_folder.TIMES, (seconds, cpu_seconds, per_second), strict=True))
 
     def _agree(self, reason: str | None) -> tuple[str | None, bool]:
         """Return host 0's reason to end the run early, and whether a checkpoint is due."""

@@ -47,7 +47,8 @@ def test_a_run_leaves_weights_metrics_and_pictures(offline, tmp_path, capsys):
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert lines[0].keys() == {
-        "epoch", "loss", "distortion", "rate", "images_per_second", "seconds", "checksum",
+        "epoch", "loss", "distortion", "rate", "images_per_second", "seconds", "cpu_seconds",
+        "checksum",
         "validation_loss", "validation_distortion", "validation_rate",
     }  # fmt: skip
     result = json.loads((out / "result.json").read_text())

@@ -61,7 +61,7 @@ def test_many_seeds_are_the_single_runs(game, tmp_path):
     assert genjax.sample(seeds.unstack_seeds(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
 
     line, other = (run_folder.read_metrics(path)[-1] for path in (folder, tmp_path))
-    for name in other.keys() - {"epoch", "seconds", "images_per_second", "warnings"}:
+    for name in other.keys() - {"epoch", *run_folder.TIMES, "warnings"}:
         each = line["seeds"][name]
         assert each[1] == pytest.approx(other[name], rel=1e-3, abs=1e-4)
         assert line[name] == pytest.approx(np.mean(each))
@@ -96,10 +96,9 @@ def test_many_stopped_runs_go_on_to_the_same_bits(game, tmp_path, monkeypatch):
         *map(jax.tree.leaves, ((again, best[0]), (whole, best[1]))), strict=True
     ):
         assert np.array_equal(left, right)
-    timings = ("seconds", "images_per_second")
     mine, wholes = (
         [
-            {k: v for k, v in line.items() if k not in timings}
+            {k: v for k, v in line.items() if k not in run_folder.TIMES}
             for line in run_folder.read_metrics(path)
         ]
         for path in (tmp_path, folder)

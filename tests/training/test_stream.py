@@ -213,9 +213,9 @@ def fit(name: str, images: Dataset | Stream, folder: Path, stop_in: int = 0):
 
 
 def lines(folder: Path):
-    timings = ("seconds", "images_per_second")
-    read = genjax.runs.run_folder.read_metrics(folder)
-    return [{k: v for k, v in line.items() if k not in timings} for line in read]
+    run_folder = genjax.runs.run_folder
+    read = run_folder.read_metrics(folder)
+    return [{k: v for k, v in line.items() if k not in run_folder.TIMES} for line in read]
 
 
 def assert_same(left, right):
