@@ -11,6 +11,7 @@ from genjax.app.tabs.latent_point import add_latents_tab
 from genjax.app.tabs.sample_grids import add_samples_tab
 from genjax.app.tabs.training_time import add_training_tab
 from genjax.data import Dataset
+from genjax.latents import LatentDensity
 from genjax.model import Params, registered_name
 from genjax.plots.equations import show_equations
 from genjax.runs.files import enable_compilation_cache
@@ -24,6 +25,7 @@ def build(
     beside: Params | None = None,
     names: tuple[str, str] = ("", ""),
     progression: Mapping[int, np.ndarray] | None = None,
+    density: LatentDensity | None = None,
 ) -> gr.Blocks:
     """Build the page, and compile all that it computes.
 
@@ -35,12 +37,14 @@ def build(
         names: of the two, for the page; by default what they are registered as.
         progression: samples of the same latents by epoch, uint8 [N, H, W, C], as from
             `genjax.plots.run_figures.read_progression`; a slider moves through them.
+        density: where the latents of `params` are drawn (`genjax.fit_density`), if not from the
+            prior.
 
     Raises:
         UserError: if the images of `dataset` have another shape than the model's.
     """
     enable_compilation_cache()
-    explorers = [Explorer(params, dataset)]
+    explorers = [Explorer(params, dataset, density)]
     explorers += [Explorer(beside)] if beside is not None else []
     for explorer in explorers:
         explorer.compile()
@@ -78,4 +82,6 @@ def _describe(explorer: Explorer) -> str:
     text += f": from {explorer.latent_dim} numbers, the latents, it decodes {image}."
     if explorer.use:
         text += f" {explorer.use.active.sum()} of the latents are active."
+    if explorer.density is not None:
+        text += f" Random latents are draws from {explorer.density.describe()}, fitted to codes."
     return text

@@ -20,7 +20,7 @@ from genjax.app.canvas import SIDE, draw_mark, draw_points
 from genjax.data import Dataset
 from genjax.data.picture import read_picture
 from genjax.errors import UserError
-from genjax.latents import LatentUse
+from genjax.latents import LatentDensity, LatentUse
 from genjax.metrics.chunking import check_shape
 from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_conditional
 
@@ -43,6 +43,7 @@ class Explorer:
     """A trained model, and the images of the data set that it may be shown.
 
     Attributes:
+        density: where latents are drawn, if not from the prior.
         decodes: whether the model has latents that it decodes; else it can only be sampled.
         encodes: whether it encodes images too.
         shows_real: whether there are images to encode.
@@ -55,12 +56,18 @@ class Explorer:
         real_scores: a discriminator's scores of some images of the data set, [P].
     """
 
-    def __init__(self, params: Params, dataset: Dataset | None = None):
+    def __init__(
+        self,
+        params: Params,
+        dataset: Dataset | None = None,
+        density: LatentDensity | None = None,
+    ):
         """Raise `UserError` where the images of `dataset` have another shape than the model's."""
         model: Any = params.model
         if dataset is not None:
             check_shape(model, dataset)
         self.params, self.model, self.dataset = params, model, dataset
+        self.density = density
         self.decodes = isinstance(model, CanDecode)
         self.encodes = self.decodes and isinstance(model, CanEncode)
         self.shows_real = self.encodes and dataset is not None
@@ -104,8 +111,13 @@ class Explorer:
         return np.clip(np.asarray(z, np.float32), -self.extents, self.extents)
 
     def draw_latents(self, key: PRNGKeyArray) -> np.ndarray:
-        """Draw latents from the prior."""
-        return self.clip(np.asarray(self.model.sample_latents(self.params, key, 1))[0])
+        """Draw latents from the density, or else from the prior."""
+        return self.clip(np.asarray(self._draw(key, 1))[0])
+
+    def _draw(self, key: PRNGKeyArray, num: int) -> jax.Array:
+        if self.density is not None:
+            return self.density.sample(key, num)
+        return self.model.sample_latents(self.params, key, num)
 
     def choose_start(self) -> np.ndarray:
         """Return the latents that the page opens with: of a real image, else a draw.
@@ -116,7 +128,7 @@ class Explorer:
             return self.clip(self.encode(self.get_image(0)))
         if not self.scores:
             return self.draw_latents(jax.random.key(0))
-        drawn = self.model.sample_latents(self.params, jax.random.key(0), _NUM_SAMPLES)
+        drawn = self._draw(jax.random.key(0), _NUM_SAMPLES)
         scores = latents.score(self.params, latents.decode(self.params, drawn))
         return self.clip(np.asarray(drawn)[int(np.argmax(scores))])
 
@@ -205,17 +217,17 @@ class Explorer:
 
     def draw_samples(self, key: PRNGKeyArray) -> np.ndarray:
         """Draw a grid of samples."""
-        return plots.make_grid(latents.sample(self.params, key, _NUM_SAMPLES))
+        return plots.make_grid(latents.sample(self.params, key, _NUM_SAMPLES, density=self.density))
 
     def draw_interpolations(self, key: PRNGKeyArray) -> np.ndarray | None:
-        """Draw interpolations between pairs of draws from the prior, a row each.
+        """Draw interpolations between pairs of draws, a row each.
 
         None of the draws is in `draw_samples`. Without latents there are none to draw.
         """
         if not self.decodes:
             return None
         key, num = jax.random.fold_in(key, 1), 2 * _NUM_INTERPOLATIONS
-        start, end = jnp.split(self.model.sample_latents(self.params, key, num), 2)
+        start, end = jnp.split(self._draw(key, num), 2)
         images = latents.interpolate(self.params, start, end, _NUM_STEPS)
         return plots.make_grid(images.reshape(-1, *images.shape[2:]), _NUM_STEPS)
 

@@ -12,6 +12,7 @@ from genjax.app.app_page import build
 from genjax.app.components import STYLE, gr, make_theme
 from genjax.data import Dataset
 from genjax.errors import UserError
+from genjax.latents import LatentDensity
 from genjax.model import Params
 
 _LARGEST_UPLOAD = "4mb"  # a drawing
@@ -25,6 +26,7 @@ def launch(
     *,
     names: tuple[str, str] = ("", ""),
     progression: Mapping[int, np.ndarray] | None = None,
+    density: LatentDensity | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
     share: bool = False,
@@ -39,6 +41,7 @@ def launch(
         beside: another model.
         names: of the two models.
         progression: samples by epoch.
+        density: where latents are drawn, if not from the prior.
         host: the address of this machine that it listens on; by default only programs on the same
             machine can reach it.
         port: by default the first free one from 7860 on.
@@ -51,7 +54,7 @@ def launch(
     """
     _check_address(host, port)
     _warn_of_visitors(host, share, auth)
-    page = build(params, dataset, beside, names, progression)
+    page = build(params, dataset, beside, names, progression, density)
     _exempt_from_proxies("127.0.0.1", "localhost", host)
     try:
         _, address, _ = page.launch(

@@ -14,6 +14,7 @@ from genjax.errors import UserError
 from genjax.model import CanEncode, CanScore
 from genjax.plots.run_figures import read_progression
 from genjax.recipes import trained
+from genjax.recipes.fitted import DensityKind
 from genjax.runs.weights import load_best
 
 _CHANGES = 50  # of a slider, to measure
@@ -31,6 +32,9 @@ class Options:
     """Another run, whose samples are shown beside."""
     dataset: str | None = None
     """The name or the path of the data, if what the run recorded no longer leads to them."""
+    density: DensityKind = "none"
+    """Draw random latents from a mixture, or a flow, that is fitted to the codes of training
+    images, and not from the prior."""
     port: int | None = None
     """By default the first free port from 7860 on."""
     host: str = "127.0.0.1"
@@ -54,13 +58,14 @@ def open_app(options: Options) -> None:
     params = load_best(place)
     other = trained.find_run(options.beside) if options.beside else None
     beside = load_best(other) if other else None
+    density = trained.fit_density(place, params, options.density, options.dataset)
     from genjax import app  # which needs gradio
 
     shows_real = isinstance(params.model, CanEncode | CanScore)
     dataset = _load_images(place, options.dataset) if shows_real else None
     page, address = app.launch(
         params, dataset, beside, names=(place.name, other.name if other else ""),
-        progression=read_progression(place),
+        progression=read_progression(place), density=density,
         host=options.host, port=options.port, share=options.share, auth=_split_auth(options.auth),
         wait=False,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from genjax.errors import UserError, check_integer
 from genjax.plots.comparison import comparison_report
 from genjax.recipes import Recipe, budget, contenders
 from genjax.recipes.classifier_training import get_classifier
+from genjax.recipes.fitted import DensityKind
 from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.series import run_path, run_series
 from genjax.runs.files import enable_compilation_cache
@@ -27,7 +28,7 @@ class Options:
     """Compare models on the same data, and write a report."""
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME ...")] = ()
-    """mnist, fashion or cifar10, to train six matched models on that data set; or recipes, to train
+    """mnist, fashion or cifar10, to train the matched models on that data set; or recipes, to train
     them; or folders of finished runs, of which those that differ in the seed alone are one."""
     out: Path | None = None
     """The folder of the report, and of the runs that are trained for it."""
@@ -39,6 +40,9 @@ class Options:
     """Instead of epochs: how long each model trains, over all its seeds, such as 60s, 5m, 1h."""
     dataset: str | None = None
     """The name or the path of the data, if what the run recorded no longer leads to them."""
+    density: DensityKind = "none"
+    """Fit a mixture, or a flow, to the codes of every model that encodes, and measure its samples
+    too."""
 
 
 def main(arguments: list[str]) -> int:
@@ -86,16 +90,23 @@ def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
     if options.budget:
         seconds = budget.parse_duration(options.budget) / options.seeds
         recipes = budget.fit_to_budget(recipes, seconds, out)
+    if options.density != "none":
+        recipes = {name: replace(r, density=options.density) for name, r in recipes.items()}
     results = run_series(recipes, out, options.seeds)
+    first = next(iter(recipes.values()))
+    train_set, test_set = first.load_resident()
+    classifier = get_classifier(*replace(first, num_train=0).load_resident())
     compared = [
         contenders.make_contender(
-            name, [run_path(out, name, seed) for seed in range(options.seeds)], results[name]
+            name,
+            [run_path(out, name, seed) for seed in range(options.seeds)],
+            results[name],
+            test_set,
+            classifier,
         )
         for name in recipes
     ]
-    first = next(iter(recipes.values()))
-    classifier = get_classifier(*replace(first, num_train=0).load_resident())
-    return comparison_report.write_report(out, compared, *first.load_resident(), classifier)
+    return comparison_report.write_report(out, compared, train_set, test_set, classifier)
 
 
 def _set_epochs(recipe: Recipe, epochs: int) -> Recipe:
@@ -114,4 +125,5 @@ def compare_runs(options: Options) -> Path:
         )
     folders = [Path(name) for name in options.names]
     out = options.out or Path("runs/compare")
-    return comparison_report.write_report(out, *contenders.measure_runs(folders, options.dataset))
+    measured = contenders.measure_runs(folders, options.dataset, options.density)
+    return comparison_report.write_report(out, *measured)

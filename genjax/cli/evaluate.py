@@ -13,12 +13,16 @@ from genjax.cli.metrics_table import print_metrics
 from genjax.cli.user_code import find_function
 from genjax.errors import UserError, check_integer
 from genjax.metrics.result_metrics import describe_measurement
+from genjax.model import CanReconstruct, require
 from genjax.plots.grids import prepare_path
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
+from genjax.recipes.fitted import DensityKind, fit_and_measure
 from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.files import enable_compilation_cache, write_json
 from genjax.runs.weights import load_best
+
+_FITTED = 2**31 - 5  # folded into the key, beside the numbers of `genjax.evaluate`
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Options:
     num_generated: int = 0
     """Number of samples that are measured, also by a classifier of the data's classes; 0 for none
     of a run, for all of --images, and for 10,000 of --sampler."""
+    density: DensityKind = "none"
+    """Fit a mixture, or a flow, to the codes of training images, and measure its samples too."""
     seed: int = 0
     """The random seed: the key is jax.random.key(seed)."""
     out: Path | None = None
@@ -76,6 +82,8 @@ def evaluate_others(options: Options) -> dict[str, Any]:
     """Return the metrics of images that another program generated."""
     if options.against is None:
         raise UserError("what are the images compared with? Give against=, such as cifar10.")
+    if options.density != "none":
+        raise UserError("density= is fitted to the codes of a run's model, and there is none.")
     check_integer(options.num_generated, "num_generated", least=0)
     check_integer(options.seed, "seed", least=0, most=2**32 - 1)
     sampler = find_function(options.sampler) if options.sampler else None
@@ -99,15 +107,32 @@ def evaluate_run(options: Options) -> dict[str, Any]:
     check_integer(options.seed, "seed", least=0, most=2**32 - 1)
     place = trained.find_run(options.run)
     params = load_best(place)
+    if options.density != "none":
+        require(params.model, CanReconstruct)
+        check_integer(options.num_generated, "num_generated", least=2)
     train_set, test_set = trained.find_data(place, options.dataset)
     has_classes = options.num_generated and len(train_set.label_names) > 1
-    return genjax.evaluate(
+    classifier = get_classifier(train_set, test_set) if has_classes else None
+    key = jax.random.key(options.seed)
+    result = genjax.evaluate(
         params,
         test_set,
-        jax.random.key(options.seed),
+        key,
         num_samples=options.num_samples,
         num_images=options.num_images or None,
         num_generated=options.num_generated,
         train_set=train_set,
-        classifier=get_classifier(train_set, test_set) if has_classes else None,
+        classifier=classifier,
     )
+    if options.density != "none":
+        result |= fit_and_measure(
+            params,
+            jax.random.fold_in(key, _FITTED),
+            options.density,
+            options.num_generated,
+            test_set,
+            classifier,
+            train_set,
+        )
+        result["record"]["density"] = options.density
+    return result

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import tyro
@@ -26,24 +26,28 @@ class Options:
     """The run's folder or the file of weights, where it has another name."""
     dataset: str | None = None
     """The name or the path of the data, if what the run recorded no longer leads to them."""
+    density: Literal["mixture", "flow"] = "mixture"
+    """What is fitted to the latents of training images, for samples beside those of the prior."""
 
 
 def main(arguments: list[str]) -> int:
     options = parse(Options, arguments, "genjax explore")
 
     def work() -> None:
-        page = explore(trained.find_run(options.run or options.name), options.dataset)
+        place = trained.find_run(options.run or options.name)
+        page = explore(place, options.dataset, options.density)
         print(f"open in a browser: {page}")
 
     return run(work, options)
 
 
-def explore(place: Path, dataset: str | None = None) -> Path:
+def explore(place: Path, dataset: str | None = None, density: str = "mixture") -> Path:
     """Draw every panel that the model allows, and write the page; return its path.
 
     Args:
         place: the run's folder, or a file of weights in it.
         dataset: the name or the path of the data, if what the run recorded no longer leads to them.
+        density: what is fitted to the latents: mixture or flow.
 
     Raises:
         UserError: where there is no run with weights in it, or its data cannot be found.
@@ -53,5 +57,5 @@ def explore(place: Path, dataset: str | None = None) -> Path:
     params = load_best(place)
     train_set, test_set = trained.find_data(place, dataset)
     metrics = run_folder.read_metrics(folder)
-    explored = Explored(params, train_set, test_set, jax.random.key(0), metrics)
+    explored = Explored(params, train_set, test_set, jax.random.key(0), metrics, density)
     return write_exploration(folder, explored, find_weights(place), dataset)

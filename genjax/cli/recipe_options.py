@@ -29,7 +29,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "measuring": (
         "What is measured once the model is trained; the defaults are those of --measure quick.",
-        ("num_samples", "num_images", "num_generated", "num_components"),
+        ("num_samples", "num_images", "num_generated", "num_components", "density"),
     ),
 }
 _GROUP_OF = {name: group for group, (_, names) in _GROUPS.items() for name in names}

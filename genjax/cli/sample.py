@@ -13,6 +13,7 @@ from genjax.cli.command import parse, run
 from genjax.cli.image_files import check_suffix, write_images
 from genjax.errors import check_integer
 from genjax.recipes import trained
+from genjax.recipes.fitted import DensityKind
 from genjax.runs.weights import load_best
 
 
@@ -30,6 +31,11 @@ class Options:
     """The random seed: the samples are those of jax.random.key(seed)."""
     temperature: float | None = None
     """Scale of the latents: below 1 samples are more typical and less diverse."""
+    density: DensityKind = "none"
+    """Draw latents from a mixture, or a flow, that is fitted to the codes of training images, and
+    not from the prior."""
+    dataset: str | None = None
+    """The name or the path of these images, if what the run recorded no longer leads to them."""
     labels: tuple[int, ...] = ()
     """Classes of the samples, by number, repeated in order; of a class-conditional model."""
 
@@ -47,8 +53,10 @@ def draw(options: Options) -> None:
     check_suffix(options.out)
     check_integer(options.num, "num", least=1)
     check_integer(options.seed, "seed", least=0, most=2**32 - 1)
-    params = load_best(trained.find_run(options.run))
+    place = trained.find_run(options.run)
+    params = load_best(place)
+    density = trained.fit_density(place, params, options.density, options.dataset, options.seed)
     labels = np.resize(options.labels, options.num) if options.labels else None
     key = jax.random.key(options.seed)
-    images = genjax.sample(params, key, options.num, options.temperature, labels=labels)
+    images = genjax.sample(params, key, options.num, options.temperature, density, labels)
     write_images(options.out, {"images": np.asarray(images)})

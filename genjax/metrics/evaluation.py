@@ -31,6 +31,8 @@ from genjax.model import (
     Params,
     get_model,
     is_class_conditional,
+    name_likelihood,
+    name_observed,
     to_json,
 )
 from genjax.model.random_keys import as_key
@@ -213,8 +215,6 @@ def _record(
     not_finite: list[str],
 ) -> dict[str, Any]:
     """Return how images were measured, ready for JSON."""
-    kinds = {"exact": HasLogProb, "estimate": EstimatesLogProb, "bound": HasBound}
-    nll = next((name for name, kind in kinds.items() if isinstance(params.model, kind)), None)
     return {
         "model": to_json(params.model),
         "dataset": dataset.record()
@@ -223,7 +223,8 @@ def _record(
             "images": "all" if count == len(dataset) else "drawn at random, always the same",
         },
         "num_samples": num_samples,
-        "nll": nll,
+        "nll": name_likelihood(params.model),
+        "observed": name_observed(params.model),
         "not_finite": not_finite,
         "software": software(),
         "key": jax.random.key_data(key).tolist(),

@@ -29,6 +29,13 @@ _FAMILIES: Sequence[tuple[str, str, str, float | None, str]] = [
     (r"seconds()", "time of the whole run", "with drawing and measuring, in s", None, "Cost"),
 ]
 
+_QUALIFIED = ("nll", "bits_per_dim")
+_KINDS = {  # of a likelihood, in the record of a result
+    "exact": "computed exactly",
+    "estimate": "the mean of estimates without bias",
+    "bound": "the likelihood itself is at least as good",
+}
+
 
 def find_metric(name: str) -> Metric:
     """Return the metric of that name in `result.json`; one that nobody knows has its name as title.
@@ -40,7 +47,7 @@ def find_metric(name: str) -> Metric:
         return METRICS[name]
     if name.startswith("fitted_"):
         metric = find_metric(name.removeprefix("fitted_"))
-        title, of = f"{metric.title}, fitted density", "samples of a mixture fitted to the codes"
+        title, of = f"{metric.title}, fitted density", "samples of a density fitted to the codes"
         explanation = f"{metric.explanation}; of {of}"
         return replace(metric, name=name, title=title, explanation=explanation)
     for pattern, title, explanation, best, group in _FAMILIES:
@@ -57,6 +64,8 @@ def list_metrics(result: Mapping[str, Any]) -> list[Metric]:
 
     >>> [metric.title for metric in list_metrics({"nll_sem": 0.1, "nll": 86.0, "copies": 0.0})]
     ['copies', 'NLL']
+    >>> list_metrics({"nll": 86.0, "record": {"nll": "bound"}})[0].label
+    'NLL, bound (nats per image)'
     """
     names = [
         name
@@ -64,7 +73,8 @@ def list_metrics(result: Mapping[str, Any]) -> list[Metric]:
         if isinstance(value, float | int) and not name.endswith(("_sem", "_sd"))
     ]
     order, groups = list(METRICS), list(dict.fromkeys(m.group for m in METRICS.values()))
-    found = [find_metric(name) for name in names]
+    kind = (result.get("record") or {}).get("nll") or ""
+    found = [_qualify(find_metric(name), kind) for name in names]
 
     def key(metric: Metric) -> tuple[int, int, str]:
         known = order.index(metric.name) if metric.name in METRICS else len(order)
@@ -72,6 +82,14 @@ def list_metrics(result: Mapping[str, Any]) -> list[Metric]:
         return place, known, metric.name
 
     return sorted(found, key=key)
+
+
+def _qualify(metric: Metric, kind: str) -> Metric:
+    """Return the metric of a likelihood with its kind: exact, an estimate, or a bound."""
+    if metric.name not in _QUALIFIED or kind not in _KINDS:
+        return metric
+    explanation = f"{metric.explanation}; {_KINDS[kind]}"
+    return replace(metric, title=f"{metric.title}, {kind}", explanation=explanation)
 
 
 def _is_of_images(metric: Metric) -> bool:

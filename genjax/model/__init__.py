@@ -33,6 +33,7 @@ from genjax.model.capabilities import (
     with_labels,
 )
 from genjax.model.layers import Layer, Summary, summarize
+from genjax.model.likelihood_kinds import name_likelihood, name_observed
 from genjax.model.params import (
     Batch,
     Params,
@@ -81,6 +82,8 @@ __all__ = [
     "get_model",
     "init",
     "is_class_conditional",
+    "name_likelihood",
+    "name_observed",
     "register",
     "registered_name",
     "require",

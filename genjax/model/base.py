@@ -52,6 +52,8 @@ class Model:
 
     # Player -> the networks whose weights it moves. Each player minimises its own loss.
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # What the field calls models of this kind, such as "VAE": a branch of the tree of a comparison.
+    family: ClassVar[str] = ""
     # The smallest height and width that the networks can take.
     smallest_image: ClassVar[int] = 8
     _registered_name: ClassVar[str] = ""

@@ -77,6 +77,7 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     num_classes: int = field(default=0, metadata={"least": 0})
     augment: tuple[Augmentation, ...] = ()
 
+    family: ClassVar[str] = "GAN"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "discriminator": ("discriminator",),
         "generator": ("generator",),

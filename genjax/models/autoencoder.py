@@ -57,6 +57,7 @@ class Autoencoder(LatentModel):
     likelihood: LikelihoodName = "bernoulli"
     scale: float = 0.1
 
+    family: ClassVar[str] = "autoencoder"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"autoencoder": ("encoder", "decoder")}
 
     @classmethod

@@ -36,6 +36,7 @@ class Autoregressive(Model):
 
     levels: int = 2
 
+    family: ClassVar[str] = "autoregressive model"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"network": ("network",)}
     smallest_image: ClassVar[int] = 1
 

@@ -100,6 +100,7 @@ class FlowMatching(DecoderModel):
     label_dropout: float = 0.1
     guidance: float = 1.0
 
+    family: ClassVar[str] = "flow matching"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"flow_matching": ("velocity",)}
     likelihood_of_bytes: ClassVar[bool] = True
 

@@ -8,8 +8,8 @@
 (5) log P(bytes) >= E_u[log p(y)] - D log 256       Theis et al. 2016, section 3.1
 (6) loss = -(5) at one draw of u, in nats per image
 
-The density of y is exact. That of bytes is a bound by (5), which is tight where the density is flat
-within each byte.
+The density of y, which the model observes, is exact. For bytes it is a bound by (5), which is tight
+where the density is flat within each byte.
 """
 
 import math
@@ -26,7 +26,6 @@ from genjax.model import Batch, DecoderModel, Networks, Params, Terms, Weights, 
 from genjax.nn.coupling import InvertibleNetwork
 
 _MARGIN = 0.05  # a of (2)
-_DRAWS = 4  # of u, to estimate (5)
 
 
 @register("realnvp")
@@ -56,6 +55,7 @@ class RealNVP(DecoderModel):
     width: int = 32
     blocks: int = 2
 
+    family: ClassVar[str] = "normalizing flow"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"flow": ("flow",)}
     likelihood_of_bytes: ClassVar[bool] = True
 
@@ -77,7 +77,7 @@ class RealNVP(DecoderModel):
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
         key_u, key_networks = jax.random.split(noise)
         training = params.in_training(key_networks)
-        log_density = self.log_density(training, dequantize(batch.images, key_u))
+        log_density = self.log_density(training, self.observe(batch.images, key_u))
         loss = self.latent_dim * math.log(256) - jnp.mean(log_density)  # (6)
         return {"flow": loss}, ({}, training.stats)
 
@@ -97,12 +97,15 @@ class RealNVP(DecoderModel):
         prior = Normal(jnp.zeros_like(z), jnp.ones_like(z)).log_prob(z)
         return prior + log_det + jnp.sum(log_slope, axis=(1, 2, 3))
 
-    def estimate_log_prob(
-        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
-    ) -> Float[Array, "draws n"]:
-        """Estimate the right side of (5), in nats, at several u; x are bytes scaled to [0, 1]."""
-        log_density = jax.vmap(lambda key: self.log_density(params, dequantize(x, key)))
-        return log_density(jax.random.split(key, _DRAWS)) - self.latent_dim * math.log(256)
+    def observe(
+        self, images: Float[Array, "n h w c"], key: PRNGKeyArray
+    ) -> Float[Array, "n h w c"]:
+        """Dequantise images of bytes, scaled to [0, 1], by (1)."""
+        return dequantize(images, key)
+
+    def log_prob(self, params: Params, x: Float[Array, "n h w c"]) -> Float[Array, " n"]:
+        """Compute the right side of (5), in nats, at the one u of what `observe` returned."""
+        return self.log_density(params, x) - self.latent_dim * math.log(256)
 
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Map images in [0, 1] to latents, (3), in the order of the pixels."""

@@ -78,6 +78,7 @@ class VAE(Autoencoder):
     importance_samples: int = 1
     binarize: bool = True
 
+    family: ClassVar[str] = "VAE"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"vae": ("encoder", "decoder")}
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -84,6 +84,7 @@ class VAEGAN(VAE, WithDiscriminator):
     fakes: Literal["both", "samples", "reconstructions"] = "both"
     discriminator_width: int = 32
 
+    family: ClassVar[str] = "VAE-GAN"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "encoder": ("encoder",),
         "decoder": ("decoder",),

@@ -93,6 +93,7 @@ class VQVAE(DecoderModel):
     prior_width: int = 32
     prior_depth: int = 4
 
+    family: ClassVar[str] = "VQ-VAE"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "autoencoder": ("encoder", "codebook", "decoder"),
         "prior": ("prior",),

@@ -56,9 +56,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Markup:
-    """HTML, which Markdown leaves out."""
+    """HTML, in place of which Markdown has another text, or nothing."""
 
     html: str
+    markdown: str = ""
 
 
 Block = Heading | Paragraph | Banner | Bullets | Table | Pictures | Markup
@@ -87,8 +88,8 @@ def _block_to_markdown(block: Block, folder: Path) -> str:
         case Pictures(paths):
             there = {name: path for name, path in paths.items() if (folder / path).exists()}
             return "\n\n".join(f"{name}:\n\n![{name}]({path})" for name, path in there.items())
-        case Markup():
-            return ""
+        case Markup(markdown=text):
+            return text
 
 
 def to_html(title: str, blocks: Sequence[Block], folder: Path) -> str:

@@ -59,8 +59,16 @@ dl.terms dd { margin: 0; color: var(--soft); }
 .net text { text-anchor: middle; }
 .net rect { fill: var(--fill); stroke: var(--link); }
 .net path { fill: none; stroke: var(--soft); }
+.tree svg { display: block; fill: var(--text); stroke: none; }
+.tree path { fill: none; stroke: var(--soft); }
+.tree text { font-size: 12.5px; }
+.tree .fact { font-size: 11.5px; }
+.tree .note { font-size: 11px; fill: var(--soft); }
+.tree .leaf { font-weight: 600; }
+.tree .slim { display: none; }
 summary { cursor: pointer; color: var(--link); }
 nav a { margin-right: 1.2em; display: inline-block; }
+@media (max-width: 1100px) { .tree .broad { display: none; } .tree .slim { display: block; } }
 @media (max-width: 600px) { body { margin: 1em auto; font-size: 15px; } pre { font-size: 12px; }
   dl.terms { grid-template-columns: 1fr; gap: 0.1em; } dl.terms dd { margin: 0 0 0.6em 1em; }
   table { font-size: 13px; } th, td { padding-right: 0.5em; min-width: 3em; }

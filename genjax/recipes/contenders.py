@@ -13,31 +13,85 @@ from genjax import metrics
 from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
+from genjax.model import CanEncode, SamplesInSteps, require
 from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
+from genjax.recipes.fitted import DensityKind, fit_and_measure
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import read_json, seal, write_json
 from genjax.runs.weights import find_best_epoch, load_best
 
-_KEPT = "compared.json"  # in the folder of a run that was not trained to be compared
+_NUM_IN_STEPS = 2_000  # samples for each number of steps
 MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
 
 
 def make_contender(
-    name: str, folders: Sequence[Path], results: Sequence[Mapping[str, Any]]
+    name: str,
+    folders: Sequence[Path],
+    results: Sequence[Mapping[str, Any]],
+    test_set: Dataset,
+    classifier: metrics.Classifier | None,
 ) -> Contender:
     """Make the contender of runs that differ only in their seed.
 
-    `results` are the contents of their `result.json`.
+    Args:
+        name: what the report calls it.
+        folders: of the runs.
+        results: the contents of their `result.json`.
+        test_set: the images that samples in fewer steps are compared with.
+        classifier: the one that compares them.
     """
+    params = load_best(folders[0])
+    found = [_add_last_to_best(result) for result in results]
+    if classifier and isinstance(params.model, SamplesInSteps):
+        in_steps = (_measure_steps(place, test_set, classifier) for place in folders)
+        found = [{**result, **steps} for result, steps in zip(found, in_steps, strict=True)]
     return Contender(
         name,
-        load_best(folders[0]),
+        params,
         tuple(folders),
-        tuple(map(_add_last_to_best, results)),
+        tuple(found),
         explain_undertraining(run_folder.read_metrics(folders[0])),
     )
+
+
+def _measure_steps(
+    place: Path, test_set: Dataset, classifier: metrics.Classifier
+) -> dict[str, Any]:
+    """Measure the FCD in fewer steps than the model's own, and keep it in the run's folder."""
+    params = unstack_seeds(load_best(place))[0]
+    steps = require(params.model, SamplesInSteps).num_steps
+    counts = sorted({2**power for power in range(steps.bit_length()) if 2**power < steps} | {steps})
+    how = {
+        "num_steps": counts,
+        "num_generated": _NUM_IN_STEPS,
+        "classifier": classifier.digest,
+        "epochs": len(run_folder.read_metrics(place)),
+    }
+    kept = place / run_folder.STEPS
+    with contextlib.suppress(UserError):  # not there yet, or damaged
+        if (found := read_json(kept)).get("how") == how:
+            return found["metrics"]
+    print(f"measuring {place} in {', '.join(map(str, counts))} steps")
+    measured = metrics.measure_steps(
+        params, test_set, classifier, jax.random.key(0), _NUM_IN_STEPS, counts
+    )
+    found = {"steps": measured, **_compare_steps(measured)}
+    write_json(kept, seal({"metrics": found, "how": how}, run_folder.STEPS))
+    return found
+
+
+def _compare_steps(measured: Mapping[str, Any]) -> dict[str, float]:
+    """Return how many times the FCD in fewer steps is that in all of them."""
+    distances = dict(zip(measured["num_steps"], measured["frechet_classifier"], strict=True))
+    steps = max(distances)
+    fewer = {"one_step": 1, "quarter_steps": steps // 4, "half_steps": steps // 2}
+    return {
+        f"{name}_ratio": distances[count] / distances[steps]
+        for name, count in fewer.items()
+        if count in distances and count < steps
+    }
 
 
 def _add_last_to_best(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +102,7 @@ def _add_last_to_best(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure_runs(
-    folders: Iterable[Path], dataset: str | None = None
+    folders: Iterable[Path], dataset: str | None = None, density: DensityKind = "none"
 ) -> tuple[list[Contender], Dataset, Dataset, metrics.Classifier | None]:
     """Measure runs that exist, all alike, and make contenders of them.
 
@@ -58,6 +112,7 @@ def measure_runs(
     Args:
         folders: the runs' folders.
         dataset: the name or the path of the data, if what the runs recorded no longer leads there.
+        density: what is fitted to the codes of models that encode.
 
     Returns:
         The contenders, their training and test set, and the classifier of their samples.
@@ -77,7 +132,9 @@ def measure_runs(
         make_contender(
             group[0].name,
             group,
-            [_measure_run(place, train_set, test_set, classifier) for place in group],
+            [_measure_run(place, train_set, test_set, classifier, density) for place in group],
+            test_set,
+            classifier,
         )
         for group in groups.values()
     ]
@@ -112,28 +169,33 @@ def _name_data(dataset: Mapping[str, Any]) -> str:
 
 
 def _measure_run(
-    place: Path, train_set: Dataset, test_set: Dataset, classifier: metrics.Classifier | None
+    place: Path,
+    train_set: Dataset,
+    test_set: Dataset,
+    classifier: metrics.Classifier | None,
+    density: DensityKind,
 ) -> dict[str, Any]:
     """Measure the run's last weights, and its best where there are any; keep both in its folder.
 
     Of a run of several seeds the first is measured.
     """
     epochs = len(run_folder.read_metrics(place))
-    how = {**MEASURED, "classifier": classifier.digest if classifier else None, "epochs": epochs}
-    kept = place / _KEPT
+    digest = classifier.digest if classifier else None
+    how = {**MEASURED, "classifier": digest, "epochs": epochs, "density": density}
+    kept = place / run_folder.COMPARED
     with contextlib.suppress(UserError):  # not there yet, or damaged
         if _measured_how(result := read_json(kept)) == how:
             return result
 
     def measure(weights: Path) -> dict[str, Any]:
-        return genjax.evaluate(
-            unstack_seeds(genjax.load(weights))[0],
-            test_set,
-            jax.random.key(0),
-            classifier=classifier,
-            train_set=train_set,
-            **MEASURED,
+        params, key = unstack_seeds(genjax.load(weights))[0], jax.random.key(0)
+        found = genjax.evaluate(
+            params, test_set, key, classifier=classifier, train_set=train_set, **MEASURED
         )
+        if density == "none" or not isinstance(params.model, CanEncode):
+            return found
+        num, images = MEASURED["num_generated"], (test_set, classifier, train_set)
+        return found | fit_and_measure(params, jax.random.key(1), density, num, *images)
 
     print(f"measuring {place}")
     result = measure(place)
@@ -141,11 +203,11 @@ def _measure_run(
         best = measure(place / run_folder.BEST)
         result["best"] = best | {"epoch": int(np.ravel(find_best_epoch(place))[0])}
     result |= run_folder.sum_times(run_folder.read_metrics(place)) | {"how": how}
-    write_json(kept, seal(result, _KEPT))
+    write_json(kept, seal(result, run_folder.COMPARED))
     return result
 
 
 def _measured_how(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return how a kept result was measured; version 0.1 called the classifier "judge"."""
-    how = dict(result.get("how", {}))
+    how = {"density": "none", **result.get("how", {})}
     return how | ({"classifier": how.pop("judge")} if "judge" in how else {})

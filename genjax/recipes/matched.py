@@ -76,8 +76,8 @@ def match_models(setting: Setting) -> dict[str, Recipe]:
         "likelihood": setting.likelihood,
         "scale": 0.2,
     }
-    seen = {"likelihood": "bernoulli" if setting.levels == 2 else "gaussian"}
-    vae_gan = VAEGAN(beta=0.05, r1=0.1, discriminator_width=width, **stack | seen)
+    seen: Mapping = {"likelihood": "bernoulli" if setting.levels == 2 else "gaussian"}
+    vae_gan = VAEGAN(beta=0.05, r1=0.1, discriminator_width=width, **{**stack, **seen})
     dcgan = DCGAN(
         latent_dim=latent_dim,
         loss="relativistic",

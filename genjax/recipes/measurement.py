@@ -18,7 +18,8 @@ from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import TrainingDiverged
 from genjax.model import CanEncode, Params
 from genjax.recipes.classifier_training import get_classifier
-from genjax.recipes.recipe import DENSITY_IMAGES, Recipe
+from genjax.recipes.fitted import fit_and_measure
+from genjax.recipes.recipe import Recipe
 from genjax.runs import run_folder
 from genjax.runs.weights import find_best_epoch
 
@@ -78,6 +79,7 @@ class Measurement:
             and num_images >= min(asked.num_images or num_test, num_test)
             and record.get("num_generated", 0) >= asked.num_generated
             and record.get("num_components", 0) == asked.num_components
+            and _read_density(record) == asked.fitted_density
             and (not self.classifier or classifier.get("digest") == self.classifier.digest)
         )
 
@@ -101,21 +103,26 @@ class Measurement:
             train_set=self.train_set,
             classifier=self.classifier,
         )
-        if asked.num_components and isinstance(params.model, CanEncode):
+        if asked.fitted_density != "none" and isinstance(params.model, CanEncode):
             result |= self._measure_density(params, keys.fit_density)
         result["record"]["num_components"] = asked.num_components
+        result["record"]["density"] = asked.fitted_density
         numbers = [value for value in result.values() if isinstance(value, float)]
         return result if all(map(math.isfinite, numbers)) else None
 
     def _measure_density(self, params: Params, key: jax.Array) -> Result:
-        """Return the metrics of samples of a mixture fitted to the codes, named `fitted_...`."""
-        key_fit, key_samples = jax.random.split(key)
-        drawn = self.train_set.draw_subset(min(DENSITY_IMAGES, len(self.train_set)))
-        density = genjax.fit_density(params, drawn.images, key_fit, self.recipe.num_components)
-        num = self.recipe.num_generated
-        samples = metrics.generate_samples(params, key_samples, num, density=density)
-        found = metrics.measure_samples(samples, self.test_set, self.classifier, self.train_set)
-        return {f"fitted_{name}": value for name, value in found.items()}
+        """Return the metrics of samples of a density fitted to the codes, named `fitted_...`."""
+        asked = self.recipe
+        return fit_and_measure(
+            params,
+            key,
+            asked.fitted_density,
+            asked.num_generated,
+            self.test_set,
+            self.classifier,
+            self.train_set,
+            asked.num_components,
+        )
 
     def measure_best(
         self, out: Path, keys: Sequence[RunKeys], last: Sequence[Result | None]
@@ -135,6 +142,11 @@ class Measurement:
         ]
         average = average_results(results)
         return {"epoch": found} | {n: value for n, value in average.items() if n != "record"}
+
+
+def _read_density(record: Mapping[str, Any]) -> str:
+    """Return what was fitted to the codes; a record before there was a choice had mixtures."""
+    return record.get("density", "mixture" if record.get("num_components") else "none")
 
 
 def average_results(results: Sequence[Result | None]) -> Result:

@@ -11,12 +11,13 @@ from genjax.data import Dataset, Stream
 from genjax.data.dataset import draw_positions
 from genjax.errors import UserError, check_integer
 from genjax.model import Model
+from genjax.recipes.fitted import DENSITY_IMAGES, DensityKind
 from genjax.training.callbacks import Callback
 from genjax.training.configuration import Training
 
-MEASURING = ("num_samples", "num_images", "num_generated", "num_components")  # fields that say how
+# fields that say how a run is measured
+MEASURING = ("num_samples", "num_images", "num_generated", "num_components", "density")
 _QUICK = {"num_samples": 50, "num_images": 500, "num_generated": 2_000}
-DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
 _RANGES: dict[str, tuple[int, int | None]] = {  # the smallest and the largest value of a field
     "num_samples": (1, 10**6),
     "num_images": (0, None),
@@ -58,8 +59,11 @@ class Recipe:
     num_generated: int = 0
     """Number of samples that are measured at the end, also by a classifier of the data."""
     num_components: int = 0
-    """Number of Gaussians in a mixture that is fitted to the codes, and whose samples are measured
-    too; 0 fits none."""
+    """Number of Gaussians in a mixture that is fitted to the codes, or that a flow begins as; 0 for
+    one in every 100 images, at most 20, and for none without density."""
+    density: DensityKind = "none"
+    """What is fitted to the codes, so that its samples are measured too: a mixture of Gaussians, or
+    a flow, which takes a minute; none fits a mixture where num_components is given."""
     num_validation: int = 0
     """Number of training images that are held out, drawn at random; their losses are measured after
     every epoch, as validation_... With 0, those of 500 test images are, unless there are
@@ -82,13 +86,17 @@ class Recipe:
         self.training.check(self.model.players)
         for name, (least, most) in _RANGES.items():
             check_integer(getattr(self, name), name, least, most)
-        if self.num_components and not self.num_generated:
-            raise _wrong(
-                self, "num_components", "must be 0, or at least 1 with num_generated= samples"
-            )
+        if self.fitted_density != "none" and not self.num_generated:
+            name = "num_components" if self.density == "none" else "density"
+            raise _wrong(self, name, "needs samples to measure: set num_generated=")
         if self.num_generated == 1:
             raise _wrong(self, "num_generated", "must be 0, or at least 2")
         check_integer(self.seed, "seed", 0, 2**32 - self.seeds)
+
+    @property
+    def fitted_density(self) -> DensityKind:
+        """What is fitted to the codes; `num_components` alone asks for a mixture."""
+        return "mixture" if self.density == "none" and self.num_components else self.density
 
     def check_density(self, num_train: int) -> None:
         """Raise `UserError` where `num_train` images are too few to fit the mixture to."""

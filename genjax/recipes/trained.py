@@ -4,11 +4,15 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from genjax import data
 from genjax.data import Dataset
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
-from genjax.model import Model
+from genjax.latents import LatentDensity
+from genjax.model import CanReconstruct, Model, Params, require
+from genjax.recipes.fitted import DensityKind, fit_codes
 from genjax.recipes.recipe import RECIPES
 from genjax.runs import run_folder
 from genjax.runs.files import resolve_path
@@ -92,6 +96,22 @@ def _select_trained(train_set: Dataset, path: Path, record: dict[str, Any]) -> D
         " than on new images."
     )
     return trained
+
+
+def fit_density(
+    place: Path, params: Params, kind: DensityKind, dataset: str | None = None, seed: int = 0
+) -> LatentDensity | None:
+    """Fit a density to the codes of the images that a run was trained on; None for "none".
+
+    Raises:
+        MissingCapability: where the model does not encode.
+        UserError: where the data cannot be found.
+    """
+    if kind == "none":
+        return None
+    require(params.model, CanReconstruct)
+    train_set, _ = find_data(place, dataset)
+    return fit_codes(params, train_set, jax.random.key(seed), kind)
 
 
 def _read_specification(place: Path) -> tuple[Model, dict[str, Any]]:

@@ -5,6 +5,8 @@ metrics.jsonl   one object an epoch; of many seeds, means, with "spread" and "se
 checkpoints/    see `genjax.runs.checkpoints`
 best.npz        the weights whose samples were nearest to the data, where that was measured
 result.json     the results of the last measurement; written last, so that it means "finished"
+compared.json   what `compare` measured of a run that was not trained for it
+steps.json      the quality of samples in fewer steps, of a model that samples in steps
 report.html     the page about the run, with the pictures and the results
 figures/        the pictures
 explore/        the page of `explore`
@@ -34,7 +36,7 @@ from genjax.runs.files import (
 )
 
 CONFIG, METRICS, RESULT, BEST = "config.json", "metrics.jsonl", "result.json", "best.npz"
-REPORT = "report.html"
+REPORT, COMPARED, STEPS = "report.html", "compared.json", "steps.json"
 TIMES = ("seconds", "cpu_seconds", "images_per_second")  # in a line of metrics
 _FOLDERS = ("checkpoints", "explore", "figures", "progress", "resampling")
 _PARTS = ("model", "training", "dataset", "key")
@@ -115,7 +117,7 @@ def check_ours(folder: Path) -> None:
 
 def clear_run(folder: Path) -> None:
     """Remove what a run left in `folder`, but for its configuration."""
-    for name in (RESULT, METRICS, BEST, REPORT):
+    for name in (RESULT, METRICS, BEST, REPORT, COMPARED, STEPS):
         (folder / name).unlink(missing_ok=True)
     for name in _FOLDERS:
         if (folder / name).exists():

@@ -110,7 +110,10 @@ def test_claims_hold_or_are_refuted_by_the_numbers():
     found = verdicts(gan, vae)
     assert found["Its samples are sharper than a VAE's."] == "holds"
     assert found["It drops modes: it covers less of the data than a VAE."] == "refuted"
-    assert found["They are nearer to the data."] == "not decided: within the spread"
+    assert (
+        found["Its samples are nearer to the data than a VAE's."]
+        == "not decided: within the spread"
+    )
     assert found["It is unstable: seeds end far apart."] == "holds"
     assert found["It copies training images."] == "refuted"
     assert found["It falls apart again after its best epoch."] == "holds"
@@ -165,8 +168,8 @@ def test_every_claim_is_of_a_kind_and_a_metric_that_a_comparison_has():
         if claim.relation in ("above", "below"):
             float(claim.other)
         else:
-            assert claim.relation in ("better", "worse", "unsteadier", "lacks")
-            assert claim.other in kinds
+            assert claim.relation in ("better", "worse", "unsteadier", "lacks", "disagrees")
+            assert claim.other in (METRICS if claim.relation == "disagrees" else kinds)
     assert {c.metric for c in CLAIMS} <= METRICS.keys()
 
 
@@ -243,6 +246,49 @@ def test_the_metrics_of_a_users_model_are_listed_last():
     assert [m.name for m in listed] == ["nll", "codebook_use", "fcd"]
     assert listed[1].title == "codebook use"
     assert listed[1].group == "The model's own metrics"
+
+
+def likelihoods(nll, distance, **more):
+    """Contenders of those NLLs and FCDs, with two seeds that are alike, of binary images."""
+    return [
+        contender("vae", nll=[a, a], frechet_classifier=[b, b], **more)
+        for a, b in zip(nll, distance, strict=True)
+    ]
+
+
+def test_likelihood_and_quality_agree_where_they_give_one_order():
+    claim = "Likelihood and quality disagree."
+    agree, reverse = [10.0, 20.0, 30.0], [30.0, 20.0, 10.0]
+    assert verdicts(*likelihoods([80.0, 90.0, 99.0], agree))[claim] == "refuted"  # rho = 1
+    assert verdicts(*likelihoods([80.0, 90.0, 99.0], reverse))[claim] == "holds"  # rho = -1
+    half = likelihoods([80.0, 90.0, 99.0], [10.0, 30.0, 20.0])  # rho = 1/2 in both seeds
+    assert verdicts(*half)[claim] == "not decided: within the spread"
+    assert claim not in verdicts(*half[:2])
+    short = likelihoods([85.0], [15.0], undertrained="2 epochs")
+    assert verdicts(*half[:2], *short)[claim] == "not decided: vae is undertrained"
+
+
+def test_only_likelihoods_of_the_same_images_are_compared():
+    bits = {"bits_per_dim": [3.0, 3.1], "nll": [6000.0, 6100.0], "frechet_classifier": [1.0, 1.1]}
+    flow = contender("flow_matching", **bits)
+    assert (flow.observed, contender("vae").observed) == ("bytes", "binary")
+    assert flow.format_metric("bits_per_dim") == "≈ 3.050 ± 0.071"
+    binary = likelihoods([80.0, 99.0], [10.0, 20.0])
+    claim = "Likelihood and quality disagree."
+    assert claim not in verdicts(*binary, flow)
+    assert find_winner(METRICS["nll"], binary) is binary[0]
+    assert find_winner(METRICS["nll"], [*binary, flow]) is None
+    assert [line for line in summarize([*binary, flow]) if "likelihood" in line] == [
+        "Best likelihood of binary images (NLL): **vae**, ≤ 80; then vae, ≤ 99."
+    ]
+
+
+def test_flow_matching_needs_the_steps_that_it_was_measured_to_need():
+    ratios = {"one_step_ratio": [9.0, 9.5], "quarter_steps_ratio": [1.0, 1.2]}
+    found = verdicts(contender("flow_matching", half_steps_ratio=[1.0, 1.01], **ratios))
+    assert found["One pass through the network is not enough."] == "holds"
+    assert found["A quarter of its steps is not enough."] == "not decided: within the spread"
+    assert found["Half of its steps would do."] == "holds"
 
 
 @pytest.mark.parametrize("name", matched.SETTINGS)

@@ -1,8 +1,8 @@
-"""What is said for and against GANs and VAEs, each sentence with the measurement that decides it.
+"""What is said for and against kinds of models, each sentence with the measurement that decides it.
 
 The sentences are common ones: GANs are sharp, unstable, drop modes, are difficult to evaluate; VAEs
-are blurry, easy to navigate, stable. They are about kinds of models, which a model belongs to by
-its class and by what it can do.
+are blurry, easy to navigate, stable; flow matching needs many passes; likelihood and quality
+disagree. A model belongs to a kind by its class and by what it can do.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,15 +13,15 @@ from genjax.model import (
     CanEncode,
     CanReconstruct,
     CanScore,
-    EstimatesLogProb,
-    HasBound,
-    HasLogProb,
     HasPosterior,
     Model,
+    SamplesInSteps,
+    name_likelihood,
 )
 from genjax.models import DCGAN, GAN
 
 UNSTEADIER = 4.4  # ratio of standard deviations of three values each: F(2, 2) = 19 at 5%
+AGREEMENT = 0.5  # rank correlation, below which two orders disagree
 
 
 def _is_vae(model: Model) -> bool:
@@ -29,7 +29,7 @@ def _is_vae(model: Model) -> bool:
 
 
 def _is_autoencoder(model: Model) -> bool:
-    has_density = isinstance(model, HasPosterior | HasBound | HasLogProb | EstimatesLogProb)
+    has_density = isinstance(model, HasPosterior) or name_likelihood(model) is not None
     return isinstance(model, CanReconstruct) and not has_density
 
 
@@ -41,6 +41,8 @@ KINDS: Mapping[str, Callable[[Model], bool]] = {
     "β-VAE": lambda m: _is_vae(m) and getattr(m, "beta", 1.0) != 1.0,
     "VAE-GAN": lambda m: isinstance(m, HasPosterior) and isinstance(m, CanScore),
     "autoencoder": _is_autoencoder,
+    "model that samples in steps": lambda m: isinstance(m, SamplesInSteps),
+    "model with a likelihood": lambda m: name_likelihood(m) is not None,
 }
 
 
@@ -54,7 +56,8 @@ class Claim:
         subject: the kind of model that it is said of.
         relation: "better", "worse" (by what the metric should be), "above", "below" (a number),
             "unsteadier" (over the seeds, relative to the mean), "lacks" (the other has the metric,
-            the subject cannot have it).
+            the subject cannot have it), "disagrees" (of all models of the kind, whose order by the
+            metric has a rank correlation below `AGREEMENT` with that by the metric `other`).
         other: the kind of model, or the number, that it is compared with.
         metric: the name of the metric.
         reason: why it may be so.
@@ -77,11 +80,29 @@ class Claim:
                 return f"it has a {title}"
             case "unsteadier":
                 return f"the {self.other}'s {title} varies {UNSTEADIER} times as much"
+            case "disagrees":
+                return f"rank correlation above {AGREEMENT} by more than its standard deviation"
             case "above" | "below":
                 opposite = "below" if self.relation == "above" else "above"
                 return f"{title} {opposite} {self.other} by more than its standard deviation"
         direction = "worse" if self.relation == "better" else "better"
         return f"{title} {direction} than the {self.other}'s by more than both deviations"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A claim with what was measured, and the verdict for every pair of contenders."""
+
+    claim: Claim
+    measured: str
+    verdicts: Mapping[str, str]
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict that all pairs share, else that of each."""
+        if len(set(self.verdicts.values())) == 1:
+            return next(iter(self.verdicts.values()))
+        return "; ".join(f"{pair}: {verdict}" for pair, verdict in self.verdicts.items())
 
 
 def _make_claims(topic: str, *claims: tuple[str, str, str, str, str, str]) -> list[Claim]:
@@ -97,17 +118,37 @@ _PULL = "The rate pulls codes towards one smooth distribution."
 # fmt: off
 CLAIMS = [
     *_make_claims(
-        "for GANs",
+        "VAEs cover, GANs sharpen",
+        ("It drops modes: it covers less of the data than a VAE.", "GAN", "worse", "VAE",
+         "recall", _MODES),
+        ("Less of the data has a sample nearby.", "GAN", "worse", "VAE", "coverage", _MODES),
         ("Its samples are sharper than a VAE's.", "GAN", "better", "VAE", "sharpness", _FAKES),
-        ("They are nearer to the data.", "GAN", "better", "VAE", "frechet_classifier", _FAKES),
         ("More of them pass for data.", "GAN", "better", "VAE", "precision", _FAKES),
+    ),
+    *_make_claims(
+        "likelihood and quality",
+        ("Likelihood and quality disagree.", "model with a likelihood", "disagrees",
+         "frechet_classifier", "nll",
+         "Most nats tell fine detail, which a classifier's features ignore."),
+    ),
+    *_make_claims(
+        "flow matching needs many passes",
+        ("One pass through the network is not enough.", "model that samples in steps", "above",
+         "1.1", "one_step_ratio", "One straight step leads to a mean of many images."),
+        ("A quarter of its steps is not enough.", "model that samples in steps", "above", "1.1",
+         "quarter_steps_ratio", "The paths from noise to images are curved."),
+        ("Half of its steps would do.", "model that samples in steps", "below", "1.1",
+         "half_steps_ratio", "The error of a step falls with its length."),
+    ),
+    *_make_claims(
+        "for GANs",
+        ("Its samples are nearer to the data than a VAE's.", "GAN", "better", "VAE",
+         "frechet_classifier", _FAKES),
         ("Convolutions make it better than an MLP.", "convolutional GAN", "better", "MLP GAN",
          "frechet_classifier", "Convolutions know that images are local and shift."),
     ),
     *_make_claims(
         "against GANs",
-        ("It drops modes: it covers less of the data than a VAE.", "GAN", "worse", "VAE",
-         "recall", _MODES),
         ("It neglects classes more than a VAE.", "GAN", "worse", "VAE", "modes_kl", _MODES),
         ("It is unstable: seeds end far apart.", "GAN", "unsteadier", "VAE",
          "frechet_classifier", "Two networks chase each other; no common loss falls."),

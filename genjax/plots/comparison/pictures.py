@@ -13,10 +13,13 @@ from genjax.errors import UserError
 from genjax.latents import interpolate, reconstruct, sample
 from genjax.model import CanDecode, CanReconstruct, Params, require
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_panels
+from genjax.plots.comparison.family_tree import grow_tree
 from genjax.plots.comparison.ranking import Contender, list_metrics
+from genjax.plots.comparison.tree_drawing import save_tree
 from genjax.plots.examples import draw_examples
 from genjax.plots.grids import Images, save_grid
 from genjax.plots.image_charts import save_strip
+from genjax.plots.step_chart import save_steps
 
 _NUM_SAMPLES = 64
 _NUM_COLUMNS = 12  # reconstructions, steps of an interpolation
@@ -37,8 +40,9 @@ def draw_pictures(folder: Path, contenders: Sequence[Contender], test_set: Datas
     """Draw into `folder` what the contenders can show.
 
     The files are samples.png, data.png, samples-NAME.png, progression-NAME.png,
-    reconstructions.png, interpolations.png and metrics.png.
+    reconstructions.png, interpolations.png, metrics.png, steps-NAME.png and tree.png.
     """
+    save_tree(folder / "tree.png", grow_tree(contenders))
     real = draw_examples(test_set, _NUM_SAMPLES).images
     params = {c.name: c.params for c in contenders}
     key_samples, key_ends = jax.random.split(jax.random.key(0))
@@ -51,6 +55,8 @@ def draw_pictures(folder: Path, contenders: Sequence[Contender], test_set: Datas
         progression = contender.folders[0] / "figures" / "progression.png"
         if progression.exists():
             shutil.copyfile(progression, folder / f"progression-{contender.name}.png")
+        if measured := contender.results[0].get("steps"):
+            save_steps(folder / f"steps-{contender.name}.png", measured)
     originals = real[:_NUM_COLUMNS]
     if rows := _show(params, CanReconstruct, lambda one: reconstruct(one, originals / 255.0)):
         _save_rows(folder / "reconstructions.png", {"data": originals, **rows})

@@ -17,7 +17,7 @@ import numpy as np
 
 from genjax.metrics.catalogue import METRICS, Metric
 from genjax.metrics.result_metrics import find_metric
-from genjax.model import Params
+from genjax.model import Params, name_likelihood, name_observed
 
 Values = tuple[float, ...]
 
@@ -25,6 +25,9 @@ _FEW = 5  # epochs, below which a model counts as undertrained
 _GAIN = 0.1  # of the whole improvement, which the last quarter of the epochs should not exceed
 _SHARES = ("precision", "recall", "coverage", "class_agreement", "nearer_to_train", "copies")
 ERRORS = 2  # standard errors, by which two single runs must differ
+LIKELIHOODS = ("nll", "bits_per_dim")
+_NATS = ("nll", "nll_noise", "negative_elbo", "distortion", "rate")  # of what a model observes
+_SIGNS = {"bound": "≤ ", "estimate": "≈ "}  # of a likelihood
 _OTHER = "The model's own metrics"  # the group of those that the catalogue does not know
 
 
@@ -71,11 +74,24 @@ class Contender:
         return (max(0.0, share * (1 - share)) / num[0]) ** 0.5
 
     def format_metric(self, metric: str) -> str:
-        """Return the mean of a metric ± its deviation over the seeds, or ± its standard error."""
-        error = self.measurement_error(metric)
-        if error:
-            return format_with_error(self.values(metric)[0], error)
-        return format_mean_std(self.values(metric))
+        """Return the mean of a metric ± its deviation over the seeds, or ± its standard error.
+
+        A likelihood that is a bound begins with ≤, one that is an estimate with ≈.
+        """
+        values, error = self.values(metric), self.measurement_error(metric)
+        text = format_with_error(values[0], error) if error else format_mean_std(values)
+        is_signed = metric in LIKELIHOODS and values
+        return _SIGNS.get(self.likelihood or "", "") + text if is_signed else text
+
+    @property
+    def likelihood(self) -> str | None:
+        """How the model knows its likelihood: exact, bound, estimate; None for not at all."""
+        return name_likelihood(self.params.model)
+
+    @property
+    def observed(self) -> str | None:
+        """What images its likelihood is of: bytes, binary or floats."""
+        return name_observed(self.params.model)
 
 
 def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
@@ -94,7 +110,8 @@ def list_metrics(contenders: Sequence[Contender]) -> list[Metric]:
         and not name.endswith(("_sem", "_sd", "_std"))
         and contender.values(name)
     )
-    return known + [replace(find_metric(name), group=_OTHER) for name in others]
+    found = [find_metric(name) for name in others]
+    return known + [m if m.name.startswith("fitted_") else replace(m, group=_OTHER) for m in found]
 
 
 def explain_undertraining(lines: Sequence[Mapping[str, Any]]) -> str:
@@ -148,8 +165,11 @@ def find_winner(metric: Metric, contenders: Sequence[Contender]) -> Contender | 
     """Return the contender that is better than every other one, if there is one.
 
     Only contenders count that have the metric and are not undertrained, of which two are needed.
+    Nats of likelihoods are not compared where these are of different things.
     """
     able = [c for c in contenders if c.values(metric.name) and not c.undertrained]
+    if metric.name in _NATS and len({c.observed for c in able}) > 1:
+        return None
     for one in able if len(able) > 1 else []:
         others = [other for other in able if other is not one]
         if all(is_better(metric, one.values(metric.name), o.values(metric.name)) for o in others):

@@ -15,9 +15,13 @@ _QUESTIONS = {
     "sharpness": "Sharpness of samples nearest to the data's",
     "reconstruction_error": "Best reconstructions by pixels",
     "reconstruction_feature_error": "Best reconstructions by features",
-    "nll": "Best likelihood (NLL)",
     "jacobian_variation": "Most even latent space",
     "training_seconds": "Fastest to train",
+}
+_LIKELIHOODS = {  # what they are of -> the metric, and the question
+    "binary": ("nll", "Best likelihood of binary images (NLL)"),
+    "bytes": ("bits_per_dim", "Best likelihood of bytes (bits per dimension)"),
+    "floats": ("nll", "Best density of grey values (NLL)"),
 }
 
 
@@ -34,6 +38,17 @@ def summarize(contenders: Sequence[Contender]) -> list[str]:
             able = [c for c in able if _resembles_data(c)]
         if len(able) > 1 and not (name == "training_seconds" and _is_budget(able)):
             lines.append(f"{question}: {_compare(METRICS[name], able)}.")
+    return lines + _compare_likelihoods(contenders)
+
+
+def _compare_likelihoods(contenders: Sequence[Contender]) -> list[str]:
+    """Compare the likelihoods of models that have one of the same images."""
+    lines = []
+    for observed, (name, question) in _LIKELIHOODS.items():
+        same = [c for c in contenders if c.values(name) and not c.undertrained]
+        same = [c for c in same if c.observed == observed]
+        if len(same) > 1:
+            lines.append(f"{question}: {_compare(METRICS[name], same)}.")
     return lines
 
 

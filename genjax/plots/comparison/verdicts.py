@@ -4,11 +4,11 @@ The spread over the seeds decides what holds; of single runs, the error of the m
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from genjax.metrics.catalogue import METRICS, Metric
-from genjax.plots.comparison.claims import CLAIMS, KINDS, UNSTEADIER, Claim
+from genjax.plots.comparison.claims import CLAIMS, KINDS, UNSTEADIER, Claim, Decision
+from genjax.plots.comparison.rank_agreement import decide_agreement
 from genjax.plots.comparison.ranking import (
     ERRORS,
     Contender,
@@ -18,22 +18,6 @@ from genjax.plots.comparison.ranking import (
 )
 
 
-@dataclass(frozen=True)
-class Decision:
-    """A claim with what was measured, and the verdict for every pair of contenders."""
-
-    claim: Claim
-    measured: str
-    verdicts: Mapping[str, str]
-
-    @property
-    def verdict(self) -> str:
-        """Return the verdict that all pairs share, else that of each."""
-        if len(set(self.verdicts.values())) == 1:
-            return next(iter(self.verdicts.values()))
-        return "; ".join(f"{pair}: {verdict}" for pair, verdict in self.verdicts.items())
-
-
 def decide_claims(contenders: Sequence[Contender]) -> list[Decision]:
     """Decide the claims for which these contenders have the kinds and the metrics."""
     found = (_decide_claim(claim, contenders) for claim in CLAIMS)
@@ -41,7 +25,9 @@ def decide_claims(contenders: Sequence[Contender]) -> list[Decision]:
 
 
 def _decide_claim(claim: Claim, contenders: Sequence[Contender]) -> Decision | None:
-    """Decide one claim for every pair of contenders that it is about."""
+    """Decide one claim for every pair of contenders that it is about, or for all together."""
+    if claim.relation == "disagrees":
+        return decide_agreement(claim, _of_kind(claim.subject, contenders))
     is_number = claim.relation in ("above", "below")
     lacks = claim.relation == "lacks"
     subjects = [c for c in _of_kind(claim.subject, contenders) if lacks or c.values(claim.metric)]

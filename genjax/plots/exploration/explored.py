@@ -33,6 +33,7 @@ class Explored:
         test_set: images that it has not seen.
         key: every panel derives its own from it.
         metrics: the lines of the run's `metrics.jsonl`; none where they are unknown.
+        density_kind: what is fitted to the latents: mixture or flow.
     """
 
     params: Params
@@ -40,6 +41,7 @@ class Explored:
     test_set: Dataset
     key: jax.Array
     metrics: Sequence[Mapping[str, Any]] = ()
+    density_kind: str = "mixture"
 
     @property
     def model(self) -> Any:
@@ -92,10 +94,10 @@ class Explored:
 
     @cached_property
     def density(self) -> LatentDensity:
-        """A mixture of Gaussians fitted to the latents of `train_images`."""
-        images = self.train_images
+        """A mixture of Gaussians, or a flow, fitted to the latents of `train_images`."""
+        images, kind = self.train_images, self.density_kind
         components = min(20, -(-len(images) // 100))
-        return fit_density(self.params, images, self.derive_key("density"), components)
+        return fit_density(self.params, images, self.derive_key("density"), components, kind=kind)
 
 
 @dataclass(frozen=True)

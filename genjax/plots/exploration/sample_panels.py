@@ -82,7 +82,7 @@ genjax.sample(params, key, 12, temperature=0.8, density=density)""",
 )
 def density_samples(explored: Explored, path: Path) -> str:
     options = [("prior", {"temperature": 1.0})] + [
-        (f"mixture, T = {t}", {"temperature": t, "density": explored.density})
+        (f"{explored.density_kind}, T = {t}", {"temperature": t, "density": explored.density})
         for t in (1.0, 0.8, 0.6)
     ]
     return (
