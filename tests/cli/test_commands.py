@@ -55,6 +55,36 @@ def test_samples_have_a_temperature(run, tmp_path):
     np.testing.assert_array_equal(samples, np.broadcast_to(samples[:1], samples.shape))
 
 
+def test_latents_are_drawn_from_a_density_fitted_to_codes(run, conditional, tmp_path, capsys):
+    out, params = tmp_path / "samples.npy", genjax.load(run)
+    command = ["--num", "4", "--out", str(out), "--density", "mixture"]
+    assert main.main(["sample", run, *command]) == 0
+    key = jax.random.key(0)
+    density = genjax.fit_density(params, blobs(40).images, key, num_components=1)
+    expected = genjax.sample(params, key, 4, density=density)
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-5)
+    assert main.main(["sample", conditional, *command]) == 1
+    assert "cannot encode" in capsys.readouterr().err
+
+
+def test_the_density_is_a_mixture_or_a_flow(run, monkeypatch):
+    """Its samples are measured beside those of the prior."""
+    kinds = []
+
+    def fit(params, images, key, num_components, kind):
+        kinds.append((kind, num_components))
+        return density
+
+    density = genjax.fit_density(genjax.load(run), blobs(40).images, 0, 1)
+    monkeypatch.setattr(genjax, "fit_density", fit)
+    options = evaluate.Options(run, num_samples=2, num_generated=20, density="flow")
+    monkeypatch.setattr(evaluate, "get_classifier", lambda *_: None)
+    result = evaluate.evaluate(options)
+    assert kinds == [("flow", 1)]
+    assert result["record"]["density"] == "flow"
+    assert result["fitted_sharpness"] != result["sharpness"]
+
+
 def test_samples_have_classes(conditional, run, tmp_path, capsys):
     out = tmp_path / "samples.npy"
     command = ["sample", conditional, "--num", "4", "--out", str(out)]

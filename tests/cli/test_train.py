@@ -253,6 +253,8 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
     assert result.keys() - plain.keys() >= added
     assert result["best"].keys() >= added
     assert result["record"]["num_components"] == 2
+    assert result["record"]["density"] == "mixture"
+    assert replace(tiny, density="flow").fitted_density == "flow"
     capsys.readouterr()
     assert run_recipe(fitted, tmp_path)["nll"] == result["nll"]
     assert "finished already" in capsys.readouterr().out
@@ -260,3 +262,5 @@ def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, 
         run_recipe(replace(tiny, num_components=5_000), tmp_path / "other")
     with pytest.raises(UserError, match="num_generated="):
         replace(tiny, num_components=2, num_generated=0).check()
+    with pytest.raises(UserError, match="density is flow, but needs samples"):
+        replace(tiny, density="flow", num_generated=0).check()
