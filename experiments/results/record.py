@@ -1,6 +1,7 @@
 """Make the record of a finished run, of a study, or of the benchmark."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from genjax.recipes.measurement import average_results
 from genjax.runs.files import read_json, write_json
 
 FOLDER = Path(__file__).parent
+PICTURES = FOLDER.parent / "pictures"
 _ENVIRONMENT = "environment"  # of `result.json`
 _MEASURED_WITH = ("num_samples", "num_generated", "num_components", "classifier")
 
@@ -29,8 +31,17 @@ def write_record(place: Path) -> Path:
         return path
     else:
         name, record = place.name, _record_study(place)
+        _keep_pictures(place)
     write_json(FOLDER / f"{name}.json", record)
     return FOLDER / f"{name}.json"
+
+
+def _keep_pictures(folder: Path) -> None:
+    """Copy the pictures of a comparison that the pages show."""
+    for name, kept in (("samples", folder.name), ("tree", f"{folder.name}-tree")):
+        picture = folder / "pictures" / f"{name}.png"
+        if picture.exists():
+            shutil.copyfile(picture, PICTURES / f"{kept}.png")
 
 
 def _record_run(folder: Path) -> dict[str, Any]:

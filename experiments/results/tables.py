@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.results.formatting import Column, Rows, format_rows
-from experiments.results.record import FOLDER
+from experiments.results.record import FOLDER, PICTURES
 from genjax.metrics.catalogue import METRICS
+from genjax.model import name_likelihood, name_observed
 from genjax.recipes import RECIPES
+from genjax.recipes.matched import SETTINGS, match_models
 from genjax.recipes.records import read_record
 from genjax.runs.files import read_json
 
@@ -131,15 +133,33 @@ def _make_rivals() -> str:
     return format_rows(_RECIPE, _recipe_rows(*names), columns)
 
 
+_COMPARED = {
+    "autoencoder": "autoencoder",
+    "vae": "VAE",
+    "beta-vae": "β-VAE (4)",
+    "hierarchical-vae": "hierarchical VAE",
+    "vae-gan": "VAE-GAN",
+    "gan": "GAN (MLP)",
+    "dcgan": "DCGAN",
+    "flow-matching": "flow matching",
+    "pixelcnn": "PixelCNN",
+}
+
+
+def _comparison_rows() -> Rows:
+    """Make the rows of the comparison on MNIST; nats are those of binary images alone."""
+    results = read_json(FOLDER / "compare-mnist.json")["results"]
+    models = {name: r.model for name, r in match_models(SETTINGS["mnist"]).items()}
+    rows: Rows = []
+    for name, title in _COMPARED.items():
+        left_out = ("nll",) if name in models and name_observed(models[name]) == "bytes" else ()
+        found = {n: v for n, v in results.get(name, {}).items() if n not in left_out}
+        kind = name_likelihood(models[name]) or "none" if name in models else "–"
+        rows.append(((title, kind), found))
+    return rows
+
+
 def _make_comparison() -> str:
-    titles = {
-        "autoencoder": "autoencoder",
-        "vae": "VAE",
-        "beta-vae": "β-VAE (4)",
-        "vae-gan": "VAE-GAN",
-        "gan": "GAN (MLP)",
-        "dcgan": "DCGAN",
-    }
     decimals = {
         "frechet_classifier": 0,
         "precision": 3,
@@ -150,9 +170,43 @@ def _make_comparison() -> str:
         "reconstruction_error": 4,
         "reconstruction_sharpness": 3,
         "nll": 1,
+        "bits_per_dim": 2,
+        "parameters": 0,
+        "training_cpu_seconds": 0,
+        "sampling_seconds": 1,
     }
     columns = [_column(metric, digits) for metric, digits in decimals.items()]
-    return format_rows(("",), _study_rows("compare-mnist", titles), columns, True, True)
+    table = format_rows(("", "likelihood"), _comparison_rows(), columns, True, True)
+    return "\n".join([table, *_show_comparison("../experiments")]) + "\n"
+
+
+def _make_short_comparison() -> str:
+    columns = [
+        _column("nll", 1, "nats of binary images"),
+        _column("bits_per_dim", 2, "bits/dim"),
+        _FCD,
+        _column("precision", 2),
+        _column("recall", 2),
+        _column("sharpness", 2),
+        _column("training_cpu_seconds", 0, "CPU s to train"),
+        _column("sampling_seconds", 1, "s for 10,000 samples"),
+    ]
+    rows = _comparison_rows()[1:]  # without the plain autoencoder, which generates nothing
+    table = format_rows(("model", "likelihood"), rows, columns, mark_best=True)
+    return f"{table}\n{' '.join(_show_comparison('experiments'))}\n"
+
+
+def _show_comparison(folder: str) -> list[str]:
+    """Return the pictures of the comparison that are there, as Markdown."""
+    pictures = {
+        "compare-mnist": "Samples of the compared models below test images",
+        "compare-mnist-tree": "The compared models by how they know the density of images",
+    }
+    return [
+        f"![{said}]({folder}/pictures/{name}.png)"
+        for name, said in pictures.items()
+        if (PICTURES / f"{name}.png").exists()
+    ]
 
 
 def _make_variants() -> str:
@@ -248,6 +302,7 @@ TABLES = {
     "vae-gans": _make_vae_gans,
     "rivals": _make_rivals,
     "compare-mnist": _make_comparison,
+    "compare-mnist-short": _make_short_comparison,
     "variants": _make_variants,
     "disentangle": _make_disentanglement,
     "debias": _make_debiasing,
