@@ -8,7 +8,11 @@ import pytest
 from genjax.model import MODELS, DecoderModel, Model, Params
 from genjax.plots.comparison.family_tree import find_branch, grow_tree, list_tree
 from genjax.plots.comparison.ranking import Contender
+from genjax.plots.comparison.report_tables import tabulate_metrics
+from genjax.plots.comparison.summary import summarize
 from genjax.plots.comparison.tree_drawing import draw_slim, draw_wide, plot_tree, show_tree
+from genjax.plots.comparison.verdicts import decide_claims
+from tests.helpers import NAMES, small
 
 MEASURED = {"nll": 90.0, "bits_per_dim": 3.5, "frechet_classifier": 20.0, "parameters": 1234}
 EXPLICIT = "explicit density"
@@ -35,6 +39,18 @@ class Steps(DecoderModel):
 
 def make(model, name="", **metrics):
     return Contender(name or type(model).__name__, Params({}, {}, model), (), (MEASURED | metrics,))
+
+
+def test_every_registered_model_has_its_leaf_and_row():
+    """What is drawn and measured of it are promises, of `genjax.testing`."""
+    compared = [make(small(name, image_shape=(8, 8, 1)), name) for name in NAMES]
+    leaves = re.findall(r"- \*\*(\w+)\*\*", list_tree(grow_tree(compared)))
+    assert sorted(leaves) == NAMES
+    head, *rows = tabulate_metrics(compared, {}).rows
+    assert head[2:] == NAMES
+    assert {len(row) for row in rows} == {len(head)}
+    assert summarize(compared)
+    assert decide_claims(compared)
 
 
 @pytest.mark.parametrize(
