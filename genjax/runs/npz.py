@@ -12,29 +12,35 @@ from genjax.runs.files import explain_write_errors, replace_file
 _HEADER = 2**12  # bytes of an array's header, at most
 
 
-def read_array(file: zipfile.ZipFile, name: str, most: int) -> np.ndarray:
-    """Read one array of the file.
+class NpzFile:
+    """An open file, whose arrays are read one by one."""
 
-    Raises:
-        ValueError: where it has more bytes than `most`, or is damaged.
-        KeyError: where the file has none of that name.
-    """
-    size = file.getinfo(f"{name}.npy").file_size
-    if size > most + _HEADER:
-        raise ValueError(f"its array {name!r} has {size} bytes instead of at most {most}")
-    with file.open(f"{name}.npy") as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
+    def __init__(self, file: zipfile.ZipFile):
+        self._file = file
+        self.names = {name.removesuffix(".npy") for name in file.namelist()}
 
+    def read_array(self, name: str, most: int) -> np.ndarray:
+        """Read one array of the file.
 
-def read_shape(file: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """Read the shape of one array of the file, without the array."""
-    with file.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        readers: dict[Any, Any] = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        return readers[version](member)[0]
+        Raises:
+            ValueError: where it has more bytes than `most`, or is damaged.
+            KeyError: where the file has none of that name.
+        """
+        size = self._file.getinfo(f"{name}.npy").file_size
+        if size > most + _HEADER:
+            raise ValueError(f"its array {name!r} has {size} bytes instead of at most {most}")
+        with self._file.open(f"{name}.npy") as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+
+    def read_shape(self, name: str) -> tuple[int, ...]:
+        """Read the shape of one array of the file, without the array."""
+        with self._file.open(f"{name}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            readers: dict[Any, Any] = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }
+            return readers[version](member)[0]
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

@@ -1,6 +1,6 @@
 """Weights: one file of them, the parameters of a run, and the best of a run.
 
-`save_params` writes the parameters alone to one `.npz` file (`genjax.runs.weights_file`).
+`save_params` writes the parameters alone to one file (`genjax.runs.weights_file`).
 """
 
 import hashlib
@@ -20,7 +20,13 @@ from genjax.nn.precision import single_precision
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.files import resolve_path
 from genjax.runs.keys import Purpose, derive_key
-from genjax.runs.weights_file import read_weights, stack_shapes, write_weights
+from genjax.runs.tensor_file import SUFFIX
+from genjax.runs.weights_file import (
+    read_weights,
+    stack_shapes,
+    write_safetensors,
+    write_weights,
+)
 
 
 def average_params(params: Params, ema: Weights, key: Key[Array, "*seeds"]) -> Params:
@@ -36,14 +42,20 @@ def average_params(params: Params, ema: Weights, key: Key[Array, "*seeds"]) -> P
 
 
 def save_params(path: str | Path, params: Params) -> None:
-    """Write parameters to the file `path` (".npz"), with the model's specification.
+    """Write parameters to a file, with the model's specification.
+
+    Args:
+        path: a file that ends in ".safetensors" has that format, which other programs and the Hub
+            read too; any other is an ".npz" file of numpy.
+        params: of a registered model.
 
     Raises:
         FileError: where it cannot be written.
         UserError: where the model is not registered, or holds what JSON cannot.
     """
     get_model(params)
-    write_weights(resolve_path(path), params)
+    file = resolve_path(path)
+    (write_safetensors if file.suffix == SUFFIX else write_weights)(file, params)
 
 
 def load_params(path: str | Path) -> Params:

@@ -1,12 +1,16 @@
-"""A file of weights, ".npz": parameters with their model's specification and its classes' names.
+"""A file of weights: parameters with their model's specification and its classes' names.
 
-A file may come from elsewhere: nothing in it is unpickled, and only the arrays that its model needs
-are read, after their sizes are checked.
+There are two formats, ".npz" and ".safetensors" (`genjax.runs.tensor_file`). A file may come from
+elsewhere: nothing in it is unpickled, and only the arrays that its model needs are read, after
+their sizes are checked.
 """
 
+import contextlib
 import json
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -14,18 +18,19 @@ import numpy as np
 
 from genjax.errors import CheckpointError, UserError
 from genjax.model import Model, Params, from_json, to_json
-from genjax.runs import checkpoints, npz
+from genjax.runs import checkpoints
 from genjax.runs.files import check_file, explain_write_errors, replace_file, to_jsonable
+from genjax.runs.npz import NpzFile
+from genjax.runs.tensor_file import SUFFIX, TensorFile, read_tensors, write_tensors
 
 _SPECIFICATION = 2**20  # bytes, at most, of a model's specification, with the names of its classes
+_MODEL = "model"  # the name of the specification in a file
 _LABEL_NAMES = "label names"  # their key beside the model's fields, none of which can be called so
 
 
 def write_weights(path: Path, params: Params, **more: Any) -> None:
     """Write parameters, and arrays beside them. Raises `FileError` where they cannot be written."""
-    arrays = checkpoints.name_as_float32(params)
-    about = to_json(params.model) | {_LABEL_NAMES: params.label_names}
-    text = json.dumps(to_jsonable(about, "model"), allow_nan=False)
+    arrays, text = checkpoints.name_as_float32(params), _write_specification(params)
     model = np.frombuffer(text.encode(), np.uint8)
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,20 +39,63 @@ def write_weights(path: Path, params: Params, **more: Any) -> None:
         )
 
 
+def write_safetensors(
+    path: Path, params: Params, texts: Mapping[str, str] = MappingProxyType({}), half: bool = False
+) -> None:
+    """Write parameters, and texts beside them, with `half` as float16.
+
+    Raises:
+        FileError: where they cannot be written.
+    """
+    arrays = checkpoints.name_as_float32(params)
+    if half:
+        arrays = {
+            name: array.astype(np.float16) if array.dtype == np.float32 else array
+            for name, array in arrays.items()
+        }
+    texts = {**texts, _MODEL: _write_specification(params)}
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_tensors(path, arrays, texts)
+
+
 def read_weights(path: Path) -> Params:
-    """Read parameters, of many seeds with a first axis [S].
+    """Read parameters, of many seeds with a first axis [S], from a file of either format.
 
     Raises:
         UserError: where there is no file, or its model is not known.
         CheckpointError: where it is damaged.
     """
+    with _explain_read_errors(path), _open(path) as (file, text):
+        model, label_names = _read_specification(text, len(file.names))
+        shapes = jax.eval_shape(model.init, jax.random.key(0))
+        shapes = shapes.replace(label_names=label_names)
+        return checkpoints.fill_tree(*_read_arrays(file, shapes), path)
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """Read the texts beside the parameters in a `.safetensors` file. Raises as `read_weights`."""
+    with _explain_read_errors(path):
+        return {name: text for name, text in read_tensors(path).texts.items() if name != _MODEL}
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[tuple[NpzFile | TensorFile, str]]:
+    """Open a file, and give its arrays and the text of its specification."""
+    if path.suffix == SUFFIX:
+        tensors = read_tensors(path)
+        yield tensors, tensors.texts[_MODEL]
+    else:
+        with zipfile.ZipFile(path) as file:
+            arrays = NpzFile(file)
+            yield arrays, arrays.read_array(_MODEL, _SPECIFICATION).tobytes().decode()
+
+
+@contextlib.contextmanager
+def _explain_read_errors(path: Path) -> Iterator[None]:
     check_file(path)
     try:
-        with zipfile.ZipFile(path) as file:
-            model, label_names = _read_specification(file)
-            shapes = jax.eval_shape(model.init, jax.random.key(0))
-            shapes = shapes.replace(label_names=label_names)
-            return checkpoints.fill_tree(*_read_arrays(file, shapes), path)
+        yield
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist: give a run's folder or a file of weights."
@@ -60,35 +108,40 @@ def read_weights(path: Path) -> Params:
         raise CheckpointError(f"{path} is no whole file of weights: {error}") from None
 
 
-def _read_specification(file: zipfile.ZipFile) -> tuple[Model, tuple[str, ...]]:
+def _write_specification(params: Params) -> str:
+    about = to_json(params.model) | {_LABEL_NAMES: params.label_names}
+    return json.dumps(to_jsonable(about, "model"), allow_nan=False)
+
+
+def _read_specification(text: str, num_arrays: int) -> tuple[Model, tuple[str, ...]]:
     """Return the model and the names of its classes, which a file of version 0.1 lacks.
 
     The model's number of layers must fit that of the arrays.
     """
-    text = npz.read_array(file, "model", _SPECIFICATION).tobytes()
     specification = json.loads(text)
     label_names = tuple(map(str, specification.pop(_LABEL_NAMES, ())))
     model = from_json(specification)
     longest = max(len(v) for v in specification.values() if isinstance(v, list | str))
-    if longest > len(file.namelist()) + 64:
+    if longest > num_arrays + 64:
         raise ValueError(f"its model has {longest} layers, and the file fewer arrays")
     return model, label_names
 
 
-def _read_arrays(file: zipfile.ZipFile, shapes: Params) -> tuple[Params, dict[str, np.ndarray]]:
+def _read_arrays(
+    file: NpzFile | TensorFile, shapes: Params
+) -> tuple[Params, dict[str, np.ndarray]]:
     """Return the shapes of the parameters, with an axis of seeds if the file has one, and its
     arrays."""
-    names = set(file.namelist())
     first, like = next(iter(checkpoints.expected_arrays(shapes).items()))
     many: tuple[int, ...] = ()
-    if f"{first}.npy" in names:
-        shape = npz.read_shape(file, first)
+    if first in file.names:
+        shape = file.read_shape(first)
         many = shape[: len(shape) - like.ndim]
     shapes = stack_shapes(shapes, many)
     return shapes, {
-        name: npz.read_array(file, name, like.size * like.dtype.itemsize)
+        name: file.read_array(name, like.size * like.dtype.itemsize)
         for name, like in checkpoints.expected_arrays(shapes).items()
-        if f"{name}.npy" in names
+        if name in file.names
     }
 
 
