@@ -43,9 +43,11 @@ from genjax.models import (
     FlowMatching,
     HierarchicalVAE,
     PixelCNN,
+    ProjectedGAN,
     RealNVP,
 )
 from genjax.models.likelihoods import Likelihood, register_likelihood
+from genjax.models.projected import register_features
 from genjax.nn.networks import register_activation
 from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.weights import load_best
@@ -83,6 +85,7 @@ __all__ = [
     "Optimizer",
     "Params",
     "PixelCNN",
+    "ProjectedGAN",
     "RealNVP",
     "StopTraining",
     "Training",
@@ -114,6 +117,7 @@ __all__ = [
     "reconstruct",
     "register",
     "register_activation",
+    "register_features",
     "register_likelihood",
     "register_loss",
     "resampling_weights",

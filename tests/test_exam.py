@@ -53,7 +53,9 @@ def room(tmp_path_factory):
     with work_in(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENJAX_CACHE_DIR", str(folder / "cache"))
         for module in (evaluate_command, contenders):
-            patch.setattr(module, "get_classifier", lambda *sets: None)  # it takes long to train
+            patch.setattr(
+                module, "get_classifier", lambda *sets, **options: None
+            )  # it takes long to train
         patch.setattr(contenders, "MEASURED", {"num_samples": 3, "num_generated": 16})
         yield folder
 

@@ -112,7 +112,8 @@ def evaluate_run(options: Options) -> dict[str, Any]:
         check_integer(options.num_generated, "num_generated", least=2)
     train_set, test_set = trained.find_data(place, options.dataset)
     has_classes = options.num_generated and len(train_set.label_names) > 1
-    classifier = get_classifier(train_set, test_set) if has_classes else None
+    models = [params.model]
+    classifier = get_classifier(train_set, test_set, models=models) if has_classes else None
     key = jax.random.key(options.seed)
     result = genjax.evaluate(
         params,

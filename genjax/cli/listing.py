@@ -23,6 +23,7 @@ OTHERS = {  # kind -> name -> what it is
         "gan": "generative adversarial network of dense layers",
         "dcgan": "deep convolutional GAN",
         "r3gan": "relativistic GAN of residual networks",
+        "projected_gan": "DCGAN whose discriminators see the features of a trained network",
         "made": "autoregressive model of masked dense layers, with an exact likelihood",
         "pixelcnn": "gated PixelCNN: autoregressive convolutions, with an exact likelihood",
         "realnvp": "normalizing flow of affine couplings, with an exact density",
@@ -55,6 +56,12 @@ OTHERS = {  # kind -> name -> what it is
         "discretized_logistic": "probabilities of bytes; bits per dimension",
         "logistic_mixture": "mixture of ten discretised logistics, channels in order",
     },
+    "features": {
+        "cifar10": "the classifier of CIFAR-10 that genjax ships",
+        "fashion_mnist": "the classifier of Fashion-MNIST that genjax ships",
+        "mnist": "the classifier of MNIST that genjax ships",
+        "random": "a network that is not trained",
+    },
     "activations": {
         "relu": "max(0, x)",
         "leaky_relu": "max(0.2 x, x) in discriminators, as in the DCGAN",
@@ -71,13 +78,15 @@ def find_registries() -> dict[str, Mapping[str, Any]]:
     >>> find_registries().keys() == OTHERS.keys()
     True
     """
+    import genjax.metrics  # noqa: F401  registers the features of the classifiers
     from genjax.data.loaders import LOADERS
     from genjax.losses import ADVERSARIAL
     from genjax.model import find_models
     from genjax.models.likelihoods import LIKELIHOODS
+    from genjax.models.projected import FEATURES
     from genjax.nn.networks import ACTIVATIONS
 
-    tables = (find_models(), LOADERS, ADVERSARIAL, LIKELIHOODS, ACTIVATIONS)
+    tables = (find_models(), LOADERS, ADVERSARIAL, LIKELIHOODS, FEATURES, ACTIVATIONS)
     return dict(zip(OTHERS, tables, strict=True))
 
 

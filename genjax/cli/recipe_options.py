@@ -25,7 +25,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "data": ("How the data are read.", ("image_size", "stream", "mirrored")),
     "training": (
         "More on the training.",
-        ("learning_rate_factors", "ema_decay", "ema_schedule", "num_validation"),
+        ("epoch_steps", "learning_rate_factors", "ema_decay", "ema_schedule", "num_validation"),
     ),
     "measuring": (
         "What is measured once the model is trained; the defaults are those of --measure quick.",

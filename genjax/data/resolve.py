@@ -22,15 +22,17 @@ _FEWEST = 20  # images that can be split
 
 
 def resolve(
-    dataset: str | os.PathLike[str], image_size: int = 64, stream: bool | None = None
+    dataset: str | os.PathLike[str],
+    image_size: int | tuple[int, int] = 64,
+    stream: bool | None = None,
 ) -> tuple[Dataset | Stream, Dataset]:
     """Load the training and the test set.
 
     Args:
         dataset: a name of `genjax.data.NAMES`; the path of a folder of images or of an .npz file;
             or the name of a data set of images that TFDS has prepared.
-        image_size: height and width of the images of a folder, or of TFDS data whose images differ
-            in size.
+        image_size: side of the images of a folder, or of TFDS data whose images differ in size; or
+            their (height, width).
         stream: leave the training set on disk, as in `genjax.data.load`.
 
     Returns:
@@ -70,7 +72,7 @@ def _is(check: Callable[[], bool]) -> bool:
 
 
 def _load_prepared(
-    name: str, image_size: int, stream: bool | None
+    name: str, image_size: int | tuple[int, int], stream: bool | None
 ) -> tuple[Dataset | Stream, Dataset]:
     sizes = list_splits(name)
     test = next((split for split in ("test", "validation") if split in sizes), None)

@@ -10,10 +10,13 @@ The checksum of a data set depends on the order of its images, and a copy of CIF
 has slightly different pixels. The fingerprint (1) is the same for all copies of one data set.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,17 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.model import Params
+from genjax.model import HasFrozenFeatures, Model, Params
 from genjax.models.image_classifier import ImageClassifier
+from genjax.models.projected import FEATURES
 from genjax.runs.checkpoints import fill_tree, name_arrays
 from genjax.runs.files import cache_folder, replace_file
 
+SHIPPED_FEATURES = ("cifar10", "fashion_mnist", "mnist")  # of `ProjectedGAN.features`
 WEIGHTS = Path(__file__).parent / "weights"
 _FILE_NAMES = {"stacked_mnist, R": "stacked_mnist"}  # of data sets whose file is called otherwise
+SECOND = "-second"  # in the name of the second file of a data set
+SEEDS = (0, 1)  # of cached classifiers, the second for models that the first has helped to train
 _LARGEST_DIFFERENCE = 2.0  # of a pixel of a mean image, in grey levels of 255
 _VERSION = (
     1  # of how `genjax.recipes.classifier_training` trains; part of the name of a cached file
@@ -65,43 +72,83 @@ class StoredClassifier:
         return bool(np.max(differences) < _LARGEST_DIFFERENCE)
 
 
-def find_stored(train_set: Dataset) -> StoredClassifier | None:
+@cache
+def load_features(name: str) -> Params:
+    """Load the weights of the classifier that is shipped for a data set.
+
+    >>> load_features("mnist").model.image_shape
+    (28, 28, 1)
+    """
+    return _read_shipped(WEIGHTS / f"{name}.npz").params
+
+
+for _name in SHIPPED_FEATURES:
+    FEATURES[_name] = partial(load_features, _name)
+
+
+def list_taught_by(*models: Model) -> set[str]:
+    """Return the digests of the classifiers whose features the models learn from.
+
+    >>> list_taught_by(genjax.VAE())
+    set()
+    """
+    taught = [model for model in models if isinstance(model, HasFrozenFeatures)]
+    return {compute_digest(model.frozen_features()) for model in taught}
+
+
+def find_stored(train_set: Dataset, other_than: Collection[str] = ()) -> StoredClassifier | None:
     """Return the classifier of this data set that is shipped, else the cached one, else None.
+
+    One whose digest is among `other_than` is passed over.
 
     Raises:
         UserError: where the shipped file is damaged. A damaged cached file counts as missing.
     """
-    if shipped := load_shipped(train_set):
+    if shipped := load_shipped(train_set, other_than):
         return shipped
-    try:
-        return read_classifier(cached_path(train_set))
-    except Exception:  # every kind of damage raises an error of its own
-        return None
+    for seed in SEEDS:
+        with contextlib.suppress(Exception):  # every kind of damage raises an error of its own
+            stored = read_classifier(cached_path(train_set, seed))
+            if compute_digest(stored.params) not in other_than:
+                return stored
+    return None
 
 
-def load_shipped(train_set: Dataset) -> StoredClassifier | None:
+def load_shipped(train_set: Dataset, other_than: Collection[str] = ()) -> StoredClassifier | None:
     """Return the classifier of this data set that comes with genjax, or None.
+
+    There may be a second one, for models that the first has helped to train. One whose digest is
+    among `other_than` is passed over.
 
     Raises:
         UserError: where its file is damaged.
     """
-    path = WEIGHTS / f"{_FILE_NAMES.get(train_set.name, train_set.name)}.npz"
-    if path.parent != WEIGHTS or not path.is_file():
-        return None
+    name = _FILE_NAMES.get(train_set.name, train_set.name)
+    for path in (WEIGHTS / f"{name}.npz", WEIGHTS / f"{name}{SECOND}.npz"):
+        if path.parent != WEIGHTS or not path.is_file():
+            continue
+        stored = _read_shipped(path)
+        if compute_digest(stored.params) not in other_than and stored.matches(train_set):
+            return stored
+    return None
+
+
+def _read_shipped(path: Path) -> StoredClassifier:
     try:
-        stored = read_classifier(path)
+        return read_classifier(path)
     except Exception as error:  # every kind of damage raises an error of its own
         raise UserError(
             f"{path}, the classifier that genjax ships, is damaged: {error}. Install genjax anew,"
             " or take the file from its repository."
         ) from None
-    return stored if stored.matches(train_set) else None
 
 
-def cached_path(train_set: Dataset) -> Path:
-    """Return where the classifier that is trained on this data set is kept."""
+def cached_path(train_set: Dataset, seed: int = 0) -> Path:
+    """Return where the classifier that is trained on this data set, with this seed, is kept."""
     model = ImageClassifier(train_set.image_shape, num_classes=len(train_set.label_names))
-    content = repr((train_set.checksum, dataclasses.asdict(model), _VERSION))
+    content = repr(
+        (train_set.checksum, dataclasses.asdict(model), _VERSION, *((seed,) if seed else ()))
+    )
     name = f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npz"
     return cache_folder() / "classifiers" / name
 

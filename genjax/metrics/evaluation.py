@@ -15,6 +15,7 @@ from genjax.data.made.biased import GROUP
 from genjax.errors import UserError, check_integer
 from genjax.metrics import disentanglement, likelihood, sample_quality, smoothness
 from genjax.metrics.chunking import check_shape, number_classes
+from genjax.metrics.classifier_files import list_taught_by
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import draw_classes, measure_generation
 from genjax.metrics.groups import group_accuracies
@@ -160,6 +161,12 @@ def _check(
             f"the model makes images of shape {params.model.image_shape}, but the classifier knows"
             f" those of {classifier.image_shape}."
         )
+    if classifier and classifier.digest in list_taught_by(params.model):
+        raise UserError(
+            f"the classifier {classifier.digest} cannot judge this model, which learned from its"
+            " features. genjax.recipes.classifier_training.get_classifier(train_set, test_set,"
+            " models=[params.model]) gives another one."
+        )
     if not all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(params)):
         raise UserError(
             "the parameters are not finite numbers: the training has diverged. Load the best"
@@ -242,6 +249,8 @@ def _record_samples(
     """Return how samples were measured, ready for JSON."""
     known = classifier.record() if classifier else None
     result: dict[str, Any] = {"num_generated": num_generated, "classifier": known}
+    if taught_by := sorted(list_taught_by(params.model)):
+        result["learned_from_features_of"] = taught_by
     if not num_generated:
         return result | {"samples": None, "smoothness": None, "train_set": None}
     samples = sample_quality.record(dataset, classifier)

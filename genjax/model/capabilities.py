@@ -80,6 +80,16 @@ class HasChanceLevels(Protocol):
 
 
 @runtime_checkable
+class HasFrozenFeatures(Protocol):
+    """learn from the features of a trained network
+
+    `frozen_features` returns the parameters of that classifier, which cannot judge the samples.
+    """
+
+    def frozen_features(self) -> Params: ...
+
+
+@runtime_checkable
 class Observes(Protocol):
     """draw the x on which its likelihood is defined"""
 

@@ -9,6 +9,7 @@ from genjax.models.gan import GAN
 from genjax.models.hierarchical_vae import HierarchicalVAE
 from genjax.models.made import MADE
 from genjax.models.pixelcnn import PixelCNN
+from genjax.models.projected import ProjectedGAN
 from genjax.models.r3gan import R3GAN
 from genjax.models.realnvp import RealNVP
 from genjax.models.vae import VAE
@@ -29,5 +30,6 @@ __all__ = [
     "FlowMatching",
     "HierarchicalVAE",
     "PixelCNN",
+    "ProjectedGAN",
     "RealNVP",
 ]

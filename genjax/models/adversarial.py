@@ -147,9 +147,9 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         y = batch.labels if self.num_classes else None
         x_fake = self.apply(training, "generator", self.with_class(noise.z))  # (2)
         x_fake = augment(x_fake, noise.changes[1])  # (8)
-        real = Scored(x, select_score(self.apply(training, "discriminator", x), y))  # (3)
+        real = Scored(x, select_score(self.apply_discriminator(training, x), y))  # (3)
         # `apart`: the statistics kept are those of real images
-        fake = Scored(x_fake, select_score(self.apply(apart, "discriminator", x_fake), y))
+        fake = Scored(x_fake, select_score(self.apply_discriminator(apart, x_fake), y))
         found = self.adversarial_losses(  # (4), (5)
             params, real, fake, noise.u, key_penalty, y, batch.progress
         )

@@ -16,7 +16,8 @@ next to the image has `width`.
 
 import math
 from dataclasses import dataclass, field
-from typing import Self
+from functools import partial
+from typing import Literal, Self
 
 import flax.linen as nn
 import jax
@@ -35,6 +36,7 @@ from genjax.nn.normalization import (
     without_batch,
 )
 
+Upsampling = Literal["transposed", "nearest"]
 _INIT = nn.initializers.normal(0.02)  # (4)
 
 
@@ -53,6 +55,7 @@ class Generator(nn.Module):
     norm: GeneratorNorm
     momentum: float = 0.9
     num_classes: int = 0
+    upsampling: Upsampling = "transposed"
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
@@ -67,15 +70,18 @@ class Generator(nn.Module):
             return nn.relu(BatchNorm(self.momentum)(x, train, classes) if normed else x)
 
         deepest = self.widths[-1]
+        enlarge = partial(
+            ConvTranspose,
+            kernel_size=self.kernel_size,
+            stride=2,
+            kernel_init=_INIT,
+            from_repeated=self.upsampling == "nearest",
+        )
         project = Dense(smallest[0] * smallest[1] * deepest, bias, kernel_init=_INIT)
         x = activated(project(z).reshape(-1, *smallest, deepest))
         for size, features in zip(sizes[:0:-1], self.widths[-2::-1], strict=True):  # (1)
-            up = ConvTranspose(
-                features, self.kernel_size, stride=2, size=size, use_bias=bias, kernel_init=_INIT
-            )
-            x = activated(up(x))
-        last = ConvTranspose(channels, self.kernel_size, stride=2, size=sizes[0], kernel_init=_INIT)
-        return nn.tanh(last(x))
+            x = activated(enlarge(features, size=size, use_bias=bias)(x))
+        return nn.tanh(enlarge(channels, size=sizes[0])(x))
 
 
 class Discriminator(nn.Module):
@@ -127,6 +133,9 @@ class DCGAN(AdversarialModel):
         depth: number of layers of stride 2; 0 halves the image until its shorter side has 4 pixels
             or fewer.
         kernel_size: height and width of every convolution's kernel.
+        upsampling: how the generator doubles height and width: by transposed convolutions, or by
+            repeating the nearest pixel before a convolution with a kernel of kernel_size - 1, which
+            leaves no grid in the images and costs the same.
     """
 
     latent_dim: int = 100
@@ -134,6 +143,7 @@ class DCGAN(AdversarialModel):
     width: int = 64
     depth: int = field(default=0, metadata={"least": 0})
     kernel_size: int = 4
+    upsampling: Upsampling = "transposed"
 
     @classmethod
     def smallest(cls) -> Self:
@@ -141,6 +151,8 @@ class DCGAN(AdversarialModel):
 
     def check(self) -> None:
         super().check()
+        if self.upsampling == "nearest" and self.kernel_size < 2:
+            raise UserError("kernel_size is 1, but upsampling 'nearest' needs at least 2.")
         most = math.ceil(math.log2(min(self.image_shape[:2])))
         if self.depth > most:
             raise UserError(
@@ -161,6 +173,7 @@ class DCGAN(AdversarialModel):
             self.generator_norm,
             momentum,
             self.num_classes,
+            self.upsampling,
         )
 
     def discriminator(self) -> nn.Module:

@@ -30,6 +30,9 @@ from genjax.nn.normalization import BatchNorm
 class Network(nn.Module):
     """Return logits [N, classes] and features [N, hidden] of images [N, H, W, C].
 
+    With `return_maps`, return the output of the last convolution at every size instead, from fine
+    to coarse, [N, h, w, channels]; images may then be of any size.
+
     Strided convolutions, then a dense layer. If `deep`, every other convolution has stride 1, each
     is batch-normalised, and the dense layer takes their mean over the pixels.
     """
@@ -40,15 +43,36 @@ class Network(nn.Module):
     deep: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: jax.Array, train: bool = False, return_maps: bool = False
+    ) -> tuple[jax.Array, ...]:
+        maps: list[jax.Array] = []
         x = 2.0 * x - 1.0
-        for number, width in enumerate(self.channels):
-            stride = 1 if self.deep and number % 2 else 2
+        for stride, width in zip(self._strides, self.channels, strict=True):
             x = Conv(width, kernel_size=3, stride=stride, use_bias=not self.deep)(x)
             x = nn.relu(BatchNorm()(x, train) if self.deep else x)
+            maps = [*(maps if stride == 2 else maps[:-1]), x]
+        if return_maps:
+            return tuple(maps)
         x = jnp.mean(x, axis=(1, 2)) if self.deep else flatten(x)
         features = nn.relu(Dense(self.hidden)(x))  # (1)
         return Dense(self.num_classes)(features), features
+
+    @property
+    def _strides(self) -> list[int]:
+        return [1 if self.deep and number % 2 else 2 for number in range(len(self.channels))]
+
+    def map_shapes(self, size: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """Return the shapes (h, w, channels) of the maps of an image of that height and width.
+
+        >>> Network((4, 6, 8), 2, 2, deep=True).map_shapes((9, 16))
+        [(5, 8, 6), (3, 4, 8)]
+        """
+        shapes: list[tuple[int, int, int]] = []
+        for stride, width in zip(self._strides, self.channels, strict=True):
+            size = (-(-size[0] // stride), -(-size[1] // stride))
+            shapes = [*(shapes if stride == 2 else shapes[:-1]), (*size, width)]
+        return shapes
 
 
 @dataclass(frozen=True)

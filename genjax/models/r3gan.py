@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from genjax import losses
 from genjax.model import register
 from genjax.models.adversarial import select_classes
-from genjax.models.dcgan import DCGAN
+from genjax.models.dcgan import DCGAN, Upsampling
 from genjax.nn.conv import Conv, ConvTranspose
 from genjax.nn.dense import Dense
 from genjax.nn.networks import flatten, halved_sizes
@@ -60,6 +60,7 @@ class Generator(nn.Module):
     norm: GeneratorNorm
     momentum: float = 0.9
     num_classes: int = 0
+    upsampling: Upsampling = "transposed"
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
@@ -70,7 +71,9 @@ class Generator(nn.Module):
         x = x.reshape(-1, *smallest, self.widths[-1])
         for size, features in zip(sizes[::-1], (*self.widths[-2::-1], channels), strict=True):
             x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train, classes))
-            x = ConvTranspose(features, self.kernel_size, stride=2, size=size)(x)
+            repeat = self.upsampling == "nearest"
+            up = ConvTranspose(features, self.kernel_size, 2, size, from_repeated=repeat)
+            x = up(x)
         inside = jnp.clip(x, -1, 1)
         return inside + 0.1 * (x - inside)  # (4)
 
@@ -128,6 +131,7 @@ class R3GAN(DCGAN):
             self.generator_norm,
             momentum,
             self.num_classes,
+            self.upsampling,
         )
 
     def discriminator(self) -> nn.Module:

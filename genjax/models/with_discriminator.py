@@ -26,11 +26,12 @@ from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, TrainingWarning
 from genjax.model.schedule import follow_cosine
 from genjax.models.adversarial_watch import derive_overfitting, list_warnings, measure_diversity
+from genjax.nn.networks import flatten
 from genjax.nn.normalization import Normalization
 
 
 class Scored(NamedTuple):
-    """Images [B, H, W, C] in [-1, 1] and their scores [B]."""
+    """Images [B, H, W, C] in [-1, 1] and their scores [B], or those of patches, [B, patches]."""
 
     images: jax.Array
     scores: jax.Array
@@ -128,7 +129,14 @@ class WithDiscriminator(Model):
         labels: Int[Array, " n"] | None = None,
     ) -> Float[Array, " n"]:
         """Score images in [0, 1], (1), as images of the classes `labels`, (4)."""
-        return select_score(self.apply(params, "discriminator", 2 * images - 1), labels)
+        scores = select_score(self.apply_discriminator(params, 2 * images - 1), labels)
+        return average_patches(scores)
+
+    def apply_discriminator(
+        self, params: Params, images: Float[Array, "n h w c"]
+    ) -> Float[Array, "n ... k"]:
+        """Return the discriminator's outputs for images in [-1, 1], s of (4)."""
+        return self.apply(params, "discriminator", images)
 
     def chance_levels(self) -> dict[str, float]:
         """Return the values of terms where the discriminator scores every image alike.
@@ -197,7 +205,8 @@ class WithDiscriminator(Model):
 
         def score(images: jax.Array) -> jax.Array:
             training = params.in_training(key)
-            return select_score(self.apply(training, "discriminator", images), labels)
+            outputs = self.apply_discriminator(training, images)
+            return average_patches(select_score(outputs, labels))
 
         total = jnp.zeros(real.shape[0], jnp.float32)
         if self.gradient_penalty:
@@ -229,15 +238,22 @@ class WithDiscriminator(Model):
 
 
 def select_score(
-    outputs: Float[Array, "n k"], labels: Int[Array, " n"] | None
-) -> Float[Array, " n"]:
+    outputs: Float[Array, "n ... k"], labels: Int[Array, " n"] | None
+) -> Float[Array, "n ..."]:
     """Return the scores (4) of a discriminator's outputs [N, 1 + K] for classes `labels`.
 
-    Without labels, each image gets the score of the class that it fits best.
+    Without labels, each image gets the score of the class that it fits best. Of a discriminator
+    that scores patches, [N, patches, 1 + K], each patch has a score.
     """
-    common, of_classes = outputs[:, 0], outputs[:, 1:]
-    if not of_classes.shape[1]:
+    common, of_classes = outputs[..., 0], outputs[..., 1:]
+    if not of_classes.shape[-1]:
         return common
     if labels is None:
-        return common + jnp.max(of_classes, axis=1)
-    return common + jnp.take_along_axis(of_classes, labels[:, None], axis=1)[:, 0]
+        return common + jnp.max(of_classes, axis=-1)
+    rows = labels.reshape(-1, *(1,) * (outputs.ndim - 1))
+    return common + jnp.take_along_axis(of_classes, rows, axis=-1)[..., 0]
+
+
+def average_patches(scores: Float[Array, "n ..."]) -> Float[Array, " n"]:
+    """Return the score of each image: the mean of those of its patches, where it has some."""
+    return scores if scores.ndim == 1 else jnp.mean(flatten(scores), axis=1)

@@ -91,7 +91,14 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """`conv_transpose` with a kernel [k,k,features,C] and a bias: [N,h,w,C] → [N,H,W,features]."""
+    """`conv_transpose` with a kernel [k,k,features,C] and a bias: [N,h,w,C] → [N,H,W,features].
+
+    With `from_repeated`, and stride 2, the layer repeats every pixel twice in both directions and
+    convolves with a kernel of k-1, which leaves no grid (Odena et al. 2016, "Deconvolution and
+    checkerboard artifacts"). It costs no more: as the repeated pixels share their weights,
+
+    (7) w[a,b] = v[a,b] + v[a-1,b] + v[a,b-1] + v[a-1,b-1]      of the kernel v [k-1,k-1,features,C]
+    """
 
     features: int
     kernel_size: int
@@ -99,16 +106,29 @@ class ConvTranspose(nn.Module):
     size: tuple[int, int]
     use_bias: bool = True
     kernel_init: Initializer | None = None
+    from_repeated: bool = False
 
     @nn.compact
     def __call__(self, y: Array) -> Array:
-        shape = (self.kernel_size, self.kernel_size, self.features, y.shape[-1])
-        kernel = self.param(
-            "kernel", self.kernel_init or _transposed_init(self.stride), shape, jnp.float32
-        )
+        side = self.kernel_size - self.from_repeated
+        init = self.kernel_init or _transposed_init(1 if self.from_repeated else self.stride)
+        kernel = self.param("kernel", init, (side, side, self.features, y.shape[-1]), jnp.float32)
+        if self.from_repeated:
+            kernel = _repeat_weights(kernel)
         bias = self.param("bias", ZEROS, (self.features,)) if self.use_bias else 0
         y, kernel, bias = promote_dtype(y, kernel, bias)
         return add_bias(conv_transpose(y, kernel, self.stride, self.size), bias, y.dtype)
+
+
+def _repeat_weights(kernel: Array) -> Array:
+    """Compute (7): [k-1,k-1,...] → [k,k,...]."""
+    for axis in (0, 1):
+        edge = [(int(i == axis), int(i == axis)) for i in range(kernel.ndim)]
+        padded = jnp.pad(kernel, edge)
+        kernel = lax.slice_in_dim(padded, 1, None, axis=axis) + lax.slice_in_dim(
+            padded, 0, -1, axis=axis
+        )
+    return kernel
 
 
 def _transposed_init(stride: int) -> Initializer:

@@ -22,6 +22,7 @@ from genjax.plots.document import (
 )
 from genjax.plots.equations import show_equations
 from genjax.plots.sections import write_page
+from genjax.plots.variety import describe_variety
 from genjax.runs import run_folder
 
 _FIGURES = Path("figures")
@@ -46,7 +47,7 @@ def write_run_page(folder: Path, result: Mapping[str, Any], reference: str = "")
         "Samples": _show_samples(),
         "Training curves": [Pictures({"The terms of the training, epoch by epoch": _CURVES})],
         "Reconstructions and latents" if has_encoder else "Latents": _show_latents(),
-        "Metrics": _show_metrics(result, reference),
+        "Metrics": _show_metrics(result, reference, lines),
         "What is minimised": [Markup(show_equations(model))],
         "The networks": _show_networks(model),
         "The record": _show_record(model, config, result),
@@ -168,7 +169,9 @@ def _list_pictures(wide: bool = True, **captions: str) -> Pictures:
     return Pictures({text: paths[name] for name, text in captions.items()}, wide)
 
 
-def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:
+def _show_metrics(
+    result: Mapping[str, Any], reference: str, lines: Sequence[Mapping[str, Any]]
+) -> list[Block]:
     if "record" not in result:
         return [Paragraph("Not measured.")]
     seeds = len(result.get("seeds", ()))
@@ -176,6 +179,7 @@ def _show_metrics(result: Mapping[str, Any], reference: str) -> list[Block]:
     return [
         Paragraph(f"Measured on {describe_measurement(result)}. {width}."),
         *([Paragraph(f"Reference result of the recipe: {reference}.")] if reference else []),
+        *([Paragraph(variety)] if (variety := describe_variety(result, lines)) else []),
         _tabulate_metrics(result),
         Paragraph(
             "↓ lower is better, ↑ higher is better, → x: closest to x is best. Resting the pointer"

@@ -13,7 +13,7 @@ from genjax import metrics
 from genjax.data import Dataset
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
-from genjax.model import CanEncode, SamplesInSteps, require
+from genjax.model import CanEncode, SamplesInSteps, from_json, require
 from genjax.plots.comparison.ranking import Contender, explain_undertraining
 from genjax.recipes import trained
 from genjax.recipes.classifier_training import get_classifier
@@ -124,7 +124,9 @@ def measure_runs(
     configs = {place: _finished_config(place) for place in places}
     _check_same_data(configs)
     train_set, test_set = trained.find_data(places[0], dataset)
-    classifier = get_classifier(train_set, test_set) if len(train_set.label_names) > 1 else None
+    models = [from_json(config["model"]) for config in configs.values()]
+    has_classes = len(train_set.label_names) > 1
+    classifier = get_classifier(train_set, test_set, models=models) if has_classes else None
     groups: dict[str, list[Path]] = {}
     for place, config in configs.items():
         groups.setdefault(str((config["model"], config["training"])), []).append(place)

@@ -61,7 +61,7 @@ class Measurement:
         whole = self.train_set
         if self.recipe.num_train:
             whole, _ = replace(self.recipe, num_train=0).load_resident()
-        return get_classifier(whole, self.test_set)
+        return get_classifier(whole, self.test_set, models=[self.recipe.model])
 
     def is_done(self, result: Mapping[str, Any]) -> bool:
         """Return whether `result` holds this measurement, or one of more images and samples.

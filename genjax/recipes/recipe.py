@@ -45,8 +45,8 @@ class Recipe:
     seeds: int = 1
     """Number of seeds, from `seed` on, that are trained at once; each run is the one that its seed
     gives alone."""
-    image_size: int = 64
-    """Height and width to which the images of a folder are resized."""
+    image_size: int | tuple[int, int] = 64
+    """Side to which the images of a folder are resized, or height and width."""
     num_train: int = 0
     """Number of training images, drawn at random, the same for every seed; 0 for all."""
     stream: bool = False
@@ -85,7 +85,9 @@ class Recipe:
         """Raise `UserError` on values that cannot be trained with or measured."""
         self.training.check(self.model.players)
         for name, (least, most) in _RANGES.items():
-            check_integer(getattr(self, name), name, least, most)
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                check_integer(number, name, least, most)
         if self.fitted_density != "none" and not self.num_generated:
             name = "num_components" if self.density == "none" else "density"
             raise _wrong(self, name, "needs samples to measure: set num_generated=")

@@ -35,7 +35,10 @@ from genjax.recipes.records import describe_reference, find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, resolve_path, seal, write_json
 from genjax.runs.opening import Specification, is_finished, open_run
+from genjax.training.step import count_batches
 from genjax.training.validation import choose_held_out
+
+FEW_STEPS = 3_000  # of a GAN's training
 
 
 def run_recipe(
@@ -98,8 +101,15 @@ def _match_old_subset(recipe: Recipe, train_set: Dataset | Stream, out: Path) ->
 
 def _announce(recipe: Recipe, train_set: Dataset | Stream) -> None:
     streamed = ", streamed" if isinstance(train_set, Stream) else ""
-    name = registered_name(recipe.model)
+    name, training = registered_name(recipe.model), recipe.training
     print(f"{name} on {train_set.name}: {train_set.source}{streamed}")
+    steps = training.epochs * training.count_steps(len(train_set), count_batches(recipe.model))
+    if isinstance(recipe.model, CanScore) and steps < FEW_STEPS:
+        print(
+            f"{steps:,} steps of {training.batch_size} images are few for a GAN, which needs"
+            f" {FEW_STEPS:,} or more for pictures that show something: --epochs, or --epoch-steps"
+            " for data sets so small that an epoch is only a few."
+        )
 
 
 def _run_key(keys: list[RunKeys]) -> jax.Array:

@@ -65,7 +65,7 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
         )
     try:
         train_set, test_set = data.resolve(
-            name, model.image_shape[0], record.get("streamed") or None
+            name, (model.image_shape[0], model.image_shape[1]), record.get("streamed") or None
         )
     except UserError as error:
         if dataset is not None:

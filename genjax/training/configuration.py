@@ -37,6 +37,8 @@ class Training:
         ema_schedule: the half-life of that average is constant, or rises along half a cosine from 0
             to that of ema_decay at the end of the run.
         mirrored: mirror half of the images, drawn anew in every step. Not for digits and letters.
+        epoch_steps: steps of an epoch, for data sets so small that a pass over them is only a few;
+            0 for one pass over the data.
     """
 
     epochs: int = 10
@@ -46,6 +48,7 @@ class Training:
     ema_decay: float = 0.0
     ema_schedule: Literal["constant", "cosine"] = "constant"
     mirrored: bool = False
+    epoch_steps: int = field(default=0, metadata={"least": 0})
 
     def __post_init__(self) -> None:
         use_python_numbers(self)
@@ -75,6 +78,14 @@ class Training:
             share = jnp.maximum(follow_cosine(0.0, 1.0, step / steps), 1e-6)
             decay = decay ** (1 / share)
         return jnp.minimum(decay, (1 + step) / (10 + step))
+
+    def count_steps(self, num_images: int, batches: int) -> int:
+        """Return the steps of an epoch of so many images, where a step takes so many batches.
+
+        >>> [Training(batch_size=32, epoch_steps=n).count_steps(100, 1) for n in (0, 50)]
+        [3, 50]
+        """
+        return self.epoch_steps or max(1, num_images // (batches * self.batch_size))
 
     def find_frozen(self, model: Model) -> set[str]:
         """Return the networks whose learning rate is 0."""

@@ -113,7 +113,7 @@ def fit(
         model = _check(model, dataset, key, training)
         _warn_of_other_classes(start, dataset, model)
         check_type(overwrite, bool, "overwrite", "True or False")
-        steps = max(1, len(dataset) // (count_batches(model) * training.batch_size))
+        steps = training.count_steps(len(dataset), count_batches(model))
         state = _init(model, key, training, start)
         state = state.replace(params=state.params.replace(label_names=dataset.label_names))
         _check_hooks(callbacks, on_epoch, distance)

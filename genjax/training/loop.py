@@ -91,7 +91,9 @@ class Loop:
     def _count_images(self) -> int:
         """Return the number of images that an epoch shows to all seeds."""
         batches = self._steps * count_batches(self.state.params.model)
-        images = min(batches * self._training.batch_size, len(self._dataset))
+        images = batches * self._training.batch_size
+        if not self._training.epoch_steps:
+            images = min(images, len(self._dataset))
         return images * self.state.key.size
 
     def _compile(self, bar: TrainingProgress) -> RunEpoch:

@@ -39,12 +39,12 @@ class Optimizer:
         warmup_steps: steps over which the learning rate rises from zero; at most a fifth of the
             run, and a warning says where that cuts it.
         b1, b2: decay rates of the first and second moments.
-        b2_start: b2 at the beginning, from which "adam" and "adamw" go to b2 along half a cosine,
-            as R3GAN does from 0.9 to 0.99; 0 for b2 throughout.
         weight_decay: that of "adamw".
         clip_norm: largest norm of a player's gradient; 0 clips nothing.
         skip_norm: norm of a player's gradient above which its update is skipped, as one that is not
             finite is; the term `skipped` is the share of such updates. 0 skips none.
+        b2_start: b2 at the beginning, from which "adam" and "adamw" go to b2 along half a cosine,
+            as R3GAN does from 0.9 to 0.99; 0 for b2 throughout.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
@@ -53,10 +53,10 @@ class Optimizer:
     warmup_steps: int = field(default=0, metadata={"least": 0})
     b1: float = 0.9
     b2: float = 0.999
-    b2_start: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     skip_norm: float = 0.0
+    b2_start: float = 0.0
 
     def __post_init__(self) -> None:
         use_python_numbers(self)

@@ -232,9 +232,7 @@ def test_importing_genjax_is_light():
 @pytest.mark.slow
 def test_a_fitted_mixture_is_measured_and_asked_for_once(tmp_path, monkeypatch, capsys):
     """Of a model that has best weights too, whose figures stand beside the last's."""
-    monkeypatch.setattr(
-        "genjax.recipes.measurement.get_classifier", lambda train_set, test_set: None
-    )
+    monkeypatch.setattr("genjax.recipes.measurement.get_classifier", lambda *sets, **options: None)
     tiny = replace(
         RECIPES["vae-gan-mnist"],
         dataset="sprites",

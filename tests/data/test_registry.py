@@ -87,6 +87,7 @@ def test_features_of_other_names_and_images_of_several_sizes(tmp_path, monkeypat
         data.load("flowers")
     train, _ = data.resolve("flowers", image_size=9)
     assert train.image_shape == (9, 9, 3)
+    assert data.resolve("flowers", image_size=(6, 9))[1].image_shape == (6, 9, 3)
     np.testing.assert_array_equal(train.images[5], np.full((9, 9, 3), 50))
     np.testing.assert_array_equal(train.labels, blobs(24).labels)
 

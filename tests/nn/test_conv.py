@@ -237,6 +237,7 @@ def test_errors(call, message):
         (Conv(24, 3), (2, 14, 14, 24)),
         (ConvTranspose(24, 4, 2, (28, 27)), (2, 28, 27, 24)),
         (ConvTranspose(24, 3, 1, (14, 14)), (2, 14, 14, 24)),
+        (ConvTranspose(24, 4, 2, (28, 27), from_repeated=True), (2, 28, 27, 24)),
     ],
 )
 def test_modules_keep_the_variance(module, shape):
@@ -246,3 +247,19 @@ def test_modules_keep_the_variance(module, shape):
     inside = y[:, 2:-2, 2:-2]  # away from the padding, where every tap meets a pixel
     assert jnp.var(inside) == pytest.approx(1, abs=0.1)
     assert set(variables["params"]) == {"kernel", "bias"}
+
+
+@pytest.mark.parametrize(("k", "size"), [(4, (10, 6)), (4, (9, 5)), (6, (10, 6))])
+def test_kernels_of_repeated_pixels_convolve_repeated_pixels(k, size):  # (7)
+    """Against repeating the pixels and convolving them, and without a grid where all are equal."""
+    y = jax.random.normal(jax.random.key(1), (2, 5, 3, 4))
+    layer = ConvTranspose(7, k, 2, size, use_bias=False, from_repeated=True)
+    out, variables = layer.init_with_output(jax.random.key(2), y)
+    kernel = variables["params"]["kernel"]
+    assert kernel.shape == (k - 1, k - 1, 7, 4)
+    repeated = y.repeat(2, axis=1).repeat(2, axis=2)
+    expected = conv(repeated, jnp.swapaxes(kernel, 2, 3)[::-1, ::-1])
+    inside = [slice(2, side - 2) for side in size]
+    np.testing.assert_allclose(out[:, *inside], expected[:, *inside], atol=1e-4)
+    flat = layer.apply(variables, jnp.ones_like(y))[:, *inside]
+    np.testing.assert_allclose(flat, jnp.broadcast_to(flat[:, :1, :1], flat.shape), atol=1e-5)

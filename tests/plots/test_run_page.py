@@ -20,6 +20,7 @@ from genjax.plots.architecture import draw_architecture
 from genjax.plots.equations import find_equations, show_equations
 from genjax.plots.mathml import to_mathml
 from genjax.plots.run_page import write_run_page
+from genjax.plots.variety import describe_variety
 from tests.helpers import small
 
 
@@ -185,3 +186,21 @@ def test_the_page_is_written_anew_by_a_command(folder, capsys):
     (folder / "weights.npz").write_bytes(b"")
     assert main.main(["report", str(folder / "weights.npz")]) == 1
     assert "is a file of weights: give the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("diversity", "nearer", "copies", "says"),
+    [
+        (0.9, 0.55, 0.0, "neither are alike nor copy"),
+        (0.9, 0.9, 0.0, "neither are alike nor copy"),  # typical samples, of which none is a copy
+        (0.95, 0.75, 0.02, "near to copying"),
+        (0.95, 0.5, 0.3, "near to copying"),
+        (0.4, 0.6, 0.01, "near to being alike"),
+    ],
+)
+def test_the_report_says_how_samples_fail(diversity, nearer, copies, says):
+    result = {"nearer_to_train": nearer, "copies": copies}
+    said = describe_variety(result, [{"diversity": 0.1}, {"diversity": diversity}, {}])
+    assert says in said
+    assert f"{diversity:.2f} of the data's" in said
+    assert describe_variety(result, [{}]) == describe_variety({}, [{"diversity": 1.0}]) == ""

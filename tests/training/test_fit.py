@@ -15,7 +15,7 @@ import genjax
 from genjax.model import MODELS, Batch, Model, Params
 from genjax.runs import run_folder
 from genjax.training.configuration import Optimizer, Training
-from genjax.training.epoch import gather_batch, run_epoch
+from genjax.training.epoch import choose_order, gather_batch, run_epoch
 from genjax.training.skipping import find_skipped
 from genjax.training.state import init_state
 from genjax.training.step import compute_gradients, count_batches, update, update_ema
@@ -272,6 +272,30 @@ def test_an_update_of_a_large_gradient_is_skipped_and_counted(dataset):
     after, terms = run_epoch(start, dataset.images, dataset.labels, training=training, steps=2)
     assert float(terms["skipped"]) == 1.0
     assert same(after.params.weights, weights)
+
+
+def test_an_epoch_may_have_more_steps_than_a_pass_over_the_data(key):
+    """Of 20 images in batches of 8, five steps: each image is seen twice."""
+    seen = []
+    training = Training(2, 8, epoch_steps=5, ema_decay=0.9)
+    images = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1) * np.ones((8, 8, 1), np.uint8)
+    genjax.fit(
+        Look(), images, key, training, progress=False,
+        callbacks=[Epochs(lambda line: seen.append(line["images_per_second"] * line["seconds"]))],
+    )  # fmt: skip
+    assert seen == pytest.approx([40, 40])
+    state = init_state(Look(), key, training)
+    order, _ = choose_order(state, images, np.zeros(20, int), training=training, steps=5)
+    assert order.shape == (5, 1, 8)
+    assert np.bincount(order.ravel(), minlength=20).tolist() == [2] * 20
+
+
+class Epochs(genjax.Callback):
+    def __init__(self, call):
+        self._call = call
+
+    def on_epoch(self, epoch, params, line):
+        self._call(line)
 
 
 def test_adam_is_optaxs():

@@ -17,7 +17,7 @@ def load_prepared(
     split: str,
     data_dir: str | os.PathLike[str] | None = None,
     stream: bool | None = None,
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
 ) -> Dataset | Stream:
     """Load a split of any data set of images that TFDS has prepared.
 
@@ -26,7 +26,7 @@ def load_prepared(
         split: one that the data set has.
         data_dir: where TFDS keeps its data.
         stream: leave the images on disk.
-        image_size: height and width to scale and crop images of different sizes to.
+        image_size: side, or (height, width), to scale and crop images of different sizes to.
 
     Raises:
         UserError: where the data set is not there, has no images or no such split, or its images
@@ -44,7 +44,7 @@ def load_prepared(
             f"the images of {name} differ in size: give an image_size, to which they are scaled and"
             " cropped; they cannot be streamed."
         )
-    size = (image_size, image_size)
+    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     check_memory(sizes[split] * math.prod(size) * 3, f"{sizes[split]} images of {name}")
     return to_device(name, split, record_files.decode_split(version, split, size), names)
 

@@ -78,8 +78,8 @@ def _list_facts(explored: Explored, weights: Path) -> dict[str, str]:
 def _write_setup(explored: Explored, weights: Path, dataset: str | None) -> str:
     """Return the lines of Python that the code of every section continues."""
     if dataset := dataset or explored.test_set.path:
-        side = explored.model.image_shape[0]
-        load = f"train, test = genjax.data.resolve({dataset!r}, image_size={side})"
+        size = explored.model.image_shape[:2]
+        load = f"train, test = genjax.data.resolve({dataset!r}, image_size={size})"
     else:
         load = f'train, test = genjax.data.resolve("{explored.test_set.name}")'
     return "\n".join(
