@@ -12,7 +12,7 @@ Train a model on images, draw new ones, and walk through its latent space:
 names of this package, each with a `help` of its own:
 
 models        VAE, ConditionalVAE, DebiasingVAE, HierarchicalVAE, Autoencoder, GAN, DCGAN, R3GAN,
-              VAEGAN, FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
+              ProjectedGAN, VAEGAN, FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
 training      fit, Training, Optimizer, CustomOptimizer, Callback, EarlyStopping, StopTraining
 parameters    init, summarize, save, load, load_best, unstack_seeds, Params
 images        sample, reconstruct, interpolate, traverse, manifold, encode, decode, classify, score
@@ -21,7 +21,7 @@ latents       latent_use, invert, fit_density, LatentDensity, attribute_vector, 
 sharing       export
 measuring     evaluate, evaluate_samples, resampling_weights, balanced_subset
 extending     Model, LatentModel, Batch, register, Likelihood, register_likelihood, Adversarial,
-              register_loss, register_activation; testing checks a model of your own
+              register_loss, register_activation, register_features; testing checks your models
 modules       data, models, plots, metrics, losses, hosts
 errors        UserError, and its kinds CheckpointError and TrainingDiverged
 

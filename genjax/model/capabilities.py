@@ -81,10 +81,7 @@ class HasChanceLevels(Protocol):
 
 @runtime_checkable
 class HasFrozenFeatures(Protocol):
-    """learn from the features of a trained network
-
-    `frozen_features` returns the parameters of that classifier, which cannot judge the samples.
-    """
+    """learn from the features of a trained classifier, which cannot judge the samples"""
 
     def frozen_features(self) -> Params: ...
 

@@ -3,7 +3,7 @@
 The equations of `genjax.models.adversarial`, with (arXiv:2111.01007, equation 4)
 
 (1) f_l(x) the map of features of a trained network F at scale l, after its last convolution there
-(2) S(x)   = the scores of the patches of every scale, D_l(P_l(x)), of `genjax.nn.projection`
+(2) S(x)   = the scores of the patches of every scale, D_l(P_l(x)), of `genjax.nn.patches`
 (3) L_D, L_G are means over images and patches of all scales
 
 F and the random projections P never learn; the discriminators D_l are small. What F knows, a
@@ -32,7 +32,7 @@ from genjax.model import Networks, Params, register
 from genjax.models.dcgan import DCGAN
 from genjax.models.image_classifier import ImageClassifier
 from genjax.nn.normalization import Normalization
-from genjax.nn.projection import Mixing, PatchDiscriminator
+from genjax.nn.patches import Mixing, PatchDiscriminator
 
 
 @cache
@@ -101,7 +101,8 @@ class ProjectedGAN(DCGAN):
         Raises:
             UserError: where `register_features` was given a function that returns others.
         """
-        params = FEATURES[self.features]()
+        with jax.ensure_compile_time_eval():  # the function may keep what it returns
+            params = FEATURES[self.features]()
         check_type(params, Params, f"the features {self.features!r}", "parameters of a classifier")
         if not isinstance(params.model, ImageClassifier):
             raise UserError(

@@ -14,7 +14,7 @@ from genjax.metrics.classifiers import Classifier
 from genjax.model import Batch
 from genjax.models.image_classifier import ImageClassifier, Network
 from genjax.models.projected import FEATURES, ProjectedGAN, register_features
-from genjax.nn.projection import Mixing, PatchDiscriminator, enlarge
+from genjax.nn.patches import Mixing, PatchDiscriminator, enlarge
 from genjax.training.configuration import Training
 from genjax.training.epoch import run_epoch
 from genjax.training.state import init_state
