@@ -16,6 +16,7 @@ features; compare it only with itself. It falls with the number of images: compa
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,7 +30,7 @@ from genjax.errors import UserError, check_integer
 from genjax.metrics.chunking import check_shape, padded_chunks, to_bytes
 from genjax.metrics.coverage import check_points
 from genjax.metrics.samples import IMAGES_AT_ONCE, draw_images, generate_samples
-from genjax.model import Params
+from genjax.model import HasFrozenFeatures, Model, Params
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 
@@ -98,15 +99,28 @@ def _random_features(images: jax.Array) -> jax.Array:
 
 def random_features(images: ArrayLike) -> Float[np.ndarray, "n d"]:
     """Compute the features (3) of images [N, H, W, C], a chunk at a time."""
+    return _map_chunks(_random_features, images)
+
+
+def _map_chunks(features: Callable[[jax.Array], jax.Array], images: ArrayLike) -> np.ndarray:
+    """Compute features of images [N, H, W, C], given as bytes, a chunk at a time."""
     stored = to_bytes(images)
     parts = [
-        np.asarray(_random_features(stored[index]))[:count]
+        np.asarray(features(stored[index]))[:count]
         for index, count in padded_chunks(len(stored), IMAGES_AT_ONCE)
     ]
     return np.concatenate(parts)
 
 
-def make_distance(dataset: Dataset | Stream, num: int = 2000) -> Callable[..., float]:
+@partial(jax.jit, static_argnums=0)
+def _own_features(model: Any, images: jax.Array) -> jax.Array:
+    """Compute the features that the model learns from, of bytes [N, H, W, C]."""
+    return model.pool_features(images.astype(jnp.float32) / 255)
+
+
+def make_distance(
+    dataset: Dataset | Stream, num: int = 2000, model: Model | None = None
+) -> Callable[..., float]:
     """Make a function `(params, key) -> d^2` that measures a model, cheaply enough for every epoch.
 
     It compares `num` samples with `num` images of the data set in the features (3); lower is
@@ -115,6 +129,8 @@ def make_distance(dataset: Dataset | Stream, num: int = 2000) -> Callable[..., f
     Args:
         dataset: of which `num` images are drawn, the same at every call; all, if it has fewer.
         num: how many of either.
+        model: what is measured. Where it learns from the features of a trained network
+            (`genjax.ProjectedGAN`), those take the place of (3).
 
     Raises:
         UserError: where `num` or the number of images is below 2, or the data set is a stream.
@@ -126,11 +142,15 @@ def make_distance(dataset: Dataset | Stream, num: int = 2000) -> Callable[..., f
     True
     """
     num = check_integer(num, "num", least=2)  # covariances need two
-    real = fit_gaussian(random_features(draw_images(dataset, num)))
+    features = random_features
+    if isinstance(model, HasFrozenFeatures):
+        own = model.for_images(dataset.image_shape)  # type: ignore[attr-defined]
+        features = partial(_map_chunks, partial(_own_features, own))
+    real = fit_gaussian(features(draw_images(dataset, num)))
 
     def distance(params: Params, key: jax.Array, **options: Any) -> float:
         check_shape(params.model, dataset)
         samples = generate_samples(params, key, num, **options)
-        return frechet_distance(*fit_gaussian(random_features(samples)), *real)
+        return frechet_distance(*fit_gaussian(features(samples)), *real)
 
     return distance

@@ -84,6 +84,7 @@ class HasFrozenFeatures(Protocol):
     """learn from the features of a trained classifier, which cannot judge the samples"""
 
     def frozen_features(self) -> Params: ...
+    def pool_features(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]: ...
 
 
 @runtime_checkable

@@ -31,6 +31,7 @@ from genjax.errors import OneOf, UserError, check_new_name, check_type
 from genjax.model import Networks, Params, register
 from genjax.models.dcgan import DCGAN
 from genjax.models.image_classifier import ImageClassifier
+from genjax.nn.networks import flatten
 from genjax.nn.normalization import Normalization
 from genjax.nn.patches import Mixing, PatchDiscriminator
 
@@ -149,6 +150,15 @@ class ProjectedGAN(DCGAN):
         maps = self.extract_maps(params, images)
         frozen = Params(params.weights, params.stats, self)  # in a training pass too
         return self.apply(params, "discriminator", *self.apply(frozen, "mixing", *maps))
+
+    def pool_features(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
+        """Return the maps (1) of images in [0, 1], each scaled to 2x2 pixels."""
+        known = self.frozen_features()
+        stats = {"features": known.stats["classifier"]} if known.stats else {}
+        params = Params({"features": known.weights["classifier"]}, stats, self)
+        maps = self.extract_maps(params, 2 * images - 1)
+        small = [jax.image.resize(m, (len(m), 2, 2, m.shape[3]), "linear") for m in maps]
+        return jnp.concatenate([flatten(one) for one in small], axis=1)
 
     def extract_maps(
         self, params: Params, images: Float[Array, "n h w c"]

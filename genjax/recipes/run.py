@@ -17,7 +17,7 @@ from genjax.data.published.offline_sample import is_sample
 from genjax.distributed import hosts
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
-from genjax.model import CanScore, Params, registered_name
+from genjax.model import CanScore, Model, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.plots.run_page import write_run_page
 from genjax.recipes import resampled
@@ -168,10 +168,15 @@ def _train(
         recipe.training,
         out=out,
         overwrite=overwrite,
-        distance=metrics.make_distance(images) if isinstance(recipe.model, CanScore) else None,
+        distance=_make_distance(recipe.model, images),
         validation=held_out,
         callbacks=(draw, *recipe.callbacks),
     )
+
+
+def _make_distance(model: Model, images: Dataset) -> Any:
+    """Return the distance that chooses the best weights, of models that have a discriminator."""
+    return metrics.make_distance(images, model=model) if isinstance(model, CanScore) else None
 
 
 def _finish(

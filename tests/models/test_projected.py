@@ -10,7 +10,9 @@ import pytest
 import genjax
 from genjax.errors import UserError
 from genjax.metrics import classifier_files as files
+from genjax.metrics import generate_samples, make_distance
 from genjax.metrics.classifiers import Classifier
+from genjax.metrics.frechet import compare_features
 from genjax.model import Batch
 from genjax.models.image_classifier import ImageClassifier, Network
 from genjax.models.projected import FEATURES, ProjectedGAN, register_features
@@ -146,3 +148,18 @@ def test_names_of_features():
         register_features("wrong", lambda: 3)
         with pytest.raises(UserError, match="the features 'wrong'"):
             dataclasses.replace(ProjectedGAN.smallest(), features="wrong").frozen_features()
+
+
+def test_the_best_weights_are_chosen_in_the_features_it_learns_from(trained):
+    """The Frechet distance of the maps at 2x2 pixels, and not of random features."""
+    known, _, params, _ = trained
+    key = jax.random.key(3)
+    with forget_registered():
+        register_features("mine", lambda: known)
+        distance = make_distance(DATA, 16, model=params.model)
+        both = []
+        for images in (generate_samples(params, key, 16), DATA.images):
+            maps = params.model.extract_maps(params, 2 * (images / jnp.float32(255)) - 1)
+            small = [jax.image.resize(m, (16, 2, 2, m.shape[3]), "linear") for m in maps]
+            both.append(np.concatenate([m.reshape(16, -1) for m in small], axis=1))
+        assert distance(params, key) == pytest.approx(compare_features(*both), rel=1e-3)
