@@ -59,7 +59,7 @@ def resolve(
     return _load_prepared(name, image_size, stream)
 
 
-def load_undivided(path: Path, image_size: int = 64) -> Dataset:
+def load_undivided(path: Path, image_size: int | tuple[int, int] = 64) -> Dataset:
     """Load all images of a folder, or of an .npz file without splits."""
     return from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
 
