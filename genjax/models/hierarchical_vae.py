@@ -144,10 +144,9 @@ class HierarchicalVAE(DecoderModel):
                 )
         if self.scale <= 0:
             raise UserError(f"scale is {self.scale}, but a standard deviation is above 0.")
-        if self.free_bits < 0:
-            raise UserError(f"free_bits is {self.free_bits}, but must be at least 0.")
-        if not 0 <= self.warmup <= 1:
-            raise UserError(f"warmup is {self.warmup}, but must be from 0 to 1.")
+        if self.free_bits < 0 or not 0 <= self.warmup <= 1:
+            fields = f"free_bits is {self.free_bits} and warmup {self.warmup}"
+            raise UserError(f"{fields}, but must be at least 0, and warmup at most 1.")
 
     def networks(self) -> Networks:
         height, width, channels = self.image_shape
@@ -172,9 +171,9 @@ class HierarchicalVAE(DecoderModel):
         key_x, key_z, key_networks = jax.random.split(noise, 3)
         training = params.in_training(key_networks)
         x = self.observe(batch.images, key_x)
-        p, q = self.infer(training, x, self._draw(key_z, len(x)))
+        p, q = self.infer(training, x, self.sample_latents(params, key_z, len(x)))
         distortion = -jnp.mean(p.log_prob(x))
-        rates = jnp.mean(self.level_rates(q), axis=0)
+        rates = jnp.mean(self._sum_levels(kl_to_standard_normal(q)), axis=0)
         grown = jnp.minimum(1.0, batch.progress / self.warmup) if self.warmup else 1.0
         loss = distortion + grown * jnp.sum(jnp.maximum(self.free_bits, rates))  # (6)
         by_level = {f"rate_level_{number}": rate for number, rate in enumerate(rates, start=1)}
@@ -203,27 +202,23 @@ class HierarchicalVAE(DecoderModel):
         p = LIKELIHOODS[self.likelihood].distribution(self, outputs)
         return p, Normal.from_log_scale(*moments)
 
-    def _draw(self, key: PRNGKeyArray, num: int) -> Float[Array, "num d"]:
-        return jax.random.normal(key, (num, self.latent_dim), jnp.float32)
-
-    def level_rates(self, q: Normal) -> Float[Array, "n levels"]:
-        """Compute (5) of each level, in nats, from what `infer` returned."""
-        parts = split_levels(kl_to_standard_normal(q), self.grids)
-        return jnp.stack([sum_event(part) for part in parts], axis=1)
+    def _sum_levels(self, rates: Float[Array, "n d"]) -> Float[Array, "n levels"]:
+        """Sum (5) of each latent over the grid of each level."""
+        return jnp.stack([sum_event(part) for part in split_levels(rates, self.grids)], axis=1)
 
     def latent_rate(
         self, params: Params, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n d"]:
         """Compute the rate of each latent, in nats, at one draw of the levels above it."""
         key_x, key_z = jax.random.split(key)
-        x = self.observe(images, key_x)
-        return kl_to_standard_normal(self.infer(params, x, self._draw(key_z, len(x)))[1])
+        epsilon = self.sample_latents(params, key_z, len(images))
+        return kl_to_standard_normal(self.infer(params, self.observe(images, key_x), epsilon)[1])
 
     def distortion_and_rate(
         self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """Compute the parts of (6), in nats, at one draw of z."""
-        p, q = self.infer(params, x, self._draw(key, len(x)))
+        p, q = self.infer(params, x, self.sample_latents(params, key, len(x)))
         return -p.log_prob(x), sum_event(kl_to_standard_normal(q))
 
     def log_weights(
@@ -232,7 +227,7 @@ class HierarchicalVAE(DecoderModel):
         """Compute log w, (7), in nats, for `num` draws of z for every x."""
         features = self.apply(params, "encoder", x)
         features = jax.tree.map(lambda one: jnp.tile(one, (num, 1, 1, 1)), features)
-        epsilon = self._draw(key, num * len(x))  # x is the faster axis
+        epsilon = self.sample_latents(params, key, num * len(x))  # x is the faster axis
         p, q = self._descend(params, features, epsilon)
         log_prior = standard_normal_like(q).log_prob(q.at(epsilon))
         log_q = sum_event(q.log_density_at(epsilon))
@@ -248,20 +243,26 @@ class HierarchicalVAE(DecoderModel):
     ) -> dict[str, Float[Array, " n"]]:
         """Compute (5) of each level, as rate_level_1 and so on."""
         del labels
-        key_x, key_z = jax.random.split(key)
-        q = self.infer(params, self.observe(images, key_x), self._draw(key_z, len(images)))[1]
-        rates = self.level_rates(q)
-        return {f"rate_level_{level + 1}": rates[:, level] for level in range(len(self.grids))}
+        rates = self._sum_levels(self.latent_rate(params, images, key))
+        return {f"rate_level_{level + 1}": rates[:, level] for level in range(sum(self.levels))}
 
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Encode images in [0, 1] as the means of (3), each given the means above it, as u."""
         epsilon = jnp.zeros((len(images), self.latent_dim), jnp.float32)
         return self.infer(params, images, epsilon)[1].loc
 
-    def image_distribution(self, params: Params, u: Float[Array, "n d"]) -> Distribution:
-        """Return p(x|z) over images [N, H, W, C], for z of (4)."""
-        return self._descend(params, (), u)[0]
-
     def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """Decode latent vectors into the mean of p(x|z), images in [0, 1]."""
-        return self.image_distribution(params, z).mean
+        """Decode latent vectors, u of (4), into the mean of p(x|z), images in [0, 1]."""
+        return self._descend(params, (), z)[0].mean
+
+    def equations(self) -> list[tuple[str, str]]:
+        by_level = "rate_l" if not self.free_bits else f"max({self.free_bits:g}, rate_l)"
+        grown = f"; beta grows from 0 to 1 in the first {self.warmup:.0%}" if self.warmup else ""
+        beta = "beta " if self.warmup else ""
+        return [
+            (f"loss = distortion + {beta}sum_l {by_level}", f"in nats per image{grown}"),
+            ("distortion = E_q[-log p(x|z)]", f"reconstruction loss of a {self.likelihood}"),
+            ("rate_l = KL(q(z_l|z_<l, x) || p(z_l|z_<l))", f"of each of {sum(self.levels)} levels"),
+            ("z_l = mu_l + sigma_l u_l", "the latents; mu and sigma are the prior's, of z_<l"),
+            ("u_l ~ N(delta_l, s_l^2)", "under q, given z_<l and x; N(0, I) under p"),
+        ]
