@@ -53,6 +53,7 @@ from genjax.recipes.scoring import evaluate_samples
 from genjax.runs.weights import load_best
 from genjax.runs.weights import load_params as load
 from genjax.runs.weights import save_params as save
+from genjax.sharing.hub import push
 from genjax.sharing.portable import export
 from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
 from genjax.training.configuration import Training
@@ -114,6 +115,7 @@ __all__ = [
     "pca",
     "plane",
     "plots",
+    "push",
     "reconstruct",
     "register",
     "register_activation",

@@ -16,6 +16,7 @@ from genjax.recipes.fitted import DensityKind, fit_codes
 from genjax.recipes.recipe import RECIPES
 from genjax.runs import run_folder
 from genjax.runs.files import resolve_path
+from genjax.runs.hub_files import download_weights, is_address
 from genjax.runs.weights import load_best
 
 _RUNS = Path("runs")
@@ -24,8 +25,11 @@ _RUNS = Path("runs")
 def find_run(run: str | Path) -> Path:
     """Return the folder of a run, or a file of weights: at the path `run`, or else at runs/`run`.
 
-    Raises `UserError` where there is none, saying how to train it.
+    Weights at "hf://owner/name" are downloaded. Raises `UserError` where there is none, saying how
+    to train it.
     """
+    if is_address(run):
+        return download_weights(run)
     resolve_path(run)
     path = Path(run).expanduser()
     for place in (path, _RUNS / path):

@@ -17,7 +17,7 @@ from genjax.distributed import seeds
 from genjax.errors import CheckpointError, UserError
 from genjax.model import Params, Weights, get_model
 from genjax.nn.precision import single_precision
-from genjax.runs import checkpoints, run_folder
+from genjax.runs import checkpoints, hub_files, run_folder
 from genjax.runs.files import resolve_path
 from genjax.runs.keys import Purpose, derive_key
 from genjax.runs.tensor_file import SUFFIX
@@ -63,11 +63,15 @@ def load_params(path: str | Path) -> Params:
 
     For a run of many seeds every array has a first axis [S].
 
+    Args:
+        path: a file, a folder, or "hf://owner/name", which is downloaded from the Hugging Face Hub
+            (the extra `hub`).
+
     Raises:
         UserError: where there is neither.
         CheckpointError: where it is damaged.
     """
-    path = resolve_path(path)
+    path = hub_files.download_weights(path) if hub_files.is_address(path) else resolve_path(path)
     with single_precision():
         return _load_run(path) if path.is_dir() else read_weights(path)
 
@@ -208,4 +212,6 @@ def load_best(path: str | Path) -> Params:
     Raises:
         UserError: where they are damaged or not there yet.
     """
-    return seeds.unstack_seeds(load_params(find_weights(resolve_path(path))))[0]
+    if not hub_files.is_address(path):
+        path = find_weights(resolve_path(path))
+    return seeds.unstack_seeds(load_params(path))[0]

@@ -1,0 +1,111 @@
+"""The card of a trained model: what it is, how it is used, and what was measured, as Markdown."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genjax.metrics.result_metrics import describe_measurement, format_value, list_metrics
+from genjax.model import Params, registered_name
+from genjax.runs import run_folder
+from genjax.runs.files import read_json
+
+_TEXT = """\
+# {name}
+
+`{model}`{data}, trained with [genjax](https://pypi.org/project/genjax-vae-gan/).
+
+![samples](samples.png)
+
+```python
+import genjax  # pip install 'genjax-vae-gan[hub]'
+
+params = genjax.load("{address}")
+images = genjax.sample(params, 0, num=16)  # float32 [16, {shape}] in [0, 1]
+```
+{metrics}{record}"""
+
+
+def write_card(
+    name: str, params: Params, about: Mapping[str, Any], address: str, license: str = ""
+) -> str:
+    """Return the card of a model.
+
+    Args:
+        name: its title.
+        params: the model's.
+        about: what `describe_run` returns; empty where nothing is known.
+        address: where `genjax.load` finds it.
+        license: as the Hub names licences, such as "mit"; the head of the card, which the Hub
+            reads, is left out without one.
+    """
+    data = about.get("dataset", {}).get("name")
+    body = _TEXT.format(
+        name=name,
+        model=params.model,
+        data=f" of {data}" if data else "",
+        address=address,
+        shape=", ".join(map(str, params.model.image_shape)),
+        metrics=_list_metrics(about),
+        record=_list_record(about),
+    )
+    return (_write_head(params, data, license) if license else "") + body
+
+
+def describe_run(folder: Path) -> dict[str, Any]:
+    """Return what a card says of a run: its result, training, data and environment.
+
+    Paths of the machine that it ran on, and its command, are left out.
+    """
+    config = run_folder.read_config(folder)
+    path = folder / run_folder.RESULT
+    result = read_json(path) if path.exists() else {}
+    kept = ("name", "split", "num_images", "checksum")
+    return {
+        "result": result,
+        "dataset": {name: config["dataset"][name] for name in kept if name in config["dataset"]},
+        "training": config["training"],
+        "recipe": result.get("recipe"),
+        "seeds": result.get("seed_numbers"),
+        "environment": result.get("environment", {}),
+    }
+
+
+def _write_head(params: Params, data: str | None, license: str) -> str:
+    lines = [
+        f"license: {license}",
+        "library_name: genjax",
+        "tags:",
+        *(f"- {tag}" for tag in ("jax", "flax", "generative", registered_name(params.model))),
+        *(["datasets:", f"- {data}"] if data else []),
+    ]
+    return "\n".join(["---", *lines, "---", "", ""])
+
+
+def _list_metrics(about: Mapping[str, Any]) -> str:
+    result = about.get("result", {})
+    rows = [
+        f"| {metric.label} {metric.aim} | {format_value(metric.name, result)} |"
+        for metric in list_metrics(result)
+    ]
+    if not rows:
+        return ""
+    measured = describe_measurement(result)
+    head = ["", "## Metrics", "", *([f"Measured on {measured}.", ""] if measured else [])]
+    return "\n".join([*head, "| metric | value |", "|---|---|", *rows, ""])
+
+
+def _list_record(about: Mapping[str, Any]) -> str:
+    data, environment = about.get("dataset", {}), about.get("environment", {})
+    rows = {
+        "recipe": about.get("recipe"),
+        "data": data
+        and f"{data.get('name')}, {data.get('num_images', 0):,} images, sha256"
+        f" {data.get('checksum', '')[:12]}",
+        "epochs": about.get("training", {}).get("epochs"),
+        "seeds": ", ".join(map(str, about.get("seeds") or [])),
+        "processor": environment.get("processor"),
+        "commit": environment.get("commit"),
+        "date": environment.get("date"),
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items() if value]
+    return "\n".join(["", "## Record", "", "| | |", "|---|---|", *lines, ""]) if lines else ""
