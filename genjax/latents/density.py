@@ -24,6 +24,7 @@ from genjax.model import CanEncode, HasPosterior, Params, require
 from genjax.model.random_keys import as_key
 
 KINDS = ("mixture", "flow")
+_MOST_NUMBERS = 2**28  # in the covariances of a mixture: 2 GiB in float64
 
 
 @runtime_checkable
@@ -111,8 +112,19 @@ def fit_density(
     z = np.asarray(q.sample(key_z), np.float64)
     if not np.isfinite(z).all():
         raise UserError("the model's latents of these images are not finite: it has diverged.")
+    _check_mixture_size(num_components, z.shape[1])
     return (
         fit_mixture(z, key_fit, num_components)
         if kind == "mixture"
         else fit_flow(q, key_fit, num_components, updates)
     )
+
+
+def _check_mixture_size(num_components: int, latent_dim: int) -> None:
+    """Raise `UserError` where the covariances of a mixture would fill gigabytes."""
+    if num_components * latent_dim**2 > _MOST_NUMBERS:
+        raise UserError(
+            f"the covariances of {num_components} Gaussians of {latent_dim:,} latents have"
+            f" {num_components * latent_dim**2:,} numbers, and a mixture has at most"
+            f" {_MOST_NUMBERS:,}: give fewer num_components, or draw from the model's prior."
+        )

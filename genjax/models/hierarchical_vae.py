@@ -18,12 +18,10 @@ first at the coarsest. The levels above a level are written z_<l.
 (7) log w = log p(x|z) + sum_l (log p(z_l|z_<l) - log q(z_l|z_<l, x)),  z ~ q(z|x)
 
 beta grows from 0 to 1 in the first `warmup` of the training. With beta = 1 and free_bits = 0, (6)
-is the negative ELBO. The networks give delta_l and s_l, not the posterior's own moments
-(`genjax.nn.ladder`).
+is the negative ELBO. The networks (`genjax.nn.ladder`) give delta_l and s_l.
 
-A latent vector of this model holds u of (4), not z: level after level, each in the order of
-reading (rows, columns, channels). So its prior is N(0, I), which sampling, interpolation, traversal
-and inversion take for granted, and the decoder turns u into z on its way down.
+A latent vector holds u of (4), not z: level after level, each in the order of reading (rows,
+columns, channels). So its prior is N(0, I), as sampling, interpolation and inversion assume.
 """
 
 import math
@@ -246,10 +244,13 @@ class HierarchicalVAE(DecoderModel):
         rates = self._sum_levels(self.latent_rate(params, images, key))
         return {f"rate_level_{level + 1}": rates[:, level] for level in range(sum(self.levels))}
 
+    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
+        """Return q(u|x), (4), of each level given the means of those above; exact for the first."""
+        return self.infer(params, x, jnp.zeros((len(x), self.latent_dim), jnp.float32))[1]
+
     def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
-        """Encode images in [0, 1] as the means of (3), each given the means above it, as u."""
-        epsilon = jnp.zeros((len(images), self.latent_dim), jnp.float32)
-        return self.infer(params, images, epsilon)[1].loc
+        """Encode images in [0, 1] as the means of `posterior`."""
+        return self.posterior(params, images).loc
 
     def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
         """Decode latent vectors, u of (4), into the mean of p(x|z), images in [0, 1]."""

@@ -86,6 +86,14 @@ def test_a_fit_that_cannot_be_is_refused(count, components, message, key):
         genjax.fit_density(params, IMAGES[:count], key, components)
 
 
+def test_a_mixture_of_more_numbers_than_fit_is_refused(key, monkeypatch):
+    monkeypatch.setattr("genjax.latents.density._MOST_NUMBERS", 17)
+    params = small("vae", image_shape=(8, 8, 1), network="mlp").init(key)  # of 3 latents
+    with pytest.raises(UserError, match="2 Gaussians of 3 latents have 18 numbers"):
+        genjax.fit_density(params, IMAGES, key, 2)
+    assert genjax.fit_density(params, IMAGES, key, 1).loc.shape == (1, 3)
+
+
 def test_the_velocity_of_a_mixture_carries_noise_to_it(key):
     """At once for all of its components, which one latent at a time reaches."""
     mixture = GaussianMixture(

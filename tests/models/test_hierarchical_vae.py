@@ -169,6 +169,11 @@ def test_levels_lie_at_scales_from_the_coarsest_on(levels, scales):
 
 def test_every_tool_of_latents_works(params):
     key, z = jax.random.key(0), MODEL.encode(params, IMAGES)
+    q = MODEL.posterior(params, IMAGES)
+    np.testing.assert_array_equal(z, q.loc)
+    _, other = MODEL.infer(params, IMAGES, jnp.ones_like(z))
+    np.testing.assert_array_equal(q.loc[:, :8], other.loc[:, :8])  # the first level is exact
+    assert not np.allclose(q.loc[:, 8:], other.loc[:, 8:])
     use = genjax.latent_use(params, IMAGES, key)
     rates = MODEL.latent_rate(params, IMAGES, jax.random.fold_in(key, 0))
     np.testing.assert_allclose(use.amount, np.mean(rates, axis=0), rtol=1e-3, atol=1e-4)
