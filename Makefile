@@ -59,6 +59,9 @@ disentangle: $(READY) ## three VAEs of sprites: does each latent learn one facto
 debias: $(READY) ## a VAE that resamples rare images, on data with a known bias (25 minutes)
 	$(STUDY).debias $(ARGS)
 
+conflicting: $(READY) ## coloured digits beside published figures of debiasing (30 minutes)
+	$(STUDY).conflicting $(ARGS)
+
 variants: $(READY) ## every variant of the VAE on MNIST under one budget (30 minutes)
 	$(STUDY).variants $(ARGS)
 
@@ -90,4 +93,4 @@ torture: $(READY) ## kill runs, damage their files, fill their disks: is anythin
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup test test-quick lint format bench compare debias disentangle variants fid torture clean
+.PHONY: help setup test test-quick lint format bench compare debias disentangle conflicting variants fid torture clean

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.conflicting import PUBLISHED, SHARES
 from experiments.results.formatting import Column, Rows, format_rows
 from experiments.results.record import FOLDER, PICTURES
 from genjax.metrics.catalogue import METRICS
@@ -277,6 +278,32 @@ def _make_debiasing() -> str:
     return format_rows(("training data: sampling",), _study_rows("debias", titles), columns)
 
 
+def _make_conflicting() -> str:
+    path = FOLDER / "conflicting.json"
+    found = read_json(path)["results"] if path.exists() else {}
+    ours = {
+        "erm": "ERM, three hidden layers of 100",
+        "debiased": "debiasing VAE, the same network",
+        "erm-conv": "ERM, a small convolutional network",
+        "debiased-conv": "debiasing VAE, the same convolutional network",
+    }
+    rows: Rows = [
+        (("published", name), {s: value / 100 for s, value in zip(SHARES, values, strict=True)})
+        for name, values in PUBLISHED.items()
+    ]
+    for name, title in ours.items():
+        metrics = {share: found.get(f"{name}-{share}", {}) for share in SHARES}
+        values = {
+            share + end: one[f"accuracy{end}"]
+            for share, one in metrics.items()
+            for end in ("", "_sd")
+            if f"accuracy{end}" in one
+        }
+        rows.append((("here", title), values))
+    columns = [Column(f"{share}% conflicting", (share,), 1, 100) for share in SHARES]
+    return format_rows(("colours", "training"), rows, columns)
+
+
 def _make_benchmark() -> str:
     titles = {
         "mlp-vae 784-400-20": "MLP VAE 784-400-20",
@@ -311,6 +338,7 @@ TABLES = {
     "variants": _make_variants,
     "disentangle": _make_disentanglement,
     "debias": _make_debiasing,
+    "conflicting": _make_conflicting,
     "bench": _make_benchmark,
 }
 

@@ -38,6 +38,10 @@ OTHERS = {  # kind -> name -> what it is
         "sprites": "drawn shapes with known factors, 64x64",
         "mnist_rotated": "MNIST with 5% of the training digits rotated",
         "mnist_coloured": "MNIST in colours that mostly go with the digit",
+        "mnist_coloured_0.5": "the same with 0.5% in another colour, and 90% in testing",
+        "mnist_coloured_1": "the same with 1%",
+        "mnist_coloured_2": "the same with 2%",
+        "mnist_coloured_5": "the same with 5%",
         "fashion_rare": "Fashion-MNIST with three rare groups",
     },
     "adversarial losses": {

@@ -19,7 +19,7 @@ from genjax.data.arrays import from_arrays, from_npz
 from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
 from genjax.data.loaders import NAMES, load, register_dataset
-from genjax.data.made.biased import BIASED, load_biased
+from genjax.data.made.biased import BIASED, load_biased, load_coloured
 from genjax.data.made.sprites import sprites
 from genjax.data.made.stacked import load_stacked
 from genjax.data.published.formats import LABEL_NAMES
@@ -43,6 +43,7 @@ __all__ = [
     "from_folder",
     "from_npz",
     "load",
+    "load_coloured",
     "load_undivided",
     "register_dataset",
     "resolve",

@@ -33,7 +33,7 @@ def resampling_weights(
         params: of any model that encodes.
         images: [N, H, W, C].
         labels: int [N]; each class then has histograms of its own and keeps its share.
-        form: "max" or "product", of (2).
+        form: "max", "product" or "conflict", of (2).
         alpha: of (2); the smaller, the more the rare are favoured.
         bins: of each histogram, (1).
 
@@ -42,12 +42,12 @@ def resampling_weights(
 
     Raises:
         MissingCapability: if the model has no encoder.
-        UserError: where an argument is out of range, a class has fewer images than bins, or no
-            latent varies.
+        UserError: where an argument is out of range, a class has fewer images than bins, no latent
+            varies, or images of a single class shall conflict with others.
     """
     check_histogram(alpha, bins)
-    if form not in ("max", "product"):
-        raise UserError(f'form is {form!r}, but must be "max" or "product".')
+    if form not in ("max", "product", "conflict"):
+        raise UserError(f'form is {form!r}, but must be "max", "product" or "conflict".')
     z = encode(params, images)
     classes = np.zeros(len(z), np.int32) if labels is None else np.asarray(labels)
     if classes.shape != (len(z),) or not np.issubdtype(classes.dtype, np.integer):
@@ -55,7 +55,10 @@ def resampling_weights(
             f"labels are {classes.dtype}{list(classes.shape)}, but must be whole numbers"
             f" [{len(z)}], one for each image."
         )
-    check_counts(classes, bins)
+    if form != "conflict":
+        check_counts(classes, bins)
+    elif len(np.unique(classes)) < 2:
+        raise UserError("form conflict compares classes: give labels of at least two.")
     if not np.any(is_active(z)):
         raise UserError(
             f"no latent of the model varies over the {len(z)} images (variance above 0.01), so"

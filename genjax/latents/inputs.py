@@ -86,12 +86,13 @@ def check_labels_for(
         UserError: where the method needs labels and none are given, or their number is another.
     """
     name = type(model).__name__
-    parameter = inspect.signature(getattr(model, method)).parameters.get("labels")
+    takes = takes_labels(getattr(model, method))
     if labels is None:
+        parameter = inspect.signature(getattr(model, method)).parameters.get("labels")
         if parameter and parameter.default is inspect.Parameter.empty:
             raise UserError(f"{name} needs the labels of the images to {method}: int [N].")
         return None
-    if not parameter and not (method == "decode" and isinstance(model, ClassConditional)):
+    if not takes and not (method == "decode" and isinstance(model, ClassConditional)):
         raise MissingCapability(f"{name} takes no labels to {method}: leave them out.")
     classes = check_classes(model, labels, num)
     if len(classes) != num:

@@ -217,6 +217,14 @@ class Resamples(Protocol):
     ) -> Float[Array, " n"]: ...
 
 
+@runtime_checkable
+class GivesClasses(Protocol):
+    """give its networks the class of an image"""
+
+    @property
+    def given_classes(self) -> int: ...
+
+
 Capability = TypeVar("Capability")
 
 
@@ -245,7 +253,10 @@ def count_classes(model: Model) -> int:
     """Return the number of classes of which images can be asked of the model; 0 for none.
 
     Such a model has `num_classes`, and either `condition_latents` or a `decode` that takes labels.
+    Where it has `given_classes`, these are the classes.
     """
+    if isinstance(model, GivesClasses):
+        return model.given_classes
     by_decoder = isinstance(model, CanDecode) and takes_labels(model.decode)
     knows = by_decoder or isinstance(model, ClassConditional)
     return getattr(model, "num_classes", 0) if knows else 0
@@ -254,9 +265,14 @@ def count_classes(model: Model) -> int:
 def takes_labels(method: Callable[..., Any]) -> bool:
     """Tell whether a model's method takes the labels of the images.
 
+    Of a model whose `given_classes` are 0 no method does.
+
     >>> takes_labels(lambda params, images, labels=None: images)
     True
     """
+    model = getattr(method, "__self__", None)
+    if isinstance(model, GivesClasses) and not model.given_classes:
+        return False
     return "labels" in inspect.signature(method).parameters
 
 

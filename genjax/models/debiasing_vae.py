@@ -59,9 +59,10 @@ class DebiasingVAE(VAE):
         num_classes: number of classes; labels are 0 to num_classes - 1.
         class_weight: weight of the classification loss against the VAE's terms.
         debiased_classes: classes that the VAE models and whose images are resampled; () for all.
-        resampling: combination of the latents' rarities in a sampling weight: the largest (max),
-            their product, or none for no resampling.
-        alpha: smoothing of the latents' histograms; smaller values favour rare images more.
+        resampling: what an image's sampling weight grows with: the rarity of its latents within the
+            class, the largest (max) or their product; how much they look like those of another
+            class (conflict); or none for no resampling.
+        alpha: smoothing of the weights; smaller values favour rare images more.
         bins: number of bins of each latent's histogram.
         resampling_warmup: share of the training before the first resampling.
     """
@@ -69,12 +70,14 @@ class DebiasingVAE(VAE):
     num_classes: int = field(default=10, metadata={"least": 2})
     class_weight: float = 100.0
     debiased_classes: tuple[int, ...] = field(default=(), metadata={"least": 0})
-    resampling: Literal["max", "product", "none"] = "max"
+    resampling: Literal["max", "product", "conflict", "none"] = "max"
     alpha: float = 0.01
     bins: int = 10
     resampling_warmup: float = 0.2
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"debiasing_vae": ("encoder", "decoder")}
+    given_classes: ClassVar[int] = 0  # type: ignore[misc]  # the classes are what it tells
+    condition_latents: ClassVar[None] = None  # type: ignore[assignment]
 
     @classmethod
     def smallest(cls) -> Self:
@@ -112,7 +115,7 @@ class DebiasingVAE(VAE):
             )
         if missing := sorted({*self.debiased_classes} - {*found.tolist()}):
             raise UserError(f"debiased_classes hold {missing}, of which there are no images.")
-        if self.resampling != "none":
+        if self.resampling in ("max", "product"):
             debiased = np.isin(found, self.debiased_classes or found)
             resampling.check_counts(np.repeat(found[debiased], counts[debiased]), self.bins)
 

@@ -6,9 +6,14 @@ Let z_n [D] be the latents of the N images (for a VAE the means of q(z|x)), and 
                                    n_cd(b) lie in bin b of B, which divide their range evenly
 (2) w_n = prod_d 1 / (Q_cd(b_nd) + alpha)   form "product", b_nd the bin of z_nd
     w_n = max_d  1 / (Q_cd(b_nd) + alpha)   form "max"
+    w_n = 1 / (r_n + alpha)                 form "conflict", r_n of (5)
 (3) p_n = n_c / N  w_n / sum_(m of c) w_m   every class keeps its share
 (4) order = the images in which the points (i + u) / N, i = 0..N-1, u ~ U[0, 1), lie when the
     images, class by class, are laid end to end, each p_n long
+
+(5) r_n = n_c N(z_n; m_c, S_c) / sum_k n_k N(z_n; m_k, S_k)   the probability of the class given the
+    latents, with m_k and S_k the mean and the covariance of the latents of class k: quadratic
+    discriminant analysis (Hastie et al. 2009, section 4.3)
 
 (1) to (3) are the debiasing of Amini et al. 2019, "Uncovering and mitigating algorithmic bias
 through learned latent structure" (AIES), algorithm 1, whose form is "product"; "max" is that of its
@@ -16,6 +21,11 @@ authors' course, MIT 6.S191. Q is a density relative to an even spread, whose va
 alpha does not depend on the unit of a latent: alpha -> 0 favours rare images most, a large alpha
 approaches uniform sampling. A latent that is not in use (variance of at most 0.01 over all images)
 is noise, and counts as constant, Q = B for all.
+
+"product" and "max" favour whatever is unusual in its class, slanted digits too. "conflict" asks
+more: that the latents look like another class's, as those of a red 7 do where red is the colour of
+the 3s. Its weights are bounded: an image with the latents of another class, r = 0, is drawn
+(1 + alpha) / alpha times as often as one with those of its own, r = 1.
 
 (4) is systematic resampling (Kitagawa 1996): image n is drawn N p_n times, rounded up or down, and
 a class as often as it has images, give or take one. With uniform p_n every image is drawn once.
@@ -33,6 +43,8 @@ from genjax.distributions import is_active
 from genjax.errors import UserError, check_integer, check_number
 from genjax.model import Terms
 
+_JITTER = 1e-4  # on the diagonal of a covariance, so that it has an inverse
+
 
 def histogram_densities(
     z: Float[Array, "n d"], labels: Int[Array, " n"], num_classes: int, bins: int
@@ -45,6 +57,34 @@ def histogram_densities(
     place = (labels[:, None], jnp.arange(z.shape[1]), bin_of)
     counts = jnp.zeros((num_classes, z.shape[1], bins), jnp.float32).at[place].add(1.0)
     return bins * counts[place] / _count_classes(labels, num_classes)[labels][:, None]
+
+
+def class_log_probabilities(
+    z: Float[Array, "n d"], labels: Int[Array, " n"], num_classes: int
+) -> Float[Array, " n"]:
+    """Compute log r, (5), of every image, from standardised latents.
+
+    >>> z = jnp.array([[0.0], [0.1], [5.0], [5.1], [5.0], [0.0]])  # the last is like class 0
+    >>> jnp.exp(class_log_probabilities(z, jnp.array([0, 0, 1, 1, 1, 1]), 2)).round(2)
+    Array([0.96, 0.97, 1.  , 1.  , 1.  , 0.04], dtype=float32)
+    """
+    z = jnp.where(is_active(z), z / jnp.max(jnp.abs(z), axis=0), 0.0)  # so that no square overflows
+    z = (z - jnp.mean(z, axis=0)) / (jnp.std(z, axis=0) + 1e-6)
+    counts = _count_classes(labels, num_classes)
+    loc = jax.ops.segment_sum(z, labels, num_classes) / jnp.maximum(counts, 1.0)[:, None]
+
+    def log_joint(k: jax.Array) -> jax.Array:
+        """Compute log n_k N(z; m_k, S_k), but for a constant."""
+        apart = z - loc[k]
+        own = jnp.where((labels == k)[:, None], apart, 0.0)
+        covariance = own.T @ own / jnp.maximum(counts[k], 1.0) + _JITTER * jnp.eye(z.shape[1])
+        root = jnp.linalg.cholesky(covariance)
+        scaled = jax.scipy.linalg.solve_triangular(root, apart.T, lower=True)
+        log_volume = jnp.sum(jnp.log(jnp.diagonal(root)))
+        return jnp.log(counts[k]) - jnp.sum(scaled**2, axis=0) / 2 - log_volume
+
+    each = jax.lax.map(log_joint, jnp.arange(num_classes))
+    return jax.nn.log_softmax(each, axis=0)[labels, jnp.arange(len(z))]
 
 
 @partial(jax.jit, static_argnames=("num_classes", "form", "bins"))
@@ -68,9 +108,13 @@ def probabilities(
     >>> (100 * p).round()
     Array([18., 18., 18., 47.], dtype=float32)
     """
-    q = jnp.where(is_active(z), histogram_densities(z, labels, num_classes, bins), bins)
-    log_terms = -jnp.log(q + alpha)
-    log_w = jnp.max(log_terms, axis=1) if form == "max" else jnp.sum(log_terms, axis=1)  # (2)
+    if form == "conflict":
+        log_r = class_log_probabilities(z, labels, num_classes)  # (5)
+        log_w = -jnp.logaddexp(log_r, jnp.log(alpha))  # (2)
+    else:
+        q = jnp.where(is_active(z), histogram_densities(z, labels, num_classes, bins), bins)
+        log_terms = -jnp.log(q + alpha)
+        log_w = jnp.max(log_terms, axis=1) if form == "max" else jnp.sum(log_terms, axis=1)  # (2)
     log_w = jnp.where(debiased, log_w, 0.0)
     w = jnp.exp(log_w - jax.ops.segment_max(log_w, labels, num_classes)[labels])
     of_class = jax.ops.segment_sum(w, labels, num_classes)[labels]

@@ -18,6 +18,8 @@ Fields choose other losses:
 (9) distortion + rate + (beta - 1) TC          `beta_weighs` total_correlation: a beta-TCVAE (Chen
                                                et al. 2018, arXiv:1802.04942, equation 4: beta on
                                                the second of the three terms of the rate)
+(10) q(z|x,y), p(x|z,y) in place of (2), (4)   `num_classes`: a conditional VAE, given the class y
+                                               (`genjax.models.conditional_autoencoder`)
 
 In the first `warmup` of the training, beta of (5), C of (8), and in (9) all but the distortion grow
 from 0 (Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282).
@@ -40,20 +42,21 @@ from genjax.distributions import (
 )
 from genjax.errors import UserError
 from genjax.model import Batch, Params, Terms, Weights, register
-from genjax.models.autoencoder import Autoencoder
+from genjax.models.conditional_autoencoder import ConditionalAutoencoder, Labels, join_image
 from genjax.models.likelihoods import LIKELIHOODS
 
 
 @register("vae")
 @dataclass(frozen=True)
-class VAE(Autoencoder):
+class VAE(ConditionalAutoencoder):
     """Learn a distribution of latents for each image, and a decoder of latents from the prior.
 
     The loss is the negative ELBO, in nats per image:
 
         loss = E_q[-log p(x|z)] + beta KL(q(z|x) || N(0, I)) = distortion + beta * rate
 
-    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder.
+    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder. With `num_classes`, encoder and decoder are
+    given the class y too, and it bounds -log p(x|y).
 
     >>> model = VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,), beta=4.0)
     >>> params = model.init(jax.random.key(0))
@@ -120,6 +123,9 @@ class VAE(Autoencoder):
     def losses(
         self, params: Params, batch: Batch, noise: Any
     ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+        if self.given_classes:
+            noise, key_labels = jax.random.split(noise)
+            batch = self.join_batch(batch, key_labels)  # (10)
         key_x, key_z, key_networks = jax.random.split(noise, 3)
         training = params.in_training(key_networks)
         x = self.observe(batch.images, key_x)  # (0)
@@ -165,17 +171,17 @@ class VAE(Autoencoder):
         ]
         if self.importance_samples > 1:
             k = self.importance_samples
-            return [
+            losses = [
                 ("loss = E[-log 1/k sum_i w_i]", f"the bound of k = {k} samples, in nats"),
                 ("w_i = p(x|z_i) p(z_i) / q(z_i|x)", "the weight of a sample z_i ~ q(z|x)"),
-                *parts,
             ]
-        return [
-            self._loss_equation(),
-            ("distortion = E_q[-log p(x|z)]", "reconstruction loss, at one z ~ q(z|x)"),
-            ("rate = KL(q(z|x) || p(z))", "divergence of the posterior from the prior, exact"),
-            *parts,
-        ]
+        else:
+            losses = [
+                self._loss_equation(),
+                ("distortion = E_q[-log p(x|z)]", "reconstruction loss, at one z ~ q(z|x)"),
+                ("rate = KL(q(z|x) || p(z))", "divergence of the posterior from the prior, exact"),
+            ]
+        return self.with_classes([*losses, *parts])
 
     def _loss_equation(self) -> tuple[str, str]:
         """Return the loss that the fields choose, and what it is."""
@@ -194,23 +200,34 @@ class VAE(Autoencoder):
     def distortion(
         self, params: Params, x: Float[Array, "n h w c"], z: Float[Array, "n d"]
     ) -> Float[Array, " n"]:
-        """Compute -log p(x|z), (4), in nats, for a z of each x."""
-        return -self.image_distribution(params, z).log_prob(x)
+        """Compute -log p(x|z), (4), in nats, for a z of each x, which may be joined with y."""
+        x, y = self.split_images(x)
+        return -self.image_distribution(params, jnp.concatenate([z, y], axis=1)).log_prob(x)
 
     def rate(self, q: Normal) -> Float[Array, " n"]:
         """Compute KL(q(z|x) || p(z)), in nats."""
         return jnp.sum(kl_to_standard_normal(q), axis=1)
 
     def latent_rate(
-        self, params: Params, images: Float[Array, "n h w c"], key: PRNGKeyArray
+        self,
+        params: Params,
+        images: Float[Array, "n h w c"],
+        key: PRNGKeyArray,
+        labels: Labels = None,
     ) -> Float[Array, "n d"]:
         """Compute the rate of each latent, in nats; `key` draws what is observed of the images."""
-        return kl_to_standard_normal(self.posterior(params, self.observe(images, key)))
+        x = self.observe(self.join_images(images, labels), key)
+        return kl_to_standard_normal(self.posterior(params, x))
 
     def distortion_and_rate(
-        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray
+        self,
+        params: Params,
+        x: Float[Array, "n h w c"],
+        key: PRNGKeyArray,
+        labels: Labels = None,
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """Compute the parts of (5), in nats: the distortion at one draw of z, the rate exactly."""
+        x = self.join_images(x, labels)
         q = self.posterior(params, x)  # (2)
         return self.distortion(params, x, q.sample(key)), self.rate(q)  # (3), (4)
 
@@ -218,20 +235,32 @@ class VAE(Autoencoder):
         self, images: Float[Array, "n h w c"], key: PRNGKeyArray
     ) -> Float[Array, "n h w c"]:
         """Draw the x on which the likelihood is defined, (0), from images in [0, 1]."""
-        return LIKELIHOODS[self.likelihood].draw_observed(self, images, key)
+        x, y = self.split_images(images)
+        return join_image(LIKELIHOODS[self.likelihood].draw_observed(self, x, key), y)
 
-    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
+    def posterior(
+        self, params: Params, x: Float[Array, "n h w c"], labels: Labels = None
+    ) -> Normal:
         """Return q(z|x) over latents [N, latent_dim], (2)."""
-        return Normal.from_log_scale(*jnp.split(self.apply(params, "encoder", x), 2, axis=1))
+        features = self.apply(params, "encoder", self.join_images(x, labels))
+        return Normal.from_log_scale(*jnp.split(features, 2, axis=1))
 
-    def encode(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
+    def encode(
+        self, params: Params, images: Float[Array, "n h w c"], labels: Labels = None
+    ) -> Float[Array, "n d"]:
         """Encode images in [0, 1] as the mean of (2)."""
-        return self.posterior(params, images).loc
+        return self.posterior(params, self.join_images(images, labels)).loc
 
     def log_weights(
-        self, params: Params, x: Float[Array, "n h w c"], key: PRNGKeyArray, num: int
+        self,
+        params: Params,
+        x: Float[Array, "n h w c"],
+        key: PRNGKeyArray,
+        num: int,
+        labels: Labels = None,
     ) -> Float[Array, "num n"]:
         """Compute log w, (6), in nats, for `num` draws of z for every x."""
+        x = self.join_images(x, labels)
         q = self.posterior(params, x)
         q = jax.tree.map(lambda part: jnp.tile(part, (num, 1)), q)  # x is the faster axis
         epsilon = jax.random.normal(key, q.loc.shape, q.loc.dtype)

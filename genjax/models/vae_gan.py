@@ -102,6 +102,11 @@ class VAEGAN(VAE, WithDiscriminator):
                 raise UserError(f"{name} is {getattr(self, name)}, but must be at least 0.")
         if self.importance_samples > 1:
             raise UserError("a VAE-GAN is trained on no bound: leave importance_samples at 1.")
+        if self.num_classes:
+            raise UserError(
+                "a VAE-GAN's discriminator is given no classes: leave num_classes at 0, or take a"
+                " VAE or a GAN with classes."
+            )
         layers = len(doubled_widths(self.discriminator_width, self.image_shape))
         if self.feature_layer > layers:
             raise UserError(

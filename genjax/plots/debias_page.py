@@ -22,6 +22,19 @@ _CLASS = 0  # whose histograms are shown
 _LATENTS = 6  # whose histograms are shown
 _SHOWN = 49  # images by density
 
+_RARITY = (
+    "w = prod_d 1 / (Q_d(z_d) + alpha)",
+    "Q_d is the histogram of latent d over the images of the class, relative to an even spread,"
+    " and alpha smooths it: the smaller alpha, the more often rare images are drawn; a large"
+    " alpha draws all alike. The product, or the largest of the factors, is taken.",
+)
+_CONFLICT = (
+    "w = 1 / (p(y|z) + alpha)",
+    "p(y|z) is the probability of the image's class by its latents, whose distribution in each"
+    " class is taken as normal: it is near 0 where the latents look like those of another class."
+    " The smaller alpha, the more often such images are drawn.",
+)
+
 Results = Sequence[Mapping[str, Any]]
 
 
@@ -64,18 +77,18 @@ def write_debias_page(
     Args:
         out: the folder.
         runs: one of every data set.
-        by_alpha: alpha -> the results of all seeds of the first data set; infinity: uniform.
+        by_alpha: alpha -> the results of all seeds of the first data set; infinity: uniform. Empty
+            where alpha was not varied.
     """
     sections = [_show_result(runs)]
     for run in runs:
         name = run.train_set.name
         sections.append(_draw_histograms(out / f"{name}-latents.png", run))
         sections.append(_draw_by_density(out / f"{name}-density.png", run))
-    sections.append(_draw_sweep(out / "alpha.png", by_alpha))
-    facts = {
-        "data": ", ".join(run.train_set.name for run in runs),
-        "seeds of the sweep over alpha": str(len(next(iter(by_alpha.values())))),
-    }
+    facts = {"data": ", ".join(run.train_set.name for run in runs)}
+    if by_alpha:
+        sections.append(_draw_sweep(out / "alpha.png", by_alpha))
+        facts["seeds of the sweep over alpha"] = str(len(next(iter(by_alpha.values()))))
     title = "Debiasing through the latent distribution"
     return write_page(out / "index.html", make_page(title, facts, "import genjax", sections))
 
@@ -90,12 +103,9 @@ def _show_result(runs: Sequence[DebiasedRun]) -> Section:
         " the model saw, and in a subset that it draws: the mean ± the standard deviation over the"
         " seeds.\nAn image of latents z is drawn with a probability in proportion to w:"
     )
-    meaning = (
-        "Q_d is the histogram of latent d over the images of the class, relative to an even spread,"
-        " and alpha smooths it: the smaller alpha, the more often rare images are drawn; a large"
-        " alpha draws all alike. The product, or the largest of the factors, is taken."
-    )
-    formula = to_mathml("w = prod_d 1 / (Q_d(z_d) + alpha)", display=True)
+    conflict = all(run.options["form"] == "conflict" for run in runs)
+    weight, meaning = _CONFLICT if conflict else _RARITY
+    formula = to_mathml(weight, display=True)
     tables = "".join(
         f"<h3>{escape(run.train_set.name)}</h3>{html.make_table(run.table)}" for run in runs
     )

@@ -35,9 +35,9 @@ class Recipe:
     """A data set, a model, a budget, and what is measured at the end."""
 
     dataset: str
-    """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, mnist_rotated, mnist_coloured,
-    fashion_rare; the path of a folder of images or of an .npz file; or the name of a data set of
-    images that TFDS has prepared."""
+    """mnist, fashion_mnist, cifar10, stacked_mnist, sprites, mnist_rotated, mnist_coloured (also
+    with _0.5, _1, _2 or _5), fashion_rare; the path of a folder of images or of an .npz file; or
+    the name of a data set of images that TFDS has prepared."""
     model: Model
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     seed: int = 0

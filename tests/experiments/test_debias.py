@@ -63,7 +63,7 @@ def test_a_page_compares_resampling_with_uniform_sampling(tmp_path, monkeypatch,
 
 
 def test_every_biased_data_set_has_an_experiment_that_can_be_trained():
-    assert NAMES.keys() == BIASED.keys()
+    assert NAMES.keys() < BIASED.keys()  # the others: test_conflicting.py
     for dataset in NAMES:
         uniform, debiased = debias.make_pair(dataset).values()
         assert replace(uniform.model, resampling=debiased.model.resampling) == debiased.model

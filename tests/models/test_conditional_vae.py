@@ -10,10 +10,11 @@ import scipy.stats
 
 import genjax
 from genjax.data import from_arrays
+from genjax.errors import MissingCapability
 from genjax.metrics.likelihood import importance_weighted_nll
 from genjax.model import Batch, is_class_conditional, takes_labels
-from genjax.models import ConditionalVAE
-from tests.helpers import blobs
+from genjax.models import VAE, VAEGAN, ConditionalVAE
+from tests.helpers import blobs, small
 
 SHAPE = (8, 8, 1)
 MODEL = ConditionalVAE(
@@ -53,6 +54,70 @@ def test_the_loss_is_the_negative_elbo_given_the_class(network, key):  # (3) to 
     distortion = -scipy.stats.bernoulli.logpmf(x[..., :1], mean).sum(axis=(1, 2, 3))
     rate = ((mu**2 + sigma**2 - 1) / 2 - np.log(sigma)).sum(axis=1)
     np.testing.assert_allclose(loss, np.mean(distortion + 3 * rate), rtol=1e-4)  # (5)
+
+
+def as_vae(**changed):
+    """The same model as `MODEL`, as a VAE with classes."""
+    own = {field.name: getattr(MODEL, field.name) for field in fields(VAE)}
+    return VAE(**own | changed)
+
+
+def test_it_is_the_vae_with_as_many_classes(key):
+    params = MODEL.init(key)
+    same = params.replace(model=as_vae())
+    losses, (terms, _) = MODEL.losses(params, BATCH, key)
+    others, (other_terms, _) = same.model.losses(same, BATCH, key)
+    assert losses["conditional_vae"] == others["vae"]
+    assert terms == other_terms
+    for labels in (None, DATA.labels):
+        np.testing.assert_array_equal(
+            genjax.sample(params, key, 12, labels=labels),
+            genjax.sample(same, key, 12, labels=labels),
+        )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"importance_samples": 3},
+        {"beta": 2.0, "capacity": 5.0},
+        {"beta": 3.0, "beta_weighs": "total_correlation"},
+    ],
+    ids=["iwae", "capacity", "tcvae"],
+)
+def test_classes_combine_with_every_loss_of_the_vae(changed, key):  # (10) with (7) to (9)
+    model = as_vae(**changed, binarize=False)
+    params = model.init(key)
+    losses, (terms, _) = model.losses(params, BATCH, key)
+    key_z = jax.random.split(jax.random.split(key)[0], 3)[1]
+    x, labels = BATCH.images, DATA.labels
+    if model.importance_samples > 1:
+        log_w = model.log_weights(params, x, key_z, 3, labels)
+        expected = -np.mean(scipy.special.logsumexp(log_w, axis=0) - np.log(3))
+    else:
+        distortion, rate = map(np.mean, model.distortion_and_rate(params, x, key_z, labels))
+        tc = float(terms.get("total_correlation", 0))
+        weighted = 2 * abs(rate - 5) if model.capacity else rate + 2 * tc
+        expected = distortion + weighted
+        assert ("total_correlation" in terms) == (not model.capacity)
+    np.testing.assert_allclose(losses["vae"], expected, rtol=1e-4)
+
+
+def test_a_subclass_whose_networks_are_given_no_class_says_so(key):
+    with pytest.raises(genjax.UserError, match="discriminator is given no classes"):
+        replace(VAEGAN.smallest(), num_classes=2).for_images(SHAPE).check()
+    debiasing = small("debiasing_vae", image_shape=SHAPE, network="mlp")
+    assert debiasing.num_classes == 10  # which it tells
+    assert not is_class_conditional(debiasing)
+    params = debiasing.init(key)
+    with pytest.raises(MissingCapability, match="images of a class"):
+        genjax.sample(params, key, labels=[0, 1])
+    for given in (params, small("vae", image_shape=SHAPE, network="mlp").init(key)):
+        assert not takes_labels(given.model.decode)
+        with pytest.raises(MissingCapability, match="takes no labels to encode"):
+            genjax.encode(given, BATCH.images, labels=DATA.labels)
+    with pytest.raises(genjax.UserError, match="label_dropout hides the class"):
+        as_vae(num_classes=0, label_dropout=0.5).check()
 
 
 def test_methods_with_labels_are_those_of_joined_images(key):

@@ -266,3 +266,22 @@ def test_images_of_the_groups_are_what_they_are_called():
     blocks = before[m].reshape(14, 2, 14, 2).mean(axis=(1, 3))
     np.testing.assert_allclose(after[m, 7:21, 7:21, 0], blocks, atol=0.51)
     assert after[m].sum() == after[m, 7:21, 7:21].sum()
+
+
+def test_the_share_of_conflicting_images_is_the_users(monkeypatch):
+    monkeypatch.setattr("genjax.data.made.biased.load", lambda *arguments, **options: real("train"))
+    data = genjax.data.load_coloured("train", conflicting=12.5)
+    assert data.attributes[GROUP].mean() == pytest.approx(0.125, abs=0.002)
+    assert "12.5% another colour" in data.source
+    for value in (-1, 101, "5", np.nan):
+        with pytest.raises(UserError, match="conflicting is"):
+            genjax.data.load_coloured("train", conflicting=value)
+
+
+def test_in_testing_the_colours_go_with_no_digit():
+    data = add_bias("mnist_coloured_0.5", real("test"))
+    labels, lit = np.asarray(data.labels), np.asarray(data.images).max(axis=(1, 2))
+    colours, numbers = np.unique(lit > 60, axis=0, return_inverse=True)  # which channels are lit
+    by_digit = [np.bincount(numbers[labels == k], minlength=len(colours)) for k in range(10)]
+    shares = np.array(by_digit) / np.sum(by_digit, axis=1, keepdims=True)
+    assert np.abs(shares - shares.mean(axis=0)).max() < 0.1

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 import genjax
 from genjax.data import from_arrays
@@ -17,6 +18,7 @@ RNG = np.random.default_rng(0)
 N, BINS = 400, 10
 Z = RNG.normal(size=(N, 3)).astype(np.float32) * [1.0, 5.0, 0.3]
 LABELS = RNG.integers(0, 3, N)
+FORMS = ["max", "product", "conflict"]
 
 
 def by_hand(form, alpha):
@@ -49,7 +51,23 @@ def test_probabilities_against_histograms_of_numpy(form, alpha):  # (1), (2), (3
     assert float(p.sum()) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("form", ["max", "product"])
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 2.0])
+def test_probabilities_of_conflict_against_densities_of_scipy(alpha):  # (2), (3), (5)
+    z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+    z[:, 0] += LABELS  # so that the classes differ
+    z[:9, 0] = 2 - z[:9, 0]
+    density = np.zeros((N, 3))
+    for c in range(3):
+        mine = z[c == LABELS].astype(np.float64)
+        normal = scipy.stats.multivariate_normal(mine.mean(axis=0), np.cov(mine.T, bias=True))
+        density[:, c] = len(mine) * normal.pdf(z)
+    r = density[np.arange(N), LABELS] / density.sum(axis=1)
+    w = 1 / (r + alpha)
+    expected = np.bincount(LABELS)[LABELS] / N * w / np.bincount(LABELS, weights=w)[LABELS]
+    np.testing.assert_allclose(computed(z, form="conflict", alpha=alpha), expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_the_unit_of_a_latent_does_not_matter_and_a_large_alpha_is_uniform(form):
     np.testing.assert_allclose(computed(form=form), computed(Z * 7 + 3, form=form), rtol=1e-3)
     np.testing.assert_allclose(computed(form=form, alpha=1e6) * N, 1, rtol=1e-3)
@@ -60,7 +78,7 @@ def test_the_unit_of_a_latent_does_not_matter_and_a_large_alpha_is_uniform(form)
     assert 1 > effective[0] > effective[1] > effective[2] > 0
 
 
-@pytest.mark.parametrize("form", ["max", "product"])
+@pytest.mark.parametrize("form", FORMS)
 def test_every_class_keeps_its_share_and_others_than_the_debiased_stay_uniform(form):
     debiased = LABELS == 1
     for p in (computed(form=form), computed(debiased=jnp.asarray(debiased), form=form)):
@@ -73,7 +91,7 @@ def test_every_class_keeps_its_share_and_others_than_the_debiased_stay_uniform(f
     )
 
 
-@pytest.mark.parametrize("form", ["max", "product"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_probabilities_are_finite_whatever_the_latents(form, alpha):
     one_constant = np.concatenate([Z, np.zeros((N, 1), np.float32)], axis=1)

@@ -6,12 +6,18 @@
 | mnist_coloured | 10,000 of MNIST      | in the colour of the digit 98, 50; in another 2, 50      |
 | fashion_rare   | 10,000 of            | as it is 94, 25; upside down 2, 25; negative 2, 25;      |
 |                | Fashion-MNIST        | half the size 2, 25                                      |
+| mnist_         | all of MNIST         | in the colour of the digit 100 - S, 10; in another S, 90 |
+| coloured_S     |                      | for S = 0.5, 1, 2, 5, and of `load_coloured` for any S   |
 
-In mnist_coloured the colour is spuriously correlated with the class; in the others a group is
-under-represented. In every class a group has the same share, to within an image or two. Only 10,000
-images are taken (the first of either split, which are shuffled), since of 60,000 even a rare group
-would have thousands. A quarter turn moves pixels without blurring them, and blur would tell the
-groups apart; it makes no digit another (a half turn would make a 6 a 9).
+In the coloured ones the colour is spuriously correlated with the class; in the others a group is
+under-represented. In every class a group has the same share, to within an image or two. Of most
+only 10,000 images are taken (the first of either split, which are shuffled), since of 60,000 even a
+rare group would have thousands. A quarter turn moves pixels without blurring them, and blur would
+tell the groups apart; it makes no digit another (a half turn would make a 6 a 9).
+
+mnist_coloured_S follows the protocol of Nam et al. 2020 ("Learning from failure", NeurIPS, section
+4): S% of the training images conflict with the bias, and in testing each of the ten colours is
+equally likely, whatever the digit. The ten colours are our own, and without their slight noise.
 
 The group of an image, `attributes["group"]`, is for measurements only: training sees images and
 labels.
@@ -28,9 +34,10 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, compute_checksum
 from genjax.data.loaders import load
+from genjax.errors import check_number
 
 GROUP = "group"  # the name of the attribute
-_IMAGES = 10_000
+_SHARES = (0.5, 1, 2, 5)  # of conflicting images, %, in the data sets that have a name
 _COLOURS = np.array(  # of the digits
     [
         (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255),
@@ -40,23 +47,33 @@ _COLOURS = np.array(  # of the digits
 
 
 class Bias(NamedTuple):
-    """What a biased data set is made from, its groups, and their shares in either split, %."""
+    """What a biased data set is made from, its groups, and their shares in either split, %.
+
+    `most` images are taken of either split.
+    """
 
     source: str
     groups: tuple[str, ...]
-    train: tuple[int, ...]
-    test: tuple[int, ...]
+    train: tuple[float, ...]
+    test: tuple[float, ...]
+    most: int = 10_000
 
 
+def _colour_all(conflicting: float) -> Bias:
+    return Bias("mnist", _COLOURED, (100 - conflicting, conflicting), (10, 90), most=60_000)
+
+
+_COLOURED = ("own colour", "another colour")
 BIASED = {
     "mnist_rotated": Bias("mnist", ("upright", "rotated"), (95, 5), (50, 50)),
-    "mnist_coloured": Bias("mnist", ("own colour", "another colour"), (98, 2), (50, 50)),
+    "mnist_coloured": Bias("mnist", _COLOURED, (98, 2), (50, 50)),
     "fashion_rare": Bias(
         "fashion_mnist",
         ("as it is", "upside down", "negative", "half the size"),
         (94, 2, 2, 2),
         (25, 25, 25, 25),
     ),
+    **{f"mnist_coloured_{share}": _colour_all(share) for share in _SHARES},
 }
 
 
@@ -65,37 +82,65 @@ def load_biased(name: str, split: str, data_dir: str | os.PathLike[str] | None =
     return add_bias(name, load(BIASED[name].source, split, data_dir, stream=False))
 
 
+def load_coloured(
+    split: str, data_dir: str | os.PathLike[str] | None = None, *, conflicting: float
+) -> Dataset:
+    """Load MNIST in ten colours, of which each goes with a digit but for a few images.
+
+    In testing all colours are equally likely. `attributes["group"]` is 0 for images in the colour
+    of their digit, 1 for the conflicting ones.
+
+    Args:
+        split: "train" or "test".
+        data_dir: as of `genjax.data.load`.
+        conflicting: share of the training images in another digit's colour, in %, from 0 to 100, in
+            steps of 0.01.
+
+    Raises:
+        UserError: where the share is out of range, or MNIST cannot be loaded.
+
+    >>> from functools import partial  # a name for a share of your own
+    >>> genjax.data.register_dataset("coloured_3", partial(load_coloured, conflicting=3))
+    """
+    bias = _colour_all(check_number(conflicting, "conflicting", least=0, most=100))
+    return _add(bias, "mnist_coloured", load(bias.source, split, data_dir, stream=False))
+
+
 def add_bias(name: str, real: Dataset) -> Dataset:
     """Make the data set `name` of `BIASED` from images of its source, [N, 28, 28, 1].
 
     The same images of the same split always give the same data set.
     """
-    bias = BIASED[name]
-    real = real.take(min(_IMAGES, len(real)))
+    return _add(BIASED[name], name, real)
+
+
+def _add(bias: Bias, name: str, real: Dataset) -> Dataset:
+    real = real.take(min(bias.most, len(real)))
     shares = bias.test if real.split == "test" else bias.train
+    ends = jnp.asarray(np.cumsum([round(100 * share) for share in shares]), jnp.int32)
     key = jax.random.fold_in(jax.random.key(95), real.split == "test")
-    images, groups = _transform_groups(real.images, real.labels, key, name=name, shares=shares)
+    images, groups = _transform_groups(real.images, real.labels, key, ends, kind=bias.groups)
     return replace(
         real,
         name=name,
         images=images,
-        source=f"{', '.join(f'{s}% {g}' for s, g in zip(shares, bias.groups, strict=True))}"
+        source=f"{', '.join(f'{s:g}% {g}' for s, g in zip(shares, bias.groups, strict=True))}"
         f" of: {real.source}",
         checksum=compute_checksum(np.asarray(images), np.asarray(real.labels)),
         attributes={GROUP: np.asarray(groups)},
     )
 
 
-@partial(jax.jit, static_argnames=("name", "shares"))
+@partial(jax.jit, static_argnames="kind")
 def _transform_groups(
-    images: jax.Array, labels: jax.Array, key: jax.Array, *, name: str, shares: tuple[int, ...]
+    images: jax.Array, labels: jax.Array, key: jax.Array, ends: jax.Array, *, kind: tuple[str, ...]
 ) -> tuple[jax.Array, jax.Array]:
     key_groups, key_colours = jax.random.split(key)
-    groups = _assign_groups(labels, key_groups, shares)
-    if name == "mnist_coloured":
+    groups = _assign_groups(labels, key_groups, ends)
+    if kind == _COLOURED:
         other = jax.random.randint(key_colours, labels.shape, 1, len(_COLOURS), jnp.int32)
         return _colour(images, (labels + other * (groups == 1)) % len(_COLOURS)), groups
-    if name == "mnist_rotated":
+    if len(kind) == 2:
         kinds = [images, jnp.rot90(images, axes=(1, 2))]
     else:
         kinds = [images, images[:, ::-1], 255 - images, _shrink(images)]
@@ -103,16 +148,21 @@ def _transform_groups(
     return chosen, groups
 
 
-def _assign_groups(labels: jax.Array, key: jax.Array, shares: tuple[int, ...]) -> jax.Array:
-    """Assign a group to every image, int32 [N]: of every 100 of a class, `shares` to each."""
+def _assign_groups(labels: jax.Array, key: jax.Array, ends: jax.Array) -> jax.Array:
+    """Assign a group to every image, int32 [N]: of every 10,000 of a class, up to each of `ends`.
+
+    As evenly as can be: of any 100 images of a class, the hundredth part goes to each, give or take
+    one.
+    """
     shuffled = jax.random.permutation(key, len(labels))
     by_class = shuffled[jnp.argsort(labels[shuffled])]
     first = jnp.searchsorted(
         labels[by_class], labels[by_class]
     )  # position of the first of its class
+    place = jnp.arange(len(labels)) - first
     # 61 has no factor in common with 100: what is left over after hundreds is mixed as well
-    number = (jnp.arange(len(labels)) - first) * 61 % 100
-    group = jnp.searchsorted(jnp.cumsum(jnp.array(shares)), number, side="right")
+    number = place * 61 % 100 * 100 + place // 100 * 61 % 100
+    group = jnp.searchsorted(ends, number, side="right")
     return jnp.zeros_like(group).at[by_class].set(group)
 
 
