@@ -32,6 +32,7 @@ from genjax.distributions import Normal
 from genjax.errors import UserError, check_labels
 from genjax.model import Batch, Params, Terms, TrainingWarning, Weights, register
 from genjax.models import resampling
+from genjax.models.conditional_autoencoder import Labels
 from genjax.models.vae import VAE
 from genjax.nn.chunks import in_chunks
 
@@ -145,8 +146,10 @@ class DebiasingVAE(VAE):
             logits = jnp.pad(logits, [(0, 0), (1, 0)])  # (2)
         return Normal.from_log_scale(loc, log_scale), logits
 
-    def posterior(self, params: Params, x: Float[Array, "n h w c"]) -> Normal:
-        return self.posterior_and_logits(params, x)[0]
+    def posterior(
+        self, params: Params, x: Float[Array, "n h w c"], labels: Labels = None
+    ) -> Normal:
+        return self.posterior_and_logits(params, self.join_images(x, labels))[0]
 
     def classify(self, params: Params, images: Float[Array, "n h w c"]) -> Float[Array, "n k"]:
         """Return the probabilities of the classes for images in [0, 1], (2)."""

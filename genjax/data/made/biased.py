@@ -67,13 +67,13 @@ _COLOURED = ("own colour", "another colour")
 BIASED = {
     "mnist_rotated": Bias("mnist", ("upright", "rotated"), (95, 5), (50, 50)),
     "mnist_coloured": Bias("mnist", _COLOURED, (98, 2), (50, 50)),
+    **{f"mnist_coloured_{share}": _colour_all(share) for share in _SHARES},
     "fashion_rare": Bias(
         "fashion_mnist",
         ("as it is", "upside down", "negative", "half the size"),
         (94, 2, 2, 2),
         (25, 25, 25, 25),
     ),
-    **{f"mnist_coloured_{share}": _colour_all(share) for share in _SHARES},
 }
 
 
