@@ -27,9 +27,11 @@ from genjax.model.capabilities import (
     Observes,
     Resamples,
     SamplesInSteps,
+    require,
+)
+from genjax.model.class_labels import (
     count_classes,
     is_class_conditional,
-    require,
     takes_labels,
     with_labels,
 )
