@@ -18,8 +18,7 @@ Fields choose other losses:
 (9) distortion + rate + (beta - 1) TC          `beta_weighs` total_correlation: a beta-TCVAE (Chen
                                                et al. 2018, arXiv:1802.04942, equation 4: beta on
                                                the second of the three terms of the rate)
-(10) q(z|x,y), p(x|z,y) in place of (2), (4)   `num_classes`: a conditional VAE, given the class y
-                                               (`genjax.models.conditional_autoencoder`)
+(10) q(z|x,y), p(x|z,y) for (2) and (4)        `num_classes`: `models.conditional_autoencoder`
 
 In the first `warmup` of the training, beta of (5), C of (8), and in (9) all but the distortion grow
 from 0 (Bowman et al. 2016, arXiv:1511.06349; Sonderby et al. 2016, arXiv:1602.02282).
@@ -55,8 +54,7 @@ class VAE(ConditionalAutoencoder):
 
         loss = E_q[-log p(x|z)] + beta KL(q(z|x) || N(0, I)) = distortion + beta * rate
 
-    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder. With `num_classes`, encoder and decoder are
-    given the class y too, and it bounds -log p(x|y).
+    with q(z|x) = N(mu(x), sigma(x)^2) from the encoder; given the class y, with `num_classes`.
 
     >>> model = VAE(image_shape=(8, 8, 1), latent_dim=2, network="mlp", hidden=(8,), beta=4.0)
     >>> params = model.init(jax.random.key(0))
@@ -216,8 +214,8 @@ class VAE(ConditionalAutoencoder):
         labels: Labels = None,
     ) -> Float[Array, "n d"]:
         """Compute the rate of each latent, in nats; `key` draws what is observed of the images."""
-        x = self.observe(self.join_images(images, labels), key)
-        return kl_to_standard_normal(self.posterior(params, x))
+        joined = self.join_images(images, labels)
+        return kl_to_standard_normal(self.posterior(params, self.observe(joined, key)))
 
     def distortion_and_rate(
         self,
