@@ -88,9 +88,9 @@ def match_models(setting: Setting) -> dict[str, Recipe]:
         depth=3,
     )
     flow = FlowMatching(
-        widths=(width, 2 * width), time_distribution="logit_normal", num_steps=16, solver="euler"
+        widths=(32, 64), time_distribution="logit_normal", num_steps=16, solver="euler"
     )
-    pixelcnn = PixelCNN(levels=setting.levels, width=16, depth=4)
+    pixelcnn = PixelCNN(levels=setting.levels, width=24 if setting.levels == 2 else 16, depth=4)
     models: dict[str, tuple[Model, Training]] = {
         "autoencoder": (Autoencoder(**stack), _AUTOENCODER_TRAINING),
         "vae": (VAE(**stack), _AUTOENCODER_TRAINING),

@@ -12,6 +12,7 @@ from genjax.cli import compare as command
 from genjax.metrics.catalogue import METRICS, Metric
 from genjax.model import MODELS, CanDecode, Model, Params, SamplesInSteps
 from genjax.plots.comparison.claims import CLAIMS, KINDS
+from genjax.plots.comparison.gaps import explain_gaps
 from genjax.plots.comparison.ranking import (
     Contender,
     explain_undertraining,
@@ -281,6 +282,16 @@ def test_only_likelihoods_of_the_same_images_are_compared():
     assert [line for line in summarize([*binary, flow]) if "likelihood" in line] == [
         "Best likelihood of binary images (NLL): **vae**, ≤ 80; then vae, ≤ 99."
     ]
+
+
+def test_a_dash_has_its_reason():
+    vae = contender("vae", nll=[90.0], reconstruction_error=[0.01], frechet_classifier=[9.0])
+    gan = contender("gan", frechet_classifier=[9.0])
+    assert explain_gaps([vae, gan]) == [
+        "No encoder with a decoder, so no reconstruction error: gan.",
+        "No likelihood, so no NLL: gan.",
+    ]
+    assert explain_gaps([gan]) == []
 
 
 def test_flow_matching_needs_the_steps_that_it_was_measured_to_need():

@@ -81,10 +81,10 @@ def test_every_contender_is_a_leaf_with_its_likelihood():
         "implicit density (samples, but no log p(x))", "GAN", "GAN", "DCGAN",
     ]  # fmt: skip
     said = {name: next(line for line in lines if f"**{name}**" in line) for name in ("VAE", "GAN")}
-    assert "likelihood 90 nats, bound; FCD 20; precision -" in said["VAE"]
+    assert "likelihood 90.0 nats, bound; FCD 20.0; precision -" in said["VAE"]
     assert "likelihood none" in said["GAN"]
-    assert any("3.5 bits/dim, estimate" in line for line in lines)
-    assert any("90 nats, exact" in line for line in lines)
+    assert any("3.50 bits/dim, estimate" in line for line in lines)
+    assert any("90.0 nats, exact" in line for line in lines)
 
 
 def test_both_drawings_hold_all_that_the_tree_says():
@@ -96,4 +96,4 @@ def test_both_drawings_hold_all_that_the_tree_says():
         assert all(0 < text.y < drawing.height for text in drawing.texts)
         assert all(text.end < drawing.width for text in drawing.texts)
     drawn = {text.get_text() for text in plot_tree(tree).axes[0].texts}
-    assert {"<1>", "90 nats, bound", "1,234"} <= drawn
+    assert {"<1>", "90.0 nats, bound", "1,234"} <= drawn

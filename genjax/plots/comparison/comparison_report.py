@@ -13,6 +13,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.metrics.sample_quality import MOST
 from genjax.plots.comparison.family_tree import grow_tree, list_tree
+from genjax.plots.comparison.gaps import explain_gaps
 from genjax.plots.comparison.pictures import draw_pictures
 from genjax.plots.comparison.ranking import Contender
 from genjax.plots.comparison.report_tables import (
@@ -197,7 +198,13 @@ def _show_metrics(contenders: Sequence[Contender], floor: Mapping[str, Measured]
         _picture("metrics", "The main metrics: a dot for every seed, a dashed line at the best"),
         Paragraph(text),
         tabulate_metrics(contenders, floor["data"]),
+        *_explain_dashes(contenders),
     ]
+
+
+def _explain_dashes(contenders: Sequence[Contender]) -> list[Block]:
+    reasons = explain_gaps(contenders)
+    return [Paragraph("What a dash stands for:"), Bullets(reasons)] if reasons else []
 
 
 def _show_claims(contenders: Sequence[Contender]) -> list[Block]:

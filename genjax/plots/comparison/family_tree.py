@@ -84,12 +84,24 @@ def _grow(paths: Sequence[tuple[tuple[str, ...], Contender]]) -> tuple[Node, ...
 
 
 def _make_leaf(contender: Contender) -> Node:
-    shown = ("frechet_classifier", "precision", "recall")
-    values = [contender.format_metric(name) for name in shown]
+    digits = {"frechet_classifier": 1, "precision": 2, "recall": 2}
+    values = [_format_short(contender, name, places) for name, places in digits.items()]
     for name in ("sampling_seconds", "parameters"):
         found = contender.values(name)
         values.append(format_mean_std([statistics.mean(found)]) if found else "-")
     return Node(contender.name, facts=(describe_likelihood(contender), *values))
+
+
+def _format_short(contender: Contender, metric: str, places: int) -> str:
+    """Return the mean of a metric, and its deviation or error unless that rounds to nothing."""
+    values = contender.values(metric)
+    if not values:
+        return "-"
+    several = len(values) > 1
+    error = statistics.stdev(values) if several else contender.measurement_error(metric)
+    spread = f"{error or 0:,.{places}f}"
+    text = f"{statistics.mean(values):,.{places}f}"
+    return f"{text} ± {spread}" if float(spread.replace(",", "")) else text
 
 
 def describe_likelihood(contender: Contender) -> str:
@@ -97,8 +109,8 @@ def describe_likelihood(contender: Contender) -> str:
     if contender.likelihood is None:
         return "none"
     is_bits = contender.observed == "bytes"
-    value = contender.format_metric("bits_per_dim" if is_bits else "nll").lstrip("≤≈ ")
-    return f"{value} {'bits/dim' if is_bits else 'nats'}, {contender.likelihood}"
+    name, places, unit = ("bits_per_dim", 2, "bits/dim") if is_bits else ("nll", 1, "nats")
+    return f"{_format_short(contender, name, places)} {unit}, {contender.likelihood}"
 
 
 def list_tree(node: Node, depth: int = 0) -> str:

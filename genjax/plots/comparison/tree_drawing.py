@@ -141,8 +141,9 @@ def _list_facts(node: Node) -> list[str]:
     if not node.facts:
         return []
     likelihood, distance, precision, recall, seconds, weights = node.facts
+    known = "no likelihood" if likelihood == "none" else likelihood
     return [
-        f"{likelihood} · FCD {distance}",
+        f"{known} · FCD {distance}",
         f"precision {precision} · recall {recall}",
         f"{seconds} s for 10,000 samples · {weights} weights",
     ]
