@@ -97,6 +97,7 @@ class HierarchicalVAE(DecoderModel):
     free_bits: float = 0.0
     warmup: float = 0.0
 
+    family: ClassVar[str] = "hierarchical VAE"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"vae": ("encoder", "decoder")}
 
     @classmethod
