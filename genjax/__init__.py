@@ -13,7 +13,8 @@ names of this package, each with a `help` of its own:
 
 models        VAE, ConditionalVAE, DebiasingVAE, HierarchicalVAE, Autoencoder, GAN, DCGAN, R3GAN,
               ProjectedGAN, VAEGAN, FlowMatching, MADE, PixelCNN, RealNVP, VQVAE
-training      fit, Training, Optimizer, CustomOptimizer, Callback, EarlyStopping, StopTraining
+training      fit, Training, Optimizer, CustomOptimizer, Callback, EarlyStopping, StopTraining,
+              TensorBoardLogger, WandbLogger, MLflowLogger, Logger
 parameters    init, summarize, save, load, load_best, unstack_seeds, Params
 images        sample, reconstruct, interpolate, traverse, manifold, encode, decode, classify, score
 latents       latent_use, invert, fit_density, LatentDensity, attribute_vector, shift, pca, plane,

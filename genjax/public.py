@@ -58,6 +58,7 @@ from genjax.sharing.portable import export
 from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
 from genjax.training.configuration import Training
 from genjax.training.fit import fit
+from genjax.training.loggers import Logger, MLflowLogger, TensorBoardLogger, WandbLogger
 from genjax.training.optimizers import CustomOptimizer, Optimizer
 
 __all__ = [
@@ -82,6 +83,8 @@ __all__ = [
     "LatentDensity",
     "LatentModel",
     "Likelihood",
+    "Logger",
+    "MLflowLogger",
     "Model",
     "Optimizer",
     "Params",
@@ -89,9 +92,11 @@ __all__ = [
     "ProjectedGAN",
     "RealNVP",
     "StopTraining",
+    "TensorBoardLogger",
     "Training",
     "TrainingDiverged",
     "UserError",
+    "WandbLogger",
     "attribute_vector",
     "balanced_subset",
     "classify",

@@ -1,7 +1,7 @@
 """`genjax train RECIPE [options]`: train a recipe, draw its samples and measure it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +15,15 @@ from genjax.cli.user_code import find_recipe
 from genjax.distributed import hosts
 from genjax.errors import HostLost
 from genjax.metrics.result_metrics import describe_measurement
+from genjax.model import to_json
 from genjax.recipes import RECIPES, Recipe, run_recipe
 from genjax.recipes.recipe import limit_measuring, restore_measuring
 from genjax.recipes.records import describe_reference, summarize_record
 from genjax.runs import run_folder
 from genjax.runs.files import resolve_path
+from genjax.training.loggers import LOGGERS, Logger
 
+_PICTURES = 20  # of samples in a log, about
 _USAGE = """\
 usage: genjax train RECIPE [options]
 
@@ -57,6 +60,9 @@ class Options:
     measure: Literal["quick", "full", "none"] = "quick"
     """How much is measured at the end: quick, with the numbers under "measuring"; full, with those
     of the recipe, as for the README's tables; or none."""
+    log: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    """Logs of the run, in its folder logs/: metrics, samples and configuration. Each needs the
+    extra of its name. One that fails does not stop the run."""
     many_hosts: tyro.conf.OmitArgPrefixes[Hosts] = Hosts()
 
 
@@ -86,7 +92,13 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
     def work() -> None:
         machines = options.many_hosts
         hosts.join(machines.hosts, machines.host, machines.coordinator)
-        result = run_recipe(recipe, out, options.overwrite, measure=options.measure != "none")
+        result = run_recipe(
+            recipe,
+            out,
+            options.overwrite,
+            measure=options.measure != "none",
+            loggers=make_loggers(options.log, recipe, out),
+        )
         if hosts.is_first():
             report(result, resolve_path(out), options.measure == "quick")
 
@@ -97,6 +109,19 @@ def train(name: str, recipe: Recipe, options: Any) -> int:
     less = ", without --overwrite," if options.overwrite else ""
     stopped = f"stopped. The same command{less} continues the run in {out}."
     return run(work, options, stopped, leave=leave)
+
+
+def make_loggers(names: Sequence[str], recipe: Recipe, out: Path) -> list[Logger]:
+    """Return loggers by name, which draw about 20 pictures of samples in a run."""
+    config = {
+        "dataset": recipe.dataset,
+        "model": to_json(recipe.model),
+        "training": recipe.training.to_json(),
+        "seed": recipe.seed,
+        "seeds": recipe.seeds,
+    }
+    every = max(1, recipe.training.epochs // _PICTURES)
+    return [LOGGERS[name](out / "logs" / name, config, every) for name in names]
 
 
 def report(result: Mapping[str, Any], out: Path, is_quick: bool) -> None:

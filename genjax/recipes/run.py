@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from genjax.recipes.records import describe_reference, find_name
 from genjax.runs import run_folder
 from genjax.runs.files import read_json, resolve_path, seal, write_json
 from genjax.runs.opening import Specification, is_finished, open_run
+from genjax.training.callbacks import Callback
 from genjax.training.step import count_batches
 from genjax.training.validation import choose_held_out
 
@@ -47,6 +49,7 @@ def run_recipe(
     overwrite: bool = False,
     sets: tuple[Dataset | Stream, Dataset] | None = None,
     measure: bool = True,
+    loggers: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Train, draw and measure `recipe` in the folder `out`; return the content of `result.json`.
 
@@ -59,6 +62,8 @@ def run_recipe(
         overwrite: delete the run that `out` holds, and start anew.
         sets: the training and the test set, where they are loaded already.
         measure: measure the trained model, as the recipe says; otherwise it is drawn only.
+        loggers: called after every epoch, as the recipe's callbacks are, but no part of it: they
+            log the run, and do not change it.
 
     Raises:
         UserError: on a bad recipe, on data that does not fit its model, or where `out` holds a run
@@ -80,7 +85,7 @@ def run_recipe(
     held_out = recipe.load_validation()
     if not (held_out or recipe.callbacks):  # which could end the run by what they see of them
         held_out = choose_held_out(recipe.model, test_set)
-    params = _train(out, overwrite, train_set, held_out, measurement, keys)
+    params = _train(out, overwrite, train_set, held_out, measurement, keys, loggers)
     finish = partial(_finish, out, params, measurement, keys, began)
     return hosts.run_on_first(finish)
 
@@ -157,6 +162,7 @@ def _train(
     held_out: Dataset | None,
     measurement: Measurement,
     keys: list[RunKeys],
+    loggers: Sequence[Callback],
 ) -> Params:
     recipe, images = measurement.recipe, measurement.train_set
     epochs, test_set = recipe.training.epochs, measurement.test_set
@@ -170,7 +176,7 @@ def _train(
         overwrite=overwrite,
         distance=_make_distance(recipe.model, images),
         validation=held_out,
-        callbacks=(draw, *recipe.callbacks),
+        callbacks=(draw, *recipe.callbacks, *loggers),
     )
 
 

@@ -10,6 +10,7 @@ steps.json      the quality of samples in fewer steps, of a model that samples i
 report.html     the page about the run, with the pictures and the results
 figures/        the pictures
 explore/        the page of `explore`
+logs/           those of --log: for TensorBoard, Weights & Biases, MLflow
 progress/       samples of the same latents after chosen epochs
 resampling/     of a debiasing VAE, the probabilities of all training images in every epoch
 """
@@ -38,7 +39,7 @@ from genjax.runs.files import (
 CONFIG, METRICS, RESULT, BEST = "config.json", "metrics.jsonl", "result.json", "best.npz"
 REPORT, COMPARED, STEPS = "report.html", "compared.json", "steps.json"
 TIMES = ("seconds", "cpu_seconds", "images_per_second")  # in a line of metrics
-_FOLDERS = ("checkpoints", "explore", "figures", "progress", "resampling")
+_FOLDERS = ("checkpoints", "explore", "figures", "logs", "progress", "resampling")
 _PARTS = ("model", "training", "dataset", "key")
 
 

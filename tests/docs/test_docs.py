@@ -38,7 +38,7 @@ def read_blocks(text):
 
 README = ROOT / "README.md"
 # pages that need packages of optional extras, and which
-EXTRAS = {"export.md": ["flatbuffers"]}
+EXTRAS = {"export.md": ["flatbuffers"], "callbacks.md": ["tensorboardX"]}
 RUNNING = [page for page in [README, *PAGES] if read_blocks(page.read_text())]
 
 
