@@ -13,8 +13,9 @@ register_recipe(
         model=HierarchicalVAE(
             levels=(1, 2, 2),
             channels=(32, 48, 96, 128),
-            encoder_blocks=(0, 1, 1, 1),
-            decoder_blocks=(1, 1, 1, 1),
+            encoder_blocks=(0, 1, 1, 0),
+            decoder_blocks=(1, 1, 1, 0),
+            pixel_channels=8,
             free_bits=0.5,
             warmup=0.1,
         ),
@@ -31,11 +32,13 @@ register_recipe(
         model=HierarchicalVAE(
             levels=(1,),
             channels=(32, 64, 96, 128),
-            encoder_blocks=(0, 1, 1, 1),
-            decoder_blocks=(1, 1, 1, 1),
+            encoder_blocks=(0, 1, 1, 0),
+            decoder_blocks=(1, 1, 1, 0),
+            pixel_channels=8,
             latent_channels=16,
+            warmup=0.05,
         ),
-        training=Training(epochs=40, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
+        training=Training(epochs=30, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
         num_samples=100,
         description="VAE, 2x2x16 latents, residual convolutions, on binary MNIST, not yet run"
         " (60 minutes)",
