@@ -19,10 +19,10 @@ register_recipe(
             free_bits=0.5,
             warmup=0.1,
         ),
-        training=Training(epochs=40, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
+        training=Training(epochs=24, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
         num_samples=100,
         description="hierarchical VAE, five levels of latents, on binary MNIST, not yet run"
-        " (60 minutes)",
+        " (30 minutes)",
     ),
 )
 register_recipe(
@@ -41,6 +41,6 @@ register_recipe(
         training=Training(epochs=30, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
         num_samples=100,
         description="VAE, 2x2x16 latents, residual convolutions, on binary MNIST, not yet run"
-        " (60 minutes)",
+        " (30 minutes)",
     ),
 )
