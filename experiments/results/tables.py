@@ -70,12 +70,14 @@ def _make_models() -> str:
 def _make_vaes() -> str:
     names = [
         "vae-mnist", "vae-mnist-long", "spatial-vae-mnist", "hierarchical-vae-mnist",
-        "vae-mnist-2d", "ae-mnist", "vae-fashion", "vae-cifar10",
+        "vae-mnist-2d", "ae-mnist", "vae-fashion", "vae-cifar10", "vae-cifar10-logistic",
+        "hierarchical-vae-cifar10",
     ]  # fmt: skip
     columns = [
         _column("negative_elbo", 1, "−ELBO, nats"),
         _column("nll", 1, "NLL (IWAE), nats"),
         _column("num_samples", 0, "its k"),
+        _column("bits_per_dim", 2, "bits/dim (IWAE)"),
         _ERROR,
         _MINUTES,
     ]
