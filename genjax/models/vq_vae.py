@@ -115,6 +115,11 @@ class VQVAE(DecoderModel):
         return math.prod(self.grid) * self.code_dim if self.image_shape else self.code_dim
 
     @property
+    def likelihood_of_bytes(self) -> bool:
+        """Whether the likelihood is a probability of bytes, of which there are bits."""
+        return LIKELIHOODS[self.likelihood].observes == "bytes"
+
+    @property
     def ema_networks(self) -> tuple[str, ...]:
         return ("prior",)  # the encoder, the codes and the decoder must stay together
 
