@@ -85,28 +85,34 @@ def compare_recipes(recipes: Mapping[str, Recipe], options: Options) -> Path:
     if len(set(data.values())) > 1:
         raise UserError(f"the recipes must have the same training images, but have {data}.")
     out = options.out or Path("runs", "-".join(("compare", *options.names)))
-    if options.epochs:
-        recipes = {name: _set_epochs(recipe, options.epochs) for name, recipe in recipes.items()}
-    if options.budget:
-        seconds = budget.parse_duration(options.budget) / options.seeds
-        recipes = budget.fit_to_budget(recipes, seconds, out)
+    recipes = _set_budget(recipes, options, out)
     if options.density != "none":
         recipes = {name: replace(r, density=options.density) for name, r in recipes.items()}
     results = run_series(recipes, out, options.seeds)
     first = next(iter(recipes.values()))
     train_set, test_set = first.load_resident()
-    classifier = get_classifier(*replace(first, num_train=0).load_resident())
+    models = [recipe.model for recipe in recipes.values()]
+    classifier = get_classifier(*replace(first, num_train=0).load_resident(), models=models)
+    folders = {name: [run_path(out, name, n) for n in range(options.seeds)] for name in recipes}
+    if not contenders.are_judged_alike(results.values(), classifier):
+        every = [folder for group in folders.values() for folder in group]
+        measured = contenders.measure_runs(every, options.dataset, options.density)
+        return comparison_report.write_report(out, *measured)
     compared = [
-        contenders.make_contender(
-            name,
-            [run_path(out, name, seed) for seed in range(options.seeds)],
-            results[name],
-            test_set,
-            classifier,
-        )
+        contenders.make_contender(name, folders[name], results[name], test_set, classifier)
         for name in recipes
     ]
     return comparison_report.write_report(out, compared, train_set, test_set, classifier)
+
+
+def _set_budget(recipes: Mapping[str, Recipe], options: Options, out: Path) -> Mapping[str, Recipe]:
+    """Return the recipes with the epochs, or the time to train, that are asked for."""
+    if options.epochs:
+        return {name: _set_epochs(recipe, options.epochs) for name, recipe in recipes.items()}
+    if options.budget:
+        seconds = budget.parse_duration(options.budget) / options.seeds
+        return budget.fit_to_budget(recipes, seconds, out)
+    return recipes
 
 
 def _set_epochs(recipe: Recipe, epochs: int) -> Recipe:

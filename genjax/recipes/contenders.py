@@ -101,6 +101,18 @@ def _add_last_to_best(result: Mapping[str, Any]) -> dict[str, Any]:
     return {**result, **more}
 
 
+def are_judged_alike(
+    results: Iterable[Sequence[Mapping[str, Any]]], classifier: metrics.Classifier
+) -> bool:
+    """Tell whether this classifier judged the samples of all results.
+
+    It did not judge all where some model learns from the classifier of the data: that one then
+    judges the other models alone.
+    """
+    records = [result.get("record", {}).get("classifier") for group in results for result in group]
+    return all(record is None or record["digest"] == classifier.digest for record in records)
+
+
 def measure_runs(
     folders: Iterable[Path], dataset: str | None = None, density: DensityKind = "none"
 ) -> tuple[list[Contender], Dataset, Dataset, metrics.Classifier | None]:

@@ -78,7 +78,7 @@ def test_the_density_is_a_mixture_or_a_flow(run, monkeypatch):
     density = genjax.fit_density(genjax.load(run), blobs(40).images, 0, 1)
     monkeypatch.setattr(genjax, "fit_density", fit)
     options = evaluate.Options(run, num_samples=2, num_generated=20, density="flow")
-    monkeypatch.setattr(evaluate, "get_classifier", lambda *_: None)
+    monkeypatch.setattr(evaluate, "get_classifier", lambda *_, **options: None)
     result = evaluate.evaluate(options)
     assert kinds == [("flow", 1)]
     assert result["record"]["density"] == "flow"

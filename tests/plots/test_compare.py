@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -282,6 +283,15 @@ def test_only_likelihoods_of_the_same_images_are_compared():
     assert [line for line in summarize([*binary, flow]) if "likelihood" in line] == [
         "Best likelihood of binary images (NLL): **vae**, ≤ 80; then vae, ≤ 99."
     ]
+
+
+def test_only_samples_of_one_judge_are_compared():
+    def judged(digest):
+        return {"record": {"classifier": {"digest": digest}}}
+
+    judge = SimpleNamespace(digest="a")
+    assert contenders.are_judged_alike([[judged("a")], [judged("a"), {"record": {}}]], judge)
+    assert not contenders.are_judged_alike([[judged("a")], [judged("b")]], judge)
 
 
 def test_a_dash_has_its_reason():
