@@ -102,8 +102,9 @@ def match_models(setting: Setting) -> dict[str, Recipe]:
     hierarchical = HierarchicalVAE(
         levels=(1, 1, 1),
         channels=(32, 48, 64, 96),
-        encoder_blocks=(0, 1, 1, 1),
-        decoder_blocks=(1, 1, 1, 1),
+        encoder_blocks=(0, 1, 1, 0),
+        decoder_blocks=(1, 1, 1, 0),
+        pixel_channels=8,
         likelihood=setting.likelihood,
         free_bits=0.5,
         warmup=0.1,

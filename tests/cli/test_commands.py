@@ -20,7 +20,7 @@ def run(tmp_path_factory):
     """The folder of a VAE's run; commands find its data."""
     data = blobs(40)
     folder = tmp_path_factory.mktemp("runs") / "mine"
-    model = small("vae", network="mlp", image_shape=(8, 8, 1), num_classes=2)
+    model = small("vae", network="mlp", image_shape=(8, 8, 1))
     genjax.fit(model, data, jax.random.key(0), Training(epochs=1), out=folder, progress=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained, "find_data", lambda place, dataset=None: (data, data))

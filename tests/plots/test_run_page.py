@@ -13,6 +13,7 @@ import genjax
 from genjax.cli import main
 from genjax.losses import ADVERSARIAL
 from genjax.metrics.catalogue import METRICS
+from genjax.metrics.result_metrics import list_metrics
 from genjax.model import find_models, register, to_json
 from genjax.models import VAE
 from genjax.plots import save_grid
@@ -171,9 +172,12 @@ def test_the_page_names_metrics_as_every_table_does(folder):
     page = write_run_page(folder, result, "NLL 80").read_text()
     assert "500 test images, drawn at random; k = 50 importance samples" in page
     assert "86.5 ± 0.25" in page
+    expected = {metric.name: metric for metric in list_metrics(result)}
+    assert expected["nll"].label == "NLL, bound (nats per image)"
+    assert expected["nearer_to_train"] == METRICS["nearer_to_train"]
     for name in ("nll", "nearer_to_train"):
-        tooltip = f'title="{METRICS[name].explanation}; in result.json: {name}"'
-        assert f"<abbr {tooltip}>{METRICS[name].label} {METRICS[name].aim}</abbr>" in page
+        tooltip = f'title="{expected[name].explanation}; in result.json: {name}"'
+        assert f"<abbr {tooltip}>{expected[name].label} {expected[name].aim}</abbr>" in page
     assert "Reference result of the recipe: NLL 80." in page
     assert "best: epoch 2" in page
     assert "genjax train vae-mnist" in page
