@@ -92,7 +92,7 @@ def _select_trained(train_set: Dataset, path: Path, record: dict[str, Any]) -> D
     except UserError:
         if not path.exists():
             raise
-        whole = data.load_undivided(path, train_set.image_shape[0])
+        whole = data.load_undivided(path, (train_set.image_shape[0], train_set.image_shape[1]))
         trained = data.select_trained(whole, record)
     warn_user(
         f"the run was trained on {len(trained)} images of {whole.name}, before a test set was taken"
