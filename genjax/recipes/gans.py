@@ -131,7 +131,7 @@ register_recipe(
         training=replace(_PROJECTED_TRAINING, mirrored=True),
         num_generated=10_000,
         description="DCGAN's generator, class-conditional batch norm, discriminators on a"
-        " classifier's features, on CIFAR-10: not yet run (30 minutes on 2 CPU cores)",
+        " classifier's features, on CIFAR-10: not yet run (45 minutes on 2 CPU cores)",
         headline=_CLASSES,
     ),
 )
@@ -144,7 +144,7 @@ for _name, _dataset in (("fashion", "fashion_mnist"), ("mnist", "mnist")):
             training=replace(_PROJECTED_TRAINING, epochs=12, mirrored=_name == "fashion"),
             num_generated=10_000,
             description=f"the same, 32-64-128, on {'Fashion-' * (_name == 'fashion')}MNIST: not yet"
-            " run (12 minutes on 2 CPU cores)",
+            " run (15 minutes on 2 CPU cores)",
             headline=_CLASSES,
         ),
     )
@@ -156,7 +156,7 @@ register_recipe(
         training=replace(_PROJECTED_TRAINING, epochs=12),
         num_generated=26_000,
         description="discriminators on the features of MNIST's classifier, on Stacked MNIST: not"
-        " yet run (55 minutes on 2 CPU cores)",
+        " yet run (40 minutes on 2 CPU cores)",
         headline=_MODES,
     ),
 )
@@ -167,7 +167,10 @@ register_recipe(
     Recipe(
         dataset="cifar10",
         model=ProjectedGAN(
-            augment=("colour", "translation", "cutout"), upsampling="nearest", width=32
+            augment=("colour", "translation", "cutout"),
+            upsampling="nearest",
+            width=32,
+            discriminator_width=32,
         ),
         training=Training(
             epochs=40,
