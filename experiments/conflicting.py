@@ -45,13 +45,13 @@ def _make_recipes() -> dict[str, Recipe]:
     named = RECIPES[CONFLICTING]
     assert isinstance(named.model, DebiasingVAE)
     convolutional = replace(named.model, network="conv", channels=(8, 16), hidden=(64,))
+    models = {share: (share, named.model) for share in SHARES}
+    models[f"conv-{SHARES[0]}"] = SHARES[0], convolutional
     recipes = {}
-    for share in SHARES:
-        models = {"": named.model} | ({"conv-": convolutional} if share == SHARES[0] else {})
-        for network, model in models.items():
-            debiased = replace(named, dataset=f"mnist_coloured_{share}", model=model)
-            recipes[f"erm-{network}{share}"] = _make_plain(debiased, model)
-            recipes[f"debiased-{network}{share}"] = debiased
+    for name, (share, model) in models.items():
+        debiased = replace(named, dataset=f"mnist_coloured_{share}", model=model)
+        recipes[f"debiased-{name}"] = debiased
+        recipes[f"erm-{name}"] = _make_plain(debiased, model)
     return recipes
 
 
