@@ -38,7 +38,7 @@ def test_a_plain_classifier_and_a_debiased_one_are_compared(tmp_path, monkeypatc
     study, out = replace(conflicting.STUDY, recipes=recipes), tmp_path / "runs"
     assert study.main(["--out", str(out), "--seeds", "1"]) == 0
     assert "conflicting images seen" in capsys.readouterr().out
-    plain, debiased = (read_json(out / f"{name}-0" / "result.json") for name in recipes)
+    plain, debiased = (read_json(out / f"{n}-5-0" / "result.json") for n in ("erm", "debiased"))
     assert plain["data_rare"] == debiased["data_rare"] == pytest.approx(0.05, abs=0.003)
     assert plain["seen_rare"] == pytest.approx(plain["data_rare"], abs=1e-6)
     assert debiased["seen_rare"] > 1.5 * plain["seen_rare"]

@@ -41,3 +41,10 @@ def test_an_unfinished_run_goes_on_to_its_end(tmp_path):
     resumed = genjax.load(tmp_path / "run")
     for ours, theirs in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_conditional_vae_of_before_the_vae_had_classes_loads_and_samples_as_it_did():
+    params = genjax.load(FIXTURES / "conditional-vae.npz")
+    samples = genjax.sample(params, jax.random.key(2), labels=[0, 1, 1])
+    expected = np.load(FIXTURES / "expected-conditional-vae.npz")["samples"]
+    np.testing.assert_allclose(samples, expected, atol=1e-5)
