@@ -15,8 +15,8 @@ _RECIPES = Path(__file__).with_name("recipes.json")  # data set -> recipe -> des
 OTHERS = {  # kind -> name -> what it is
     "models": {
         "autoencoder": "deterministic autoencoder",
-        "vae": "variational autoencoder; beta-VAE, beta-TCVAE and IWAE by its fields",
-        "conditional_vae": "VAE whose encoder and decoder know the image's class",
+        "vae": "variational autoencoder; beta-VAE, beta-TCVAE, IWAE, conditional VAE by its fields",
+        "conditional_vae": "VAE with ten classes, under the name of earlier runs",
         "debiasing_vae": "VAE that resamples the data by the density of their latents",
         "hierarchical_vae": "VAE of any number of levels of latents, each a grid at one scale",
         "flow_matching": "network that carries noise to images along an ODE",

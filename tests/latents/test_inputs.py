@@ -217,7 +217,7 @@ def test_walks_of_a_gan_that_knows_classes_keep_to_the_class():
 
 
 def test_labels_that_are_refused(labelled, vae):
-    with pytest.raises(MissingCapability, match="VAE takes no labels to decode"):
+    with pytest.raises(MissingCapability, match="labels need a model with num_classes"):
         genjax.interpolate(vae, jnp.zeros((1, 3)), jnp.ones((1, 3)), labels=1)
     with pytest.raises(UserError, match="LabelledVAE needs the labels of the images to encode"):
         genjax.encode(labelled, BYTES)
@@ -227,7 +227,7 @@ def test_labels_that_are_refused(labelled, vae):
         genjax.encode(labelled, BYTES, np.zeros(4, int))
     with pytest.raises(MissingCapability, match="VAE takes no labels to encode"):
         genjax.encode(vae, BYTES, np.zeros(30, int))
-    with pytest.raises(MissingCapability, match="sample images of a class"):
+    with pytest.raises(MissingCapability, match="labels need a model with num_classes"):
         genjax.sample(vae, KEY, labels=1)
 
 
