@@ -93,10 +93,14 @@ def _make_leaf(contender: Contender) -> Node:
 
 
 def _format_short(contender: Contender, metric: str, places: int) -> str:
-    """Return the mean of a metric, and its deviation or error unless that rounds to nothing."""
+    """Return the mean of a metric, and its deviation or error unless that rounds to nothing.
+
+    From 100 on it has no decimals.
+    """
     values = contender.values(metric)
     if not values:
         return "-"
+    places = 0 if abs(statistics.mean(values)) >= 100 else places
     several = len(values) > 1
     error = statistics.stdev(values) if several else contender.measurement_error(metric)
     spread = f"{error or 0:,.{places}f}"

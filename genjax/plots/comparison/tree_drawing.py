@@ -14,8 +14,8 @@ from genjax.plots.comparison.family_tree import NOTES, Node, list_tree
 _ROW, _TOP = 32, 44  # pixels, of the wide drawing: between two leaves, and above the first
 _LEVELS = (2, 92, 164, 288, 402)  # left ends of root, densities, kinds, families and leaves
 _COLUMNS = {
-    "likelihood": 508, "FCD ↓": 690, "precision ↑": 758, "recall ↑": 846, "s ↓": 934,
-    "weights": 980,
+    "likelihood": 518, "FCD ↓": 698, "precision ↑": 780, "recall ↑": 858, "s ↓": 934,
+    "weights": 984,
 }  # fmt: skip
 _WIDE, _SLIM = 1046, 358
 _LINE, _INDENT = 17, 13  # pixels, of the slim drawing
