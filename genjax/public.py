@@ -55,6 +55,7 @@ from genjax.runs.weights import load_params as load
 from genjax.runs.weights import save_params as save
 from genjax.sharing.hub import push
 from genjax.sharing.portable import export
+from genjax.sharing.pretrained import pretrained
 from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
 from genjax.training.configuration import Training
 from genjax.training.fit import fit
@@ -120,6 +121,7 @@ __all__ = [
     "pca",
     "plane",
     "plots",
+    "pretrained",
     "push",
     "reconstruct",
     "register",

@@ -44,8 +44,8 @@ def _keep_pictures(folder: Path) -> None:
             shutil.copyfile(picture, PICTURES / f"{kept}.png")
 
 
-def _record_run(folder: Path) -> dict[str, Any]:
-    result = read_json(folder / "result.json")
+def check_is_recorded(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's result. Raise `UserError` unless it is a named recipe's, fully measured."""
     if not result.get("recipe"):
         raise UserError(
             f"{folder} is not the run of a named recipe with its own options: it has no record."
@@ -55,6 +55,11 @@ def _record_run(folder: Path) -> dict[str, Any]:
             f"{folder} was measured on few images or samples, for a first look: measure it in full,"
             f" with the same command and --measure full."
         )
+    return result
+
+
+def _record_run(folder: Path) -> dict[str, Any]:
+    result = check_is_recorded(folder, read_json(folder / "result.json"))
     return {
         "recipe": result["recipe"],
         **_describe(result),

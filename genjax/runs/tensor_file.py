@@ -47,6 +47,7 @@ class TensorFile:
     texts: dict[str, str]
     entries: dict[str, Any]
     data: bytes
+    digest: str
 
     @property
     def names(self) -> set[str]:
@@ -113,7 +114,7 @@ def read_tensors(path: Path) -> TensorFile:
         raise ValueError("it was written by another program than genjax, without its checksum")
     if digest != _compute_digest(texts, entries, data):
         raise ValueError("its checksum does not fit")
-    return TensorFile(texts, entries, data)
+    return TensorFile(texts, entries, data, digest)
 
 
 def _compute_digest(texts: Mapping[str, str], entries: Mapping[str, Any], data: bytes) -> str:

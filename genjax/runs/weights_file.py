@@ -66,17 +66,11 @@ def read_weights(path: Path) -> Params:
         UserError: where there is no file, or its model is not known.
         CheckpointError: where it is damaged.
     """
-    with _explain_read_errors(path), _open(path) as (file, text):
+    with explain_read_errors(path), _open(path) as (file, text):
         model, label_names = _read_specification(text, len(file.names))
         shapes = jax.eval_shape(model.init, jax.random.key(0))
         shapes = shapes.replace(label_names=label_names)
         return checkpoints.fill_tree(*_read_arrays(file, shapes), path)
-
-
-def read_texts(path: Path) -> dict[str, str]:
-    """Read the texts beside the parameters in a `.safetensors` file. Raises as `read_weights`."""
-    with _explain_read_errors(path):
-        return {name: text for name, text in read_tensors(path).texts.items() if name != _MODEL}
 
 
 @contextlib.contextmanager
@@ -92,7 +86,8 @@ def _open(path: Path) -> Iterator[tuple[NpzFile | TensorFile, str]]:
 
 
 @contextlib.contextmanager
-def _explain_read_errors(path: Path) -> Iterator[None]:
+def explain_read_errors(path: Path) -> Iterator[None]:
+    """Turn every error of reading a file of weights into a `UserError` of one sentence."""
     check_file(path)
     try:
         yield

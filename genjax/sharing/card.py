@@ -13,20 +13,23 @@ _TEXT = """\
 # {name}
 
 `{model}`{data}, trained with [genjax](https://pypi.org/project/genjax-vae-gan/).
-
-![samples](samples.png)
-
+{picture}
 ```python
-import genjax  # pip install 'genjax-vae-gan[hub]'
+import genjax
 
-params = genjax.load("{address}")
+params = {call}
 images = genjax.sample(params, 0, num=16)  # float32 [16, {shape}] in [0, 1]
 ```
 {metrics}{record}"""
 
 
 def write_card(
-    name: str, params: Params, about: Mapping[str, Any], address: str, license: str = ""
+    name: str,
+    params: Params,
+    about: Mapping[str, Any],
+    call: str,
+    license: str = "",
+    picture: str = "",
 ) -> str:
     """Return the card of a model.
 
@@ -34,16 +37,18 @@ def write_card(
         name: its title.
         params: the model's.
         about: what `describe_run` returns; empty where nothing is known.
-        address: where `genjax.load` finds it.
+        call: the line of Python that loads it.
         license: as the Hub names licences, such as "mit"; the head of the card, which the Hub
             reads, is left out without one.
+        picture: the file of a picture of samples beside the card.
     """
     data = about.get("dataset", {}).get("name")
     body = _TEXT.format(
         name=name,
         model=params.model,
         data=f" of {data}" if data else "",
-        address=address,
+        call=call,
+        picture=f"\n![samples]({picture})\n" if picture else "",
         shape=", ".join(map(str, params.model.image_shape)),
         metrics=_list_metrics(about),
         record=_list_record(about),
@@ -61,13 +66,23 @@ def describe_run(folder: Path) -> dict[str, Any]:
     result = read_json(path) if path.exists() else {}
     kept = ("name", "split", "num_images", "checksum")
     return {
-        "result": result,
+        "result": _keep_result(result),
         "dataset": {name: config["dataset"][name] for name in kept if name in config["dataset"]},
         "training": config["training"],
         "recipe": result.get("recipe"),
         "seeds": result.get("seed_numbers"),
         "environment": result.get("environment", {}),
     }
+
+
+def _keep_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a result, and how they were measured."""
+    numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
+    record = result.get("record") or {}
+    kept = ("num_samples", "num_generated", "nll", "classifier")
+    data = {n: v for n, v in record.get("dataset", {}).items() if n in ("num_images", "images")}
+    how = {name: record[name] for name in kept if name in record}
+    return numbers | {"record": how | {"dataset": data}}
 
 
 def _write_head(params: Params, data: str | None, license: str) -> str:

@@ -72,7 +72,8 @@ def _write_files(
     images = genjax.sample(params, 0, _NUM_SAMPLES)
     save_grid(folder / "samples.png", np.asarray(images))
     title = name.rpartition("/")[2]
-    card = write_card(title, params, about, f"hf://{name}", license)
+    call = f'genjax.load("hf://{name}")  # needs genjax-vae-gan[hub]'
+    card = write_card(title, params, about, call, license, "samples.png")
     (folder / "README.md").write_text(card, encoding="utf-8")
     return sorted(folder.iterdir())
 

@@ -10,7 +10,8 @@ import pytest
 
 import genjax
 from genjax.errors import CheckpointError
-from genjax.runs.weights_file import read_texts, write_safetensors
+from genjax.runs.tensor_file import read_tensors
+from genjax.runs.weights_file import write_safetensors
 from tests.helpers import same, small
 
 
@@ -47,7 +48,7 @@ def test_half_precision_is_read_as_float32(params, tmp_path):
     for one, other in zip(jax.tree.leaves(loaded), jax.tree.leaves(params), strict=True):
         assert one.dtype == np.float32
         np.testing.assert_array_equal(one, np.asarray(other, np.float16).astype(np.float32))
-    assert read_texts(path) == {"card": "text"}
+    assert read_tensors(path).texts["card"] == "text"
 
 
 def test_the_file_is_as_the_format_says(path, params):
