@@ -69,6 +69,6 @@ _register(
     "mnist_coloured_0.5",
     2,
     _WIDE,
-    "the colour goes with the digit in 99.5% of the training images, not yet run (1 minute)",
+    "the colour goes with the digit in 99.5% of the training images",
     CONFLICTING,
 )
