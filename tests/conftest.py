@@ -33,11 +33,12 @@ collect_ignore_glob = ["exam/*"]
 def pytest_runtest_makereport(item, call):
     """With GENJAX_REQUIRE_DATA set, as where all data is known to be there, no test is skipped.
 
-    But for those that need a browser, which no package of Python brings.
+    But for those that need a browser, which no package of Python brings, or a package that is too
+    large, or asks for older versions of others, to be installed for one test.
     """
     report = yield
-    needs_browser = item.get_closest_marker("browser")
-    if report.skipped and os.environ.get("GENJAX_REQUIRE_DATA") and not needs_browser:
+    may_skip = item.get_closest_marker("browser") or item.get_closest_marker("extra")
+    if report.skipped and os.environ.get("GENJAX_REQUIRE_DATA") and not may_skip:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, but GENJAX_REQUIRE_DATA is set"
     return report

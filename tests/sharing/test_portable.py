@@ -104,6 +104,7 @@ def test_a_model_of_classes_takes_labels():
     np.testing.assert_allclose(image, expected, atol=1e-6)
 
 
+@pytest.mark.extra
 @pytest.mark.filterwarnings("ignore")  # of the converter's
 def test_onnx_computes_the_same(params, tmp_path, monkeypatch):
     runtime = pytest.importorskip("onnxruntime")

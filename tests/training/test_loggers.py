@@ -121,6 +121,7 @@ def test_tensorboard_has_scalars_images_and_the_configuration(logged):
     assert '"latent_dim": 2' in text.tensor.string_val[0].decode()
 
 
+@pytest.mark.extra
 @pytest.mark.filterwarnings("ignore")  # of the package's
 def test_mlflow_keeps_metrics_and_pictures(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
@@ -139,6 +140,7 @@ def test_mlflow_keeps_metrics_and_pictures(tmp_path, monkeypatch):
     assert list((tmp_path / "artifacts").rglob("000001.png"))
 
 
+@pytest.mark.extra
 def test_wandb_is_offline(tmp_path):
     pytest.importorskip("wandb")
     logger = genjax.WandbLogger(tmp_path)
