@@ -153,7 +153,8 @@ def test_without_its_module_every_command_says_what_to_import(room, command, cap
     run = train(room, "flow_matching")
     monkeypatch.delitem(MODELS, "exam_flow")
     capsys.readouterr()
-    assert main([command, str(run)]) == 1
+    repository = ["me/model"] if command == "push" else []
+    assert main([command, str(run), *repository]) == 1
     said = capsys.readouterr().err.strip()
     assert said.startswith("error: ")
     assert "no model is named 'exam_flow'" in said

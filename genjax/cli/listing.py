@@ -97,8 +97,8 @@ def find_registries() -> dict[str, Mapping[str, Any]]:
 def read_recipes() -> dict[str, dict[str, str]]:
     """Return the description of every recipe, by data set and name.
 
-    >>> list(read_recipes()["fashion_mnist"])
-    ['dcgan-fashion', 'flow-matching-fashion', 'vae-fashion', 'vae-gan-fashion']
+    >>> read_recipes()["fashion_mnist"]["vae-fashion"]
+    'VAE, 32 latents, Gaussian likelihood (σ = 0.2), on Fashion-MNIST'
     """
     return json.loads(_RECIPES.read_text())
 

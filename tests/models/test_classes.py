@@ -68,7 +68,7 @@ def test_the_losses_are_those_of_the_scores_of_the_classes(name, key):  # (8)
     )
 
     def score(images):
-        outputs = model.apply(params, "discriminator", images)
+        outputs = model.apply_discriminator(params, images)
         assert outputs.shape == (16, 3)
         return outputs[:, 0] + jnp.sum(outputs[:, 1:] * one_hot, axis=1)
 
