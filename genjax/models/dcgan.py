@@ -17,7 +17,7 @@ next to the image has `width`.
 import math
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax
@@ -145,6 +145,9 @@ class DCGAN(AdversarialModel):
     kernel_size: int = 4
     upsampling: Upsampling = "transposed"
 
+    generator_class: ClassVar[type[Any]] = Generator  # a subclass has its own, of the same fields
+    discriminator_class: ClassVar[type[Any]] = Discriminator
+
     @classmethod
     def smallest(cls) -> Self:
         return cls(width=4, latent_dim=3)
@@ -166,7 +169,7 @@ class DCGAN(AdversarialModel):
         return doubled_widths(self.width, self.image_shape, self.depth)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
-        return Generator(
+        return self.generator_class(
             self.widths,
             self.image_shape,
             self.kernel_size,
@@ -177,6 +180,6 @@ class DCGAN(AdversarialModel):
         )
 
     def discriminator(self) -> nn.Module:
-        return Discriminator(
+        return self.discriminator_class(
             self.widths, self.kernel_size, self.discriminator_norm, self.num_classes
         )

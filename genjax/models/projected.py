@@ -114,12 +114,16 @@ class ProjectedGAN(DCGAN):
 
     def init(self, key: PRNGKeyArray | int) -> Params:
         params = super().init(key)
-        known = jax.tree.map(jnp.copy, self.frozen_features())  # training donates its buffers
-        stats = {"features": known.stats["classifier"]} if known.stats else {}
+        known = jax.tree.map(jnp.copy, self._load_trunk())  # training donates its buffers
         return params.replace(
-            weights=params.weights | {"features": known.weights["classifier"]},
-            stats=params.stats | stats,
+            weights=params.weights | known.weights, stats=params.stats | known.stats
         )
+
+    def _load_trunk(self) -> Params:
+        """Return F as the network "features" of this model."""
+        known = self.frozen_features()
+        stats = {"features": known.stats["classifier"]} if known.stats else {}
+        return Params({"features": known.weights["classifier"]}, stats, self)
 
     def discriminator(self) -> nn.Module:
         return PatchDiscriminator(
@@ -153,10 +157,7 @@ class ProjectedGAN(DCGAN):
 
     def pool_features(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
         """Return the maps (1) of images in [0, 1], each scaled to 2x2 pixels."""
-        known = self.frozen_features()
-        stats = {"features": known.stats["classifier"]} if known.stats else {}
-        params = Params({"features": known.weights["classifier"]}, stats, self)
-        maps = self.extract_maps(params, 2 * images - 1)
+        maps = self.extract_maps(self._load_trunk(), 2 * images - 1)
         small = [jax.image.resize(m, (len(m), 2, 2, m.shape[3]), "linear") for m in maps]
         return jnp.concatenate([flatten(one) for one in small], axis=1)
 

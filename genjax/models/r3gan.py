@@ -15,6 +15,7 @@ tried for (4).
 """
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -69,11 +70,10 @@ class Generator(nn.Module):
         classes = select_classes(z, self.num_classes, self.norm)
         x = Dense(smallest[0] * smallest[1] * self.widths[-1])(z)
         x = x.reshape(-1, *smallest, self.widths[-1])
+        repeat = self.upsampling == "nearest"
         for size, features in zip(sizes[::-1], (*self.widths[-2::-1], channels), strict=True):
             x = _leaky(ResidualBlock(self.norm, self.momentum)(x, train, classes))
-            repeat = self.upsampling == "nearest"
-            up = ConvTranspose(features, self.kernel_size, 2, size, from_repeated=repeat)
-            x = up(x)
+            x = ConvTranspose(features, self.kernel_size, 2, size, from_repeated=repeat)(x)
         inside = jnp.clip(x, -1, 1)
         return inside + 0.1 * (x - inside)  # (4)
 
@@ -123,18 +123,5 @@ class R3GAN(DCGAN):
     discriminator_norm: Normalization = "none"
     width: int = 32
 
-    def generator(self, momentum: float = 0.9) -> nn.Module:
-        return Generator(
-            self.widths,
-            self.image_shape,
-            self.kernel_size,
-            self.generator_norm,
-            momentum,
-            self.num_classes,
-            self.upsampling,
-        )
-
-    def discriminator(self) -> nn.Module:
-        return Discriminator(
-            self.widths, self.kernel_size, self.discriminator_norm, self.num_classes
-        )
+    generator_class: ClassVar[type[Any]] = Generator
+    discriminator_class: ClassVar[type[Any]] = Discriminator
