@@ -10,6 +10,7 @@ import pytest
 
 import genjax
 from genjax.models import MADE, PixelCNN
+from genjax.models.pixelcnn import fold_blocks, unfold_blocks
 
 SHAPE = (4, 5, 2)
 MODELS = [
@@ -62,11 +63,12 @@ def test_pixelcnn_has_no_blind_spot():
 def test_probabilities_of_all_images_sum_to_one():
     for model in (
         PixelCNN(image_shape=(2, 2, 1), width=4, depth=1, levels=3),
+        PixelCNN(image_shape=(2, 2, 1), width=4, depth=1, levels=3, block=2),
         MADE(image_shape=(2, 2, 1), hidden=(9,), levels=3),
     ):
-        params = model.init(jax.random.key(3))
+        params = move(model.init(jax.random.key(3)), 0.3)
         images = np.array(list(itertools.product([0, 0.5, 1], repeat=4)), np.float32)
-        log_prob = model.log_prob(params, jnp.asarray(images.reshape(-1, 2, 2, 1)))
+        log_prob = jax.jit(model.log_prob)(params, jnp.asarray(images.reshape(-1, 2, 2, 1)))
         assert float(jnp.exp(log_prob).sum()) == pytest.approx(1, abs=1e-5)
 
 
@@ -78,6 +80,30 @@ def test_drawing_value_by_value_uses_the_distributions_of_one_call(params):
     assert int(values.max()) <= 3
     p = jax.nn.softmax(logits_of(params, values / 3), axis=-1)
     np.testing.assert_allclose(mean, p @ jnp.linspace(0, 1, 4), atol=1e-5)
+
+
+def test_a_value_sees_the_blocks_before_its_own_and_the_earlier_values_of_its_own():
+    model = PixelCNN(image_shape=(4, 4, 1), width=4, depth=1, block=2)
+    params = move(model.init(jax.random.key(0)), 0.3)
+    values, mean = jax.jit(model.draw_values, static_argnums=2)(params, jax.random.key(1), 1)
+
+    @jax.jit
+    def compute_probabilities(x):
+        logits = model.apply(params, "network", fold_blocks(2 * x - 1, 2))
+        return unfold_blocks(jax.nn.softmax(logits)[..., 1], 2)
+
+    np.testing.assert_allclose(mean, compute_probabilities(values * 1.0), atol=1e-5)
+    jacobian = jax.jit(jax.jacobian(compute_probabilities))(values * 1.0)
+    seen = np.abs(np.asarray(jacobian)).reshape(16, 16) > 0
+    place = fold_blocks(jnp.arange(16).reshape(1, 4, 4, 1), 2).reshape(-1)  # in order: the pixel
+    order = np.argsort(place)
+    before = order[None, :] < order[:, None]
+    np.testing.assert_array_equal(seen, before)
+
+
+def test_a_block_that_does_not_divide_the_image_is_refused():
+    with pytest.raises(genjax.UserError, match="block is 2, but must divide the 3 x 4 pixels"):
+        PixelCNN(image_shape=(3, 4, 1), block=2).init(jax.random.key(0))
 
 
 def test_draws_have_the_frequencies_of_the_likelihood():
