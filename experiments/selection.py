@@ -18,11 +18,10 @@ from scipy.stats import spearmanr
 
 import genjax
 from genjax.data import Dataset, as_dataset
-from genjax.metrics import generate_samples, make_distance
+from genjax.metrics import make_distance
 from genjax.metrics.classifier_files import find_stored
-from genjax.metrics.classifiers import Classifier, make_classifier
-from genjax.metrics.frechet import compare_features
-from genjax.model import Model, Params
+from genjax.metrics.classifiers import make_classifier
+from genjax.model import HasFrozenFeatures, Model, Params
 from genjax.recipes import RECIPES, run_recipe
 from genjax.recipes.classifier_training import get_classifier
 
@@ -48,25 +47,17 @@ class Compare(genjax.Callback):
 def list_distances(model: Model, train: Dataset, test: Dataset) -> dict[str, Distance]:
     """Return the FCD and the distances that could choose, by name."""
     judge = get_classifier(train, test, models=[model])
-    taught = find_stored(train, [judge.digest])
-    other = make_classifier(taught, test) if taught else None
+    second = find_stored(train, [judge.digest])
     distances = {
-        "FCD": _measure_by(judge, test, _MEASURED),
+        "FCD": make_distance(test, _MEASURED, features=judge.features),
         "random features": make_distance(train),
     }
-    distances["features it learns from"] = make_distance(train, model=model)
-    if other:
-        distances["another classifier"] = _measure_by(other, train, 2_000)
+    if isinstance(model, HasFrozenFeatures):
+        distances["features it learns from"] = make_distance(train, model=model)
+    if second:
+        other = make_classifier(second, test)
+        distances["another classifier"] = make_distance(train, features=other.features)
     return distances
-
-
-def _measure_by(classifier: Classifier, dataset: Dataset, num: int) -> Distance:
-    real = classifier.features(dataset.draw_subset(min(num, len(dataset))).images)
-
-    def distance(params: Params, key: jax.Array) -> float:
-        return compare_features(classifier.features(generate_samples(params, key, num)), real)
-
-    return distance
 
 
 def summarize(lines: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:

@@ -35,6 +35,7 @@ from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 
 _CHANNELS = (8, 12, 16)
+Features = Callable[[Any], np.ndarray]
 Gaussian = tuple[np.ndarray, np.ndarray]  # mean [D] and covariance [D, D], float64
 
 
@@ -119,7 +120,10 @@ def _own_features(model: Any, images: jax.Array) -> jax.Array:
 
 
 def make_distance(
-    dataset: Dataset | Stream, num: int = 2000, model: Model | None = None
+    dataset: Dataset | Stream,
+    num: int = 2000,
+    model: Model | None = None,
+    features: Features | None = None,
 ) -> Callable[..., float]:
     """Make a function `(params, key) -> d^2` that measures a model, cheaply enough for every epoch.
 
@@ -131,6 +135,8 @@ def make_distance(
         num: how many of either.
         model: what is measured. Where it learns from the features of a trained network
             (`genjax.ProjectedGAN`), those take the place of (3).
+        features: images [N, H, W, C] -> [N, D], in the place of (3), such as the method `features`
+            of a `genjax.metrics.Classifier`.
 
     Raises:
         UserError: where `num` or the number of images is below 2, or the data set is a stream.
@@ -142,10 +148,10 @@ def make_distance(
     True
     """
     num = check_integer(num, "num", least=2)  # covariances need two
-    features = random_features
     if isinstance(model, HasFrozenFeatures):
         own = model.for_images(dataset.image_shape)  # type: ignore[attr-defined]
         features = partial(_map_chunks, partial(_own_features, own))
+    features = features or random_features
     real = fit_gaussian(features(draw_images(dataset, num)))
 
     def distance(params: Params, key: jax.Array, **options: Any) -> float:

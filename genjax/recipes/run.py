@@ -18,6 +18,8 @@ from genjax.data.published.offline_sample import is_sample
 from genjax.distributed import hosts
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
+from genjax.metrics.classifier_files import load_second
+from genjax.metrics.classifiers import first_digits, make_classifier
 from genjax.model import CanScore, Model, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.plots.run_page import write_run_page
@@ -174,15 +176,24 @@ def _train(
         recipe.training,
         out=out,
         overwrite=overwrite,
-        distance=_make_distance(recipe.model, images),
+        distance=_make_distance(recipe.model, images, test_set),
         validation=held_out,
         callbacks=(draw, *recipe.callbacks, *loggers),
     )
 
 
-def _make_distance(model: Model, images: Dataset) -> Any:
-    """Return the distance that chooses the best weights, of models that have a discriminator."""
-    return metrics.make_distance(images, model=model) if isinstance(model, CanScore) else None
+def _make_distance(model: Model, images: Dataset, test_set: Dataset) -> Any:
+    """Return the distance that chooses the best weights, of models that have a discriminator.
+
+    It is measured in the features of the second classifier that is shipped for the data, which does
+    not judge the samples in the end; else in random ones. docs/notes/gans.md says how well both
+    agree with the judge.
+    """
+    if not isinstance(model, CanScore):
+        return None
+    second = load_second(first_digits(images))
+    features = make_classifier(second, test_set).features if second else None
+    return metrics.make_distance(images, model=model, features=features)
 
 
 def _finish(
