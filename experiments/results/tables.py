@@ -35,12 +35,22 @@ _SHARPNESS = Column("sharpness of reconstructions, samples", (
 
 
 def _recipe_rows(*names: str) -> Rows:
-    """Make the rows of named recipes: the command, the model, and the metrics of the record."""
+    """Make the rows of named recipes: the command, the model, and the metrics of the record.
+
+    Of a run that did not take place on a CPU the row names the device, and leaves out the time.
+    """
     rows: Rows = []
     for name in names:
         record: dict[str, Any] = read_record(name) or {"metrics": {}}
-        metrics = record.get("measured_with", {}) | record["metrics"]
-        rows.append(((f"`make train-{name}`", RECIPES[name].description), metrics))
+        how = record.get("measured_with", {})
+        judge = how.get("classifier", {})
+        accuracy = {"classifier_accuracy": judge["accuracy"]} if judge else {}
+        metrics = how | accuracy | record["metrics"]
+        described, device = RECIPES[name].description, record.get("device", "cpu")
+        if device != "cpu":
+            described += f"; trained on an {' '.join(device.split()[:2])}"
+            metrics.pop("seconds", None)
+        rows.append(((f"`make train-{name}`", described), metrics))
     return rows
 
 
