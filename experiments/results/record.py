@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from genjax.errors import UserError
 from genjax.recipes import records
+from genjax.recipes.contenders import drop_other_times
 from genjax.recipes.measurement import average_results
 from genjax.runs.files import read_json, write_json
 
@@ -76,17 +78,24 @@ def _record_study(folder: Path) -> dict[str, Any]:
             runs.setdefault(match[1], {})[int(match[2])] = read_json(path)
     if not runs:
         raise UserError(f"{folder} holds no finished run, nor folders of finished runs.")
-    first = next(iter(next(iter(runs.values())).values()))
-    averages = {
-        name: average_results([_keep_numbers(found[seed]) for seed in sorted(found)])
-        for name, found in sorted(runs.items())
-    }
+    seeds = sorted({seed for found in runs.values() for seed in found})
+    first = min(runs.items())[1]
+    devices = {seed: first[seed].get(_ENVIRONMENT, {}).get("device") for seed in sorted(first)}
+    others = {seed: device for seed, device in devices.items() if device != devices[min(first)]}
+    averages = {name: _average(found) for name, found in sorted(runs.items())}
     return {
         "study": folder.name,
-        **_describe(first),
-        "seeds": sorted({seed for found in runs.values() for seed in found}),
-        "results": {name: _keep_numbers(average) for name, average in averages.items()},
+        **_describe(first[min(first)]),
+        **({"devices_of_other_seeds": others} if others else {}),
+        "seeds": seeds,
+        "results": averages,
     }
+
+
+def _average(found: dict[int, dict[str, Any]]) -> dict[str, float]:
+    """Average the numbers over the seeds; times over those of the first seed's device."""
+    results = drop_other_times([found[seed] for seed in sorted(found)])
+    return _keep_numbers(average_results([_keep_numbers(result) for result in results]))
 
 
 def _record_benchmark(path: Path) -> dict[str, Any]:
@@ -115,7 +124,7 @@ def _describe(result: dict[str, Any]) -> dict[str, Any]:
     return {**result.get(_ENVIRONMENT, {}), "measured_with": how}
 
 
-def _keep_numbers(result: dict[str, Any]) -> dict[str, float]:
+def _keep_numbers(result: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: value
         for name, value in result.items()

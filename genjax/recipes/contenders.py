@@ -23,6 +23,7 @@ from genjax.runs.files import read_json, seal, write_json
 from genjax.runs.weights import find_best_epoch, load_best
 
 _NUM_IN_STEPS = 2_000  # samples for each number of steps
+_TIMES = ("seconds", "training_seconds", "training_cpu_seconds", "sampling_seconds")
 MEASURED: dict[str, Any] = {"num_samples": 100, "num_images": 1_000, "num_generated": 10_000}
 
 
@@ -43,7 +44,7 @@ def make_contender(
         classifier: the one that compares them.
     """
     params = load_best(folders[0])
-    found = [_add_last_to_best(result) for result in results]
+    found = [_add_last_to_best(result) for result in drop_other_times(results)]
     if classifier and isinstance(params.model, SamplesInSteps):
         in_steps = (_measure_steps(place, test_set, classifier) for place in folders)
         found = [{**result, **steps} for result, steps in zip(found, in_steps, strict=True)]
@@ -54,6 +55,20 @@ def make_contender(
         tuple(found),
         explain_undertraining(run_folder.read_metrics(folders[0])),
     )
+
+
+def drop_other_times(results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Drop the times of results that were computed on another device than the first.
+
+    >>> gpu = {"environment": {"device": "NVIDIA H100"}, "nll": 90.0, "sampling_seconds": 0.1}
+    >>> drop_other_times([{"environment": {"device": "cpu"}, "nll": 91.0}, gpu])[1]
+    {'environment': {'device': 'NVIDIA H100'}, 'nll': 90.0}
+    """
+    devices = [result.get("environment", {}).get("device") for result in results]
+    return [
+        result if device == devices[0] else {n: v for n, v in result.items() if n not in _TIMES}
+        for device, result in zip(devices, results, strict=True)
+    ]
 
 
 def _measure_steps(

@@ -105,6 +105,19 @@ def test_the_seeds_of_a_study_are_averaged(tmp_path, monkeypatch):
     assert record["results"]["beta-vae"]["nll_sd"] == pytest.approx(2**0.5)
 
 
+def test_times_of_another_device_are_not_averaged(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path)
+    places = {0: {"processor": "p", "device": "cpu"}, 1: {"processor": "q", "device": "H100"}}
+    for seed, environment in places.items():
+        changed = result(nll=80.0 + seed, seconds=60.0 - seed, environment=environment)
+        write(tmp_path / "study" / f"vae-{seed}", changed)
+    record = read_json(write_record(tmp_path / "study"))
+    assert record["processor"] == "p"
+    assert record["devices_of_other_seeds"] == {"1": "H100"}
+    assert record["results"]["vae"]["seconds"] == 60
+    assert record["results"]["vae"]["nll"] == 80.5
+
+
 def test_the_benchmark_is_recorded_by_model(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path / "out")
     (tmp_path / "out").mkdir()
