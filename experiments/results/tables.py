@@ -14,7 +14,7 @@ from genjax.metrics.catalogue import METRICS
 from genjax.model import name_likelihood, name_observed
 from genjax.recipes import RECIPES
 from genjax.recipes.matched import SETTINGS, match_models
-from genjax.recipes.records import read_record
+from genjax.recipes.records import name_accelerator, read_record
 from genjax.runs.files import read_json
 
 _ROOT = FOLDER.parent.parent
@@ -46,9 +46,9 @@ def _recipe_rows(*names: str) -> Rows:
         judge = how.get("classifier", {})
         accuracy = {"classifier_accuracy": judge["accuracy"]} if judge else {}
         metrics = how | accuracy | record["metrics"]
-        described, device = RECIPES[name].description, record.get("device", "cpu")
-        if device != "cpu":
-            described += f"; trained on an {' '.join(device.split()[:2])}"
+        described = RECIPES[name].description
+        if device := name_accelerator(record):
+            described += f"; trained on an {device}"
             metrics.pop("seconds", None)
         rows.append(((f"`make train-{name}`", described), metrics))
     return rows

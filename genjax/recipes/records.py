@@ -61,6 +61,8 @@ def is_fully_measured(name: str, record: Mapping[str, Any]) -> bool:
 def summarize_record(name: str) -> str:
     """Return one line on a named recipe's result and time; "" where none is recorded.
 
+    Where it was not trained on a CPU, the device takes the place of the time.
+
     >>> summarize_record("vae-mnist")
     '-ELBO 90.8, NLL 86.5; 5.5 minutes'
     """
@@ -68,8 +70,20 @@ def summarize_record(name: str) -> str:
     if record is None:
         return ""
     line = ", ".join(format_metrics(record["metrics"], RECIPES[name].headline))
+    if device := name_accelerator(record):
+        return f"{line}; on an {device}"
     seconds = record["metrics"].get("seconds", record["metrics"].get("training_seconds"))
     return line + (f"; {seconds / 60:.2g} minutes" if seconds else "")
+
+
+def name_accelerator(record: Mapping[str, Any]) -> str:
+    """Return maker and kind of the device of a record; "" for a CPU.
+
+    >>> name_accelerator({"device": "NVIDIA H100 80GB HBM3"})
+    'NVIDIA H100'
+    """
+    device = record.get("device", "cpu")
+    return "" if device == "cpu" else " ".join(device.split()[:2])
 
 
 def describe_reference(result: Mapping[str, Any]) -> str:
