@@ -51,7 +51,7 @@ PANELS = (
     Panel("Rate: KL divergence of the posterior from the prior", ("rate",), _NATS),
     Panel("Distortion: reconstruction loss", ("distortion",), _NATS),
     Panel("Feature error: reconstruction loss", ("feature_error",), "squared error"),
-    Panel("Distance of the samples from the data", ("distance",), "Fréchet, random features"),
+    Panel("Distance of the samples from the data", ("distance",), "Fréchet distance"),
     Panel(
         "Size of the gradients",
         tuple(f"{p}_gradient_norm" for p in ("generator", "discriminator", "encoder", "decoder")),

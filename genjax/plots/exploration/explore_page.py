@@ -42,7 +42,8 @@ def write_exploration(
         try:
             if panel.suits(explored):
                 text = panel.draw(explored, path)
-                sections.append(Section(panel.name, panel.title, path, text, panel.code))
+                code = panel.code.replace('"mixture"', f'"{explored.density_kind}"')
+                sections.append(Section(panel.name, panel.title, path, text, code))
         except UserError as error:
             notes.append(f"Left out: “{panel.title}”: {error}")
     opening = [s for s in sections if s.name in _OPENING]

@@ -76,7 +76,7 @@ def discriminator(explored: Explored, path: Path) -> str:
 
 @panel(
     "Samples from a fitted density",
-    """density = genjax.fit_density(params, train_images, key)
+    """density = genjax.fit_density(params, train_images, key, kind="mixture")
 genjax.sample(params, key, 12, temperature=0.8, density=density)""",
     CanReconstruct,
 )
