@@ -42,7 +42,7 @@ explore-%: $(READY) ## write a page on the latent space of a trained model
 app-%: $(READY) ## play with a trained model in the browser
 	$(GENJAX) app $* $(ARGS)
 
-compare-%: $(READY) ## train six models and compare them in a report: mnist (1 hour), fashion, cifar10
+compare-%: $(READY) ## train nine models and compare them in a report: mnist (2 hours), fashion, cifar10
 	$(GENJAX) compare $* $(ARGS)
 
 compare: $(READY) ## compare runs that exist in a report: ARGS="runs/a runs/b"
@@ -90,7 +90,10 @@ format: $(READY) ## put the code into shape
 torture: $(READY) ## kill runs, damage their files, fill their disks: is anything lost? (10 minutes)
 	$(STUDY).torture $(ARGS)
 
+check-install: $(READY) ## build the package, and install it into empty environments (10 minutes)
+	$(STUDY).check_install $(ARGS)
+
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup test test-quick lint format bench compare debias disentangle conflicting variants fid torture clean
+.PHONY: help setup test test-quick lint format bench compare debias disentangle conflicting variants fid torture check-install clean
