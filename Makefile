@@ -28,6 +28,10 @@ $(READY): pyproject.toml .constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --editable '.[dev]'
 	@touch $@
 
+.venv/.docs: $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --editable '.[dev,docs]'
+	@touch $@
+
 ##@ Train, and look at what was learned
 
 train-classifier-%: $(READY) ## train a classifier for the metrics; genjax ships those of mnist, stacked, fashion, cifar10
@@ -87,6 +91,12 @@ format: $(READY) ## put the code into shape
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
+docs: .venv/.docs ## build the site of the documentation: build/site/index.html
+	$(RUN) -m sphinx -q -W --keep-going -b html -c docs . build/site $(ARGS)
+
+docs-serve: docs ## show the site on http://localhost:8000
+	$(RUN) -m http.server 8000 --directory build/site
+
 torture: $(READY) ## kill runs, damage their files, fill their disks: is anything lost? (10 minutes)
 	$(STUDY).torture $(ARGS)
 
@@ -96,4 +106,4 @@ check-install: $(READY) ## build the package, and install it into empty environm
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup test test-quick lint format bench compare debias disentangle conflicting variants fid torture check-install clean
+.PHONY: help setup test test-quick lint format docs docs-serve bench compare debias disentangle conflicting variants fid torture check-install clean
