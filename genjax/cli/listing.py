@@ -43,6 +43,10 @@ OTHERS = {  # kind -> name -> what it is
         "mnist_coloured_2": "the same with 2%",
         "mnist_coloured_5": "the same with 5%",
         "fashion_rare": "Fashion-MNIST with three rare groups",
+        "ring": "points of the plane, images of 1x2: eight Gaussians on a circle",
+        "two_moons": "points of the plane: two half circles",
+        "spiral": "points of the plane: two arms",
+        "checkerboard": "points of the plane: every other square",
     },
     "adversarial losses": {
         "minimax": "Goodfellow et al. 2014, equation 1",

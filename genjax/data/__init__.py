@@ -2,12 +2,12 @@
 
 dataset.py    Dataset: images (uint8) and labels on the device, and where they came from
 stream.py     Stream: a data set that is too large for the device and stays on disk
-registry.py   register_dataset and load: a name for every loader
+loaders.py    register_dataset and load: a name for every loader
 resolve.py    resolve: the training and test set for a name, a folder or an .npz file
 arrays.py     from_arrays, from_npz: arrays of the user
 folder.py     from_folder: image files of the user (picture.py reads one of them)
 cache.py      decoded images, kept for the next start
-made/         data sets that are computed: sprites, stacked digits, biased data
+made/         data sets that are computed: sprites, stacked digits, biased data, points
 published/    data sets from files: downloaded, prepared and read as TFDS does
 
 TensorFlow is never imported.
@@ -20,6 +20,7 @@ from genjax.data.dataset import Dataset
 from genjax.data.folder import from_folder
 from genjax.data.loaders import NAMES, load, register_dataset
 from genjax.data.made.biased import BIASED, load_biased, load_coloured
+from genjax.data.made.points import POINTS, load_points
 from genjax.data.made.sprites import sprites
 from genjax.data.made.stacked import load_stacked
 from genjax.data.published.formats import LABEL_NAMES
@@ -57,5 +58,7 @@ for _name in LABEL_NAMES:
     register_dataset(_name, partial(load_published, _name))
 register_dataset("stacked_mnist", load_stacked)
 register_dataset("sprites", lambda split: sprites(split=split))
+for _name in POINTS:
+    register_dataset(_name, partial(load_points, _name))
 for _name in BIASED:
     register_dataset(_name, partial(load_biased, _name))

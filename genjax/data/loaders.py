@@ -79,7 +79,8 @@ def load(
     Args:
         name: one of `genjax.data.NAMES`: "mnist", "fashion_mnist" and "cifar10" come from files
             (`genjax.data.published` says from where), "stacked_mnist", "sprites", "mnist_rotated",
-            "mnist_coloured", "mnist_coloured_0.5" (and 1, 2, 5) and "fashion_rare" are made
+            "mnist_coloured", "mnist_coloured_0.5" (and 1, 2, 5) and "fashion_rare" are made, as are
+            points in the plane, "ring", "two_moons", "spiral" and "checkerboard"
             (`genjax.data.made`), others are those of `register_dataset`. Or any data set of images
             that TFDS has prepared in `data_dir`.
         split: "train" or "test".

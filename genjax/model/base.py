@@ -54,8 +54,6 @@ class Model:
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # What the field calls models of this kind, such as "VAE": a branch of the tree of a comparison.
     family: ClassVar[str] = ""
-    # The smallest height and width that the networks can take.
-    smallest_image: ClassVar[int] = 8
     _registered_name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -78,6 +76,11 @@ class Model:
     def smallest(cls) -> Self:
         """Return a model of this class with the smallest networks that make sense, for tests."""
         return cls()
+
+    @property
+    def smallest_image(self) -> int:
+        """The smallest height and width that the networks can take."""
+        return 8
 
     @property
     def ema_networks(self) -> tuple[str, ...]:

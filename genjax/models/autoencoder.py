@@ -65,6 +65,10 @@ class Autoencoder(LatentModel):
         return cls(channels=(4, 8), hidden=(16,), latent_dim=3)
 
     @property
+    def smallest_image(self) -> int:
+        return 1 if self.network == "mlp" else super().smallest_image
+
+    @property
     def encoder_features(self) -> int:
         """Number of the encoder's outputs."""
         return self.latent_dim

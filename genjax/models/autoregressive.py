@@ -38,7 +38,10 @@ class Autoregressive(Model):
 
     family: ClassVar[str] = "autoregressive model"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"network": ("network",)}
-    smallest_image: ClassVar[int] = 1
+
+    @property
+    def smallest_image(self) -> int:
+        return 1
 
     def check(self) -> None:
         super().check()

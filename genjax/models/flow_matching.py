@@ -109,6 +109,10 @@ class FlowMatching(DecoderModel):
         return cls(widths=(8, 8), num_steps=2, solver="euler")
 
     @property
+    def smallest_image(self) -> int:
+        return 1 if self.network == "mlp" else super().smallest_image
+
+    @property
     def latent_dim(self) -> int:
         """Number of latents, D of (3)."""
         return math.prod(self.image_shape)

@@ -81,6 +81,10 @@ class GAN(AdversarialModel):
     def smallest(cls) -> Self:
         return cls(hidden=(16,), discriminator_hidden=(16,), latent_dim=3)
 
+    @property
+    def smallest_image(self) -> int:
+        return 1
+
     def generator(self, momentum: float = 0.9) -> nn.Module:
         return MLPGenerator(
             self.hidden, self.image_shape, self.generator_norm, momentum, self.num_classes

@@ -42,13 +42,23 @@ if TYPE_CHECKING:
         save_reconstructions,
         save_strip,
     )
+    from genjax.plots.point_charts import (
+        PlaneFilm,
+        measure_plane,
+        plot_plane,
+        plot_points,
+        save_plane,
+        save_points,
+    )
     from genjax.plots.step_chart import plot_steps, save_steps
 
 __all__ = [
+    "PlaneFilm",
     "alternate_rows",
     "draw_examples",
     "enlarge",
     "make_grid",
+    "measure_plane",
     "plot_by_density",
     "plot_curves",
     "plot_interpolations",
@@ -56,6 +66,8 @@ __all__ = [
     "plot_latent_use",
     "plot_manifold",
     "plot_panels",
+    "plot_plane",
+    "plot_points",
     "plot_reconstructions",
     "plot_scores",
     "plot_steps",
@@ -70,6 +82,8 @@ __all__ = [
     "save_latent_use",
     "save_manifold",
     "save_panels",
+    "save_plane",
+    "save_points",
     "save_reconstructions",
     "save_scores",
     "save_steps",
@@ -78,7 +92,16 @@ __all__ = [
     "to_uint8",
 ]
 
-_MODULES = ("grids", "examples", "image_charts", "charts", "curves", "step_chart", "chart")
+_MODULES = (
+    "grids",
+    "examples",
+    "image_charts",
+    "charts",
+    "curves",
+    "point_charts",
+    "step_chart",
+    "chart",
+)
 
 
 def __getattr__(name: str) -> Any:
