@@ -129,12 +129,19 @@ def plot_plane(
         return figure_of(axes)
     name, values = field
     shade = np.asarray(values)
-    extent, options = (0, 1, 0, 1), {"origin": "lower", "interpolation": "bilinear", "zorder": 0}
-    if name == "density":
-        axes.imshow(shade, cmap="Blues", vmin=0, vmax=1, extent=extent, **options)
-    else:
-        most = max(float(np.abs(shade).max()), 1e-6)
-        axes.imshow(shade, cmap="RdBu", vmin=-most, vmax=most, extent=extent, **options)
+    most = max(float(np.abs(shade).max()), 1e-6)
+    colours, least = ("Blues", 0.0) if name == "density" else ("RdBu", -most)
+    axes.imshow(
+        shade,
+        cmap=colours,
+        vmin=least,
+        vmax=most,
+        extent=(0, 1, 0, 1),
+        origin="lower",
+        interpolation="bilinear",
+        zorder=0,
+    )
+    if name == "score":
         axes.collections[0].set_facecolor("#222222")
     axes.set_title(f"{name} and samples")
     return figure_of(axes)
