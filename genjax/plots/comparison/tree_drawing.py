@@ -14,10 +14,10 @@ from genjax.plots.comparison.family_tree import NOTES, Node, list_tree
 _ROW, _TOP = 32, 44  # pixels, of the wide drawing: between two leaves, and above the first
 _LEVELS = (2, 92, 164, 288, 402)  # left ends of root, densities, kinds, families and leaves
 _COLUMNS = {
-    "likelihood": 518, "FCD ↓": 698, "precision ↑": 780, "recall ↑": 858, "s ↓": 934,
-    "weights": 984,
+    "likelihood": 540, "FCD ↓": 744, "precision ↑": 826, "recall ↑": 904, "s ↓": 980,
+    "weights": 1030,
 }  # fmt: skip
-_WIDE, _SLIM = 1046, 358
+_WIDE, _SLIM = 1092, 358
 _LINE, _INDENT = 17, 13  # pixels, of the slim drawing
 _SIZES = {"node": 12.5, "leaf": 12.5, "fact": 11.5, "note": 11.0}  # of the letters, in pixels
 _LONGEST = 17  # letters of a name
@@ -36,7 +36,7 @@ class Text:
     def end(self) -> float:
         """About where the words end."""
         wide = sum(letter.isupper() for letter in self.words)
-        return self.x + _SIZES[self.kind] * (0.52 * len(self.words) + 0.16 * wide)
+        return self.x + _SIZES[self.kind] * (0.57 * len(self.words) + 0.16 * wide)
 
 
 @dataclass
