@@ -19,7 +19,7 @@ parameters    init, summarize, save, load, load_best, unstack_seeds, Params
 images        sample, reconstruct, interpolate, traverse, manifold, encode, decode, classify, score
 latents       latent_use, invert, fit_density, LatentDensity, attribute_vector, shift, pca, plane,
               tsne
-sharing       pretrained, export, push
+sharing       pretrained, export, publish, push
 measuring     evaluate, evaluate_samples, resampling_weights, balanced_subset
 extending     Model, LatentModel, Batch, register, Likelihood, register_likelihood, Adversarial,
               register_loss, register_activation, register_features; testing checks your models

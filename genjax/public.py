@@ -56,6 +56,7 @@ from genjax.runs.weights import save_params as save
 from genjax.sharing.hub import push
 from genjax.sharing.portable import export
 from genjax.sharing.pretrained import pretrained
+from genjax.sharing.publish_page import publish
 from genjax.training.callbacks import Callback, EarlyStopping, StopTraining
 from genjax.training.configuration import Training
 from genjax.training.fit import fit
@@ -122,6 +123,7 @@ __all__ = [
     "plane",
     "plots",
     "pretrained",
+    "publish",
     "push",
     "reconstruct",
     "register",

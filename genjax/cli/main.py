@@ -21,6 +21,7 @@ COMMANDS = {
     "explore": "write a page on the latent space of a trained model",
     "app": "open a trained model in the browser, with sliders for its latents",
     "export": "write a trained model as programs that need no genjax: StableHLO and ONNX",
+    "publish": "write a page of a trained model that decodes in any browser, without Python",
     "push": "put a trained model on the Hugging Face Hub",
     "steps": "measure samples against the number of steps that they are drawn in",
     "fid": "measure the published FID of a trained model's samples",

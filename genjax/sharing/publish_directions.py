@@ -1,0 +1,166 @@
+"""Find where the latents of a model lead: directions in order, how far they go, and draws.
+
+(1) extent_d = ceil max(4, 1.2 max_x |E_q[z_d|x]|)         how far latent d can be moved either way
+(2) J_z,d    = (x(z + h e_d) - x(z - h e_d)) / 2h          change of the image x along d, h = 1/2
+(3) G        = E_p(z)[J_z J_z^T]                           its eigenvectors, the largest first
+    (the averaged metric of Wang & Ponce 2021, arXiv:2101.06006, 2.2, with the squared error)
+
+The latents of a model that encodes are ordered by how much they carry of an image
+(`genjax.latent_use`). Those of a GAN mean nothing one by one: nothing asked them to. There the
+directions are (3), along which images change the most.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.latents import LatentDensity, LatentUse, decode, encode, latent_use
+from genjax.model import CanDecode, CanEncode, Params, get_model, is_class_conditional, require
+from genjax.model.class_labels import takes_labels
+
+MOST_DIRECTIONS = 32  # that get a slider
+_NUM_MEASURED = 1_000  # images that latents are measured on
+_NUM_POINTS = 300  # images whose codes are points of the plane
+_MOST_NUMBERS = 2**18  # of all draws together
+_DIFFERENCES = 1024  # about, of images
+_STEP = 0.5  # h of (2)
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Where the latents of a model lead.
+
+    Attributes:
+        rows: unit vectors in latent space, the one that matters most first, [R, D].
+        names: of the directions.
+        amounts: how much each matters, in words.
+        shares: the same, as a part of the largest, [R].
+        extents: how far each can be moved either way, [R].
+        order: what the directions are, and by what they are ordered, as a sentence.
+        draws: latents drawn from the prior, or another density, [M, D].
+        codes: latents of test images, [P, D]; none where they are not known.
+        labels: of these images, [P].
+        label_names: of the classes of these images.
+    """
+
+    rows: np.ndarray
+    names: list[str]
+    amounts: list[str]
+    shares: np.ndarray
+    extents: np.ndarray
+    order: str
+    draws: np.ndarray
+    codes: np.ndarray
+    labels: np.ndarray
+    label_names: tuple[str, ...]
+
+
+def find_extents(codes: Float[Array | np.ndarray, "n d"]) -> np.ndarray:  # (1)
+    """Return how far each latent can be moved either way, from the codes of images.
+
+    >>> find_extents(np.array([[1.0, -5.0]])).tolist()
+    [4.0, 6.0]
+    """
+    furthest = np.abs(np.asarray(codes)).max(axis=0, initial=0)
+    return np.ceil(np.maximum(4.0, 1.2 * furthest)).astype(np.float32)
+
+
+def find_directions(
+    params: Params, images: Dataset | None = None, density: LatentDensity | None = None
+) -> Directions:
+    """Measure a model that decodes.
+
+    Args:
+        params: the model.
+        images: on which latents are measured, of a model that encodes.
+        density: where latents are drawn, if not from the prior.
+
+    Raises:
+        MissingCapability: where the model has no latents.
+    """
+    model = require(get_model(params), CanDecode)
+    dim, encodes = model.latent_dim, isinstance(model, CanEncode) and images is not None
+    codes, labels, names, use = np.zeros((0, dim), np.float32), np.zeros(0, np.int32), (), None
+    if encodes:
+        assert images is not None
+        part = images.draw_subset(min(_NUM_MEASURED, len(images)))
+        own = part.labels if takes_labels(model.encode) else None  # type: ignore[attr-defined]
+        codes = np.asarray(encode(params, part.images, own))
+        labels, names = np.asarray(part.labels), images.label_names
+        use = _measure_use(params, part.images, own)
+    draws = _draw(params, density)
+    rows, titles, amounts, order = _choose(params, use, draws)
+    extents = np.ceil(np.abs(rows) @ find_extents(codes)) if use else np.full(len(rows), 4.0)
+    return Directions(
+        rows, titles, [text for text, _ in amounts], np.array([share for _, share in amounts]),
+        extents, order, draws, codes[:_NUM_POINTS], labels[:_NUM_POINTS], names,
+    )  # fmt: skip
+
+
+def _measure_use(params: Params, images: jax.Array, labels: jax.Array | None) -> LatentUse | None:
+    try:
+        return latent_use(params, images, jax.random.key(0), labels)
+    except UserError:  # the model declines
+        return None
+
+
+def _draw(params: Params, density: LatentDensity | None) -> np.ndarray:
+    """Draw as many latents as a page carries."""
+    model = require(get_model(params), CanDecode)
+    num, key = min(1_000, max(_MOST_NUMBERS // model.latent_dim, 16)), jax.random.key(0)
+    drawn = density.sample(key, num) if density else model.sample_latents(params, key, num)
+    return np.asarray(drawn, np.float32)
+
+
+def _choose(
+    params: Params, use: LatentUse | None, draws: np.ndarray
+) -> tuple[np.ndarray, list[str], list[tuple[str, float]], str]:
+    """Return directions with their names, how much they matter, and what they are."""
+    dim = draws.shape[1]
+    if use is not None:
+        kept = np.arange(2) if dim == 2 else np.asarray(use.order)[:MOST_DIRECTIONS]
+        unit, largest = use.measure.split()[-1], max(float(use.amount.max()), 1e-12)
+        amounts = [
+            (f"{use.amount[d]:.2f} {unit}" if use.active[d] else "inactive",
+             float(use.amount[d]) / largest)
+            for d in kept
+        ]  # fmt: skip
+        said = (
+            f"The sliders are the latents, ordered by what they carry of an image ({use.measure})."
+        )
+        return np.eye(dim, dtype=np.float32)[kept], [f"z[{d}]" for d in kept], amounts, said
+    metric = _average_metric(params, draws)
+    variances, vectors = np.linalg.eigh(metric)
+    rows = vectors.T[::-1][:MOST_DIRECTIONS]
+    variances = np.maximum(variances[::-1], 0)
+    if dim == 2:
+        rows, variances = np.eye(2), np.diag(metric)
+    signs = np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1)[:, None], 1))
+    whole, largest = max(variances.sum(), 1e-12), max(variances.max(), 1e-12)
+    amounts = [
+        (f"{one / whole:.0%} of the change", one / largest) for one in variances[: len(rows)]
+    ]
+    names = [f"z[{d}]" if dim <= 2 else f"direction {d + 1}" for d in range(len(rows))]
+    said = (
+        "One latent alone means little here: nothing asked it to. The sliders are therefore"
+        " directions through all latents, ordered by how much they change an image."
+    )
+    return (rows * signs).astype(np.float32), names, amounts, "" if dim <= 2 else said
+
+
+def _average_metric(params: Params, draws: np.ndarray) -> np.ndarray:
+    """Compute (3) over some draws, [D, D]."""
+    dim = draws.shape[1]
+    z = jnp.asarray(draws[: max(1, _DIFFERENCES // dim)])
+    moved = (z[:, None, None] + jnp.array([-_STEP, _STEP])[:, None, None] * jnp.eye(dim)).reshape(
+        -1, dim
+    )
+    labels = 0 if is_class_conditional(params.model) else None
+    images = decode(params, moved, labels).reshape(len(z), 2, dim, -1)
+    changes = (images[:, 1] - images[:, 0]) / (2 * _STEP)  # (2)
+    return np.asarray(jnp.einsum("ndp,nep->de", changes, changes) / len(z))
