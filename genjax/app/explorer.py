@@ -1,6 +1,6 @@
 """Make the pictures that the app shows of a trained model. Nothing here knows the page.
 
-(1) extent_d = ceil max(4, 1.2 max_x |E_q[z_d|x]|)     how far latent d can be moved either way
+(1) extent_d                  how far latent d can be moved either way, `sharing.publish_directions`
 (2) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
                of a latent 3/4 of its extent; every cell shows the image of its centre
 
@@ -23,6 +23,7 @@ from genjax.errors import UserError
 from genjax.latents import LatentDensity, LatentUse
 from genjax.metrics.chunking import check_shape
 from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_conditional
+from genjax.sharing.publish_directions import find_extents
 
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on
 _NUM_STEPS = 10  # of an interpolation
@@ -93,7 +94,7 @@ class Explorer:
         images = measured.images
         z = np.asarray(latents.encode(self.params, images))
         self.points, self.labels = z[:_NUM_POINTS], np.asarray(measured.labels)[:_NUM_POINTS]
-        self.extents = np.ceil(np.maximum(self.extents, 1.2 * np.abs(z).max(axis=0)))  # (1)
+        self.extents = find_extents(z)  # (1)
         try:
             use = latents.latent_use(self.params, images, jax.random.key(0))
         except UserError:  # the model declines: its latents are offered in their own order

@@ -12,7 +12,7 @@ from genjax.errors import UserError
 from genjax.model import CanDecode, CanEncode, Params, require
 from genjax.recipes import trained
 from genjax.recipes.fitted import DensityKind
-from genjax.runs import checkpoints, run_folder
+from genjax.runs import run_folder
 from genjax.runs.weights import load_best
 from genjax.sharing.publish_page import publish
 
@@ -84,8 +84,8 @@ def _check_finished(place: Path) -> None:
     """Raise `UserError` where a run has not come to its end."""
     if not place.is_dir():
         return
-    end, newest = run_folder.find_end(place), checkpoints.find_newest(place)
-    done = int(newest.name) if newest else 0
+    end = run_folder.find_end(place)
+    done = max((line["epoch"] for line in run_folder.read_metrics(place)), default=0)
     if done < end:
         raise UserError(
             f"{place} is not finished: epoch {done} of {end}. Train it to its end, with the command"

@@ -30,6 +30,9 @@ _MOST_NUMBERS = 2**18  # of all draws together
 _DIFFERENCES = 1024  # about, of images
 _STEP = 0.5  # h of (2)
 
+# unit vectors, their names, how much each matters in words and as a number, and what they are
+Order = tuple[np.ndarray, list[str], list[str], np.ndarray, str]
+
 
 @dataclass(frozen=True)
 class Directions:
@@ -82,6 +85,7 @@ def find_directions(
 
     Raises:
         MissingCapability: where the model has no latents.
+        UserError: where its images are not finite.
     """
     model = require(get_model(params), CanDecode)
     dim, encodes = model.latent_dim, isinstance(model, CanEncode) and images is not None
@@ -94,11 +98,16 @@ def find_directions(
         labels, names = np.asarray(part.labels), images.label_names
         use = _measure_use(params, part.images, own)
     draws = _draw(params, density)
-    rows, titles, amounts, order = _choose(params, use, draws)
+    rows, titles, texts, amounts, order = (
+        _order_latents(use, dim) if use else _find_principal(params, draws)
+    )
     extents = np.ceil(np.abs(rows) @ find_extents(codes)) if use else np.full(len(rows), 4.0)
+    if not np.isfinite(amounts).all():
+        raise UserError("the model's images are not finite: its training has diverged.")
+    shares = amounts / max(amounts.max(), 1e-12)
     return Directions(
-        rows, titles, [text for text, _ in amounts], np.array([share for _, share in amounts]),
-        extents, order, draws, codes[:_NUM_POINTS], labels[:_NUM_POINTS], names,
+        rows, titles, texts, shares, extents, order, draws,
+        codes[:_NUM_POINTS], labels[:_NUM_POINTS], names,
     )  # fmt: skip
 
 
@@ -117,40 +126,42 @@ def _draw(params: Params, density: LatentDensity | None) -> np.ndarray:
     return np.asarray(drawn, np.float32)
 
 
-def _choose(
-    params: Params, use: LatentUse | None, draws: np.ndarray
-) -> tuple[np.ndarray, list[str], list[tuple[str, float]], str]:
-    """Return directions with their names, how much they matter, and what they are."""
-    dim = draws.shape[1]
-    if use is not None:
-        kept = np.arange(2) if dim == 2 else np.asarray(use.order)[:MOST_DIRECTIONS]
-        unit, largest = use.measure.split()[-1], max(float(use.amount.max()), 1e-12)
-        amounts = [
-            (f"{use.amount[d]:.2f} {unit}" if use.active[d] else "inactive",
-             float(use.amount[d]) / largest)
-            for d in kept
-        ]  # fmt: skip
-        said = (
-            f"The sliders are the latents, ordered by what they carry of an image ({use.measure})."
-        )
-        return np.eye(dim, dtype=np.float32)[kept], [f"z[{d}]" for d in kept], amounts, said
-    metric = _average_metric(params, draws)
-    variances, vectors = np.linalg.eigh(metric)
-    rows = vectors.T[::-1][:MOST_DIRECTIONS]
-    variances = np.maximum(variances[::-1], 0)
-    if dim == 2:
-        rows, variances = np.eye(2), np.diag(metric)
-    signs = np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1)[:, None], 1))
-    whole, largest = max(variances.sum(), 1e-12), max(variances.max(), 1e-12)
-    amounts = [
-        (f"{one / whole:.0%} of the change", one / largest) for one in variances[: len(rows)]
+def _order_latents(use: LatentUse, dim: int) -> Order:
+    """Return the latents themselves, by what they carry of an image."""
+    kept = np.arange(2) if dim == 2 else np.asarray(use.order)[:MOST_DIRECTIONS]
+    amounts, unit = np.asarray(use.amount)[kept], use.measure.split()[-1]
+    texts = [
+        f"{amount:.2f} {unit}" if active else "inactive"
+        for amount, active in zip(amounts, np.asarray(use.active)[kept], strict=True)
     ]
-    names = [f"z[{d}]" if dim <= 2 else f"direction {d + 1}" for d in range(len(rows))]
+    order = "the sliders are in this order" if dim > 2 else "the longer, the more"
     said = (
-        "One latent alone means little here: nothing asked it to. The sliders are therefore"
-        " directions through all latents, ordered by how much they change an image."
+        f"The bar above a slider is what its latent carries of an image ({use.measure}); {order}."
     )
-    return (rows * signs).astype(np.float32), names, amounts, "" if dim <= 2 else said
+    rows = np.eye(dim, dtype=np.float32)[kept]
+    return rows, [f"z[{d}]" for d in kept], texts, amounts, said
+
+
+def _find_principal(params: Params, draws: np.ndarray) -> Order:
+    """Return the eigenvectors of (3); of two latents, or one, these themselves."""
+    dim, metric = draws.shape[1], _average_metric(params, draws)
+    if dim <= 2:
+        rows, amounts, said = np.eye(dim), np.diag(metric), ""
+        names = [f"z[{d}]" for d in range(dim)]
+    else:
+        variances, vectors = np.linalg.eigh(metric)
+        rows, amounts = vectors.T[::-1][:MOST_DIRECTIONS], np.maximum(variances[::-1], 0)
+        rows = rows * np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1)[:, None], 1))
+        names = [f"direction {d + 1}" for d in range(len(rows))]
+        said = (
+            "One latent alone means little here: nothing asked it to. The sliders are therefore"
+            f" {len(rows)} directions through all {dim} latents, first those along which images"
+            " change the most. The percentage is a direction's share of all change."
+        )
+    whole = max(amounts.sum(), 1e-12)
+    kept = amounts[: len(rows)]
+    texts = [f"{one / whole:.0%}" for one in kept]
+    return rows.astype(np.float32), names, texts, kept, said
 
 
 def _average_metric(params: Params, draws: np.ndarray) -> np.ndarray:

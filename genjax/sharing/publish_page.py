@@ -9,11 +9,12 @@ import base64
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -74,26 +75,38 @@ def publish(
         require(get_model(params), CanDecode)
         directions = find_directions(params, (images or {}).get(name), (densities or {}).get(name))
         about[name] = directions
-        content = _describe_model(name, params, directions) | _write_decoder(params)
-        text = json.dumps(content, separators=(",", ":"), default=int, allow_nan=False)
+        content = _describe_model(name, params, directions) | write_decoder(params)
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
         files[f"model-{i}.js"] = f"(self.genjaxModels = self.genjaxModels || []).push({text});\n"
     assets = resources.files("genjax.sharing") / "page"
     files |= {name: (assets / name).read_text("utf-8") for name in _ASSETS}
     template = (assets / "index.html").read_text("utf-8")
     files["index.html"] = _fill(template, models, about, [*files])
-    with explain_write_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        content = text.encode()
-        replace_file(place / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+    _write_files(place, files)
     return place / "index.html"
 
 
-def _write_decoder(params: Params) -> dict[str, Any]:
+def _write_files(place: Path, files: Mapping[str, str]) -> None:
+    """Write the files of a page, in place of those of an earlier one."""
+    with explain_write_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+        for i in range(1, _MOST_MODELS + 1):
+            (place / f"model-{i}.js").unlink(missing_ok=True)
+    for name, text in files.items():
+        replace_file(place / name, partial(_write_text, text))
+
+
+def _write_text(text: str, file: IO[bytes]) -> None:
+    file.write(text.encode())
+
+
+def write_decoder(params: Params) -> dict[str, Any]:
+    """Return the decoder's program and its constants, as `runtime.js` takes them."""
     (entry,) = (one for one in list_entry_points(params.model) if one.name == "decode")
     with native_convolutions():
         program, constants = write_program(entry.compute, params, entry.inputs)
-    return {"program": program, "weights": base64.b64encode(constants).decode()}
+    plain = json.loads(json.dumps(program, default=int))  # without numpy's numbers
+    return {"program": plain, "weights": base64.b64encode(constants).decode()}
 
 
 def _describe_model(name: str, params: Params, directions: Directions) -> dict[str, Any]:

@@ -79,7 +79,8 @@
       this.point = make("div", { className: "point", tabIndex: 0, role: "application", "aria-roledescription": "point on a plane" });
       this.said = make("span", { className: "unseen", "aria-live": "polite" });
       this.box = make("div", { className: this.up < 0 ? "plane line" : "plane" }, this.map, this.dots, this.point);
-      this.element = make("figure", {}, this.box, make("figcaption", {}, this.makeAxes(), this.makeKey(), this.said));
+      this.element = make("figure", {}, this.box, make("figcaption", {}, this.makeAxes(), this.makeKey(),
+        make("p", {}, "Drag the point, or press the arrow keys; Shift makes larger steps, Home leads to the middle."), this.said));
       this.listen();
     }
 
@@ -183,21 +184,26 @@
       const [height, width] = this.model.shape, count = (side) => Math.min(Math.max(Math.floor(MAP_WIDTH / side), 5), 17);
       const columns = count(width), rows = this.up < 0 ? 1 : count(height);
       const turn = (this.drawing = {});
-      const z = this.model.z.slice(), tile = make("canvas"), todo = orderCells(rows, columns);
+      const z = this.model.z.slice(), tiles = new Map(), todo = orderCells(rows, columns);
       this.mapOf = this.describeRest(z);
       this.drawDots();
       const context = this.map.getContext("2d");
       const fresh = this.map.width !== columns * width || this.map.height !== rows * height;
       if (fresh) Object.assign(this.map, { width: columns * width, height: rows * height });
+      const makeTile = (row, column) => {
+        const x = ((2 * column + 1) / columns - 1) * this.reach(this.across), y = this.up < 0 ? 0 : (1 - (2 * row + 1) / rows) * this.reach(this.up);
+        const places = this.up < 0 || this.up === this.across ? [[this.across, x]] : [[this.across, x], [this.up, y]];
+        const tile = make("canvas");
+        paint(tile, this.model, this.model.decode(this.model.move(places, z)));
+        return tile;
+      };
       const work = () => {
         if (this.drawing !== turn) return;
         const end = performance.now() + SLICE;
         while (todo.length && performance.now() < end) {
-          const [row, column, size] = todo.shift();
-          const x = ((2 * column + 1) / columns - 1) * this.reach(this.across), y = this.up < 0 ? 0 : (1 - (2 * row + 1) / rows) * this.reach(this.up);
-          const places = this.up < 0 || this.up === this.across ? [[this.across, x]] : [[this.across, x], [this.up, y]];
-          paint(tile, this.model, this.model.decode(this.model.move(places, z)));
-          context.drawImage(tile, column * width, row * height, size * width, size * height);
+          const [row, column, size] = todo.shift(), name = row * columns + column;
+          if (!tiles.has(name)) tiles.set(name, makeTile(row, column));
+          context.drawImage(tiles.get(name), column * width, row * height, size * width, size * height);
         }
         if (todo.length) setTimeout(work, this.dragged ? 60 : 4);
         else this.box.dataset.drawn = "yes";
@@ -215,14 +221,10 @@
     refreshMap() { if (this.mapOf !== this.describeRest(this.model.z)) this.drawMap(); }
   }
 
-  /* The cells of a map, coarse ones first: [row, column, how many cells it covers until then]. */
+  /* The cells of a map, coarse ones first and then all: [row, column, how many cells it covers]. */
   function orderCells(rows, columns) {
-    const cells = [], seen = new Set();
-    for (const size of [4, 2, 1]) for (let row = 0; row < rows; row += size) for (let column = 0; column < columns; column += size) {
-      const name = row * columns + column;
-      if (!seen.has(name)) cells.push([row, column, size]);
-      seen.add(name);
-    }
+    const cells = [];
+    for (const size of [4, 2, 1]) for (let row = 0; row < rows; row += size) for (let column = 0; column < columns; column += size) cells.push([row, column, size]);
     return cells;
   }
 
@@ -245,8 +247,14 @@
       const zero = make("button", { type: "button", onclick: () => this.go(new Float32Array(this.model.latentDim)) }, "To the middle");
       const buttons = make("div", { className: "buttons" }, draw, zero);
       if (this.model.classNames.length) {
-        const select = make("select", { "aria-label": "class" }, ...this.model.classNames.map((name, i) => make("option", { value: i }, name)));
-        select.onchange = () => { this.model.class = +select.value; this.refresh(); this.settle(); this.onclass?.(); };
+        const names = this.model.classNames.map((name, i) => make("option", { value: i }, name));
+        const select = make("select", { "aria-label": "class" }, make("option", { value: -1 }, "any"), ...names);
+        select.onchange = () => {
+          this.any = +select.value < 0;
+          if (!this.any) this.model.class = +select.value;
+          this.refresh(); this.settle(); this.onclass?.();
+        };
+        this.any = true;
         buttons.append(make("label", { className: "axes" }, "class", select));
       }
       return make("figure", { className: "picture" }, this.image, make("div", {}, buttons, this.recent));
@@ -275,10 +283,11 @@
     }
 
     draw() {
-      const z = this.model.drawNext().slice();
-      const small = makeImage("");
-      paint(small, this.model, this.model.decode(z));
-      this.recent.prepend(make("button", { type: "button", "aria-label": "go back to this draw", onclick: () => this.go(z) }, small));
+      const { model } = this, z = model.drawNext().slice(), small = makeImage("");
+      if (this.any) model.class = Math.floor(Math.random() * model.classNames.length);
+      const own = model.class, back = () => { model.class = own; this.go(z); };
+      paint(small, model, model.decode(z));
+      this.recent.prepend(make("button", { type: "button", "aria-label": "go back to this draw", onclick: back }, small));
       while (this.recent.children.length > RECENT) this.recent.lastChild.remove();
       this.go(z);
     }
