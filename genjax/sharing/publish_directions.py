@@ -87,28 +87,29 @@ def find_directions(
         MissingCapability: where the model has no latents.
         UserError: where its images are not finite.
     """
-    model = require(get_model(params), CanDecode)
-    dim, encodes = model.latent_dim, isinstance(model, CanEncode) and images is not None
-    codes, labels, names, use = np.zeros((0, dim), np.float32), np.zeros(0, np.int32), (), None
-    if encodes:
-        assert images is not None
+    dim = require(get_model(params), CanDecode).latent_dim
+    codes, labels, use = np.zeros((0, dim), np.float32), np.zeros(0, np.int32), None
+    if images is not None and isinstance(params.model, CanEncode):
         part = images.draw_subset(min(_NUM_MEASURED, len(images)))
-        own = part.labels if takes_labels(model.encode) else None  # type: ignore[attr-defined]
-        codes = np.asarray(encode(params, part.images, own))
-        labels, names = np.asarray(part.labels), images.label_names
+        own = part.labels if takes_labels(params.model.encode) else None
+        codes, labels = np.asarray(encode(params, part.images, own)), np.asarray(part.labels)
         use = _measure_use(params, part.images, own)
     draws = _draw(params, density)
-    rows, titles, texts, amounts, order = (
+    rows, names, texts, amounts, order = (
         _order_latents(use, dim) if use else _find_principal(params, draws)
     )
+    _check_finite(amounts)
     extents = np.ceil(np.abs(rows) @ find_extents(codes)) if use else np.full(len(rows), 4.0)
-    if not np.isfinite(amounts).all():
-        raise UserError("the model's images are not finite: its training has diverged.")
     shares = amounts / max(amounts.max(), 1e-12)
     return Directions(
-        rows, titles, texts, shares, extents, order, draws,
-        codes[:_NUM_POINTS], labels[:_NUM_POINTS], names,
+        rows, names, texts, shares, extents, order, draws, codes[:_NUM_POINTS],
+        labels[:_NUM_POINTS], images.label_names if images and len(codes) else (),
     )  # fmt: skip
+
+
+def _check_finite(numbers: np.ndarray) -> None:
+    if not np.isfinite(numbers).all():
+        raise UserError("the model's images are not finite: its training has diverged.")
 
 
 def _measure_use(params: Params, images: jax.Array, labels: jax.Array | None) -> LatentUse | None:
@@ -168,10 +169,11 @@ def _average_metric(params: Params, draws: np.ndarray) -> np.ndarray:
     """Compute (3) over some draws, [D, D]."""
     dim = draws.shape[1]
     z = jnp.asarray(draws[: max(1, _DIFFERENCES // dim)])
-    moved = (z[:, None, None] + jnp.array([-_STEP, _STEP])[:, None, None] * jnp.eye(dim)).reshape(
-        -1, dim
-    )
+    steps = jnp.array([-_STEP, _STEP])[:, None, None] * jnp.eye(dim)
+    moved = (z[:, None, None] + steps).reshape(-1, dim)
     labels = 0 if is_class_conditional(params.model) else None
     images = decode(params, moved, labels).reshape(len(z), 2, dim, -1)
     changes = (images[:, 1] - images[:, 0]) / (2 * _STEP)  # (2)
-    return np.asarray(jnp.einsum("ndp,nep->de", changes, changes) / len(z))
+    metric = np.asarray(jnp.einsum("ndp,nep->de", changes, changes) / len(z))
+    _check_finite(metric)
+    return metric

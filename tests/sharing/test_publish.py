@@ -120,7 +120,7 @@ def test_directions_of_a_decoder_alone_are_those_in_which_images_change_most():
     @dataclasses.dataclass(frozen=True)
     class Linear(LatentModel):
         def decode(self, params, z):
-            return (z @ turn.T * scales).reshape(-1, 2, 2, 1)
+            return (z[:, :4] @ turn.T * scales).reshape(-1, 2, 2, 1)
 
     found = find_directions(Params({}, {}, Linear(latent_dim=4, image_shape=(2, 2, 1))))
     order = [1, 2, 3, 0]
@@ -129,6 +129,9 @@ def test_directions_of_a_decoder_alone_are_those_in_which_images_change_most():
     assert found.names[0] == "direction 1"
     assert found.amounts[0] == "53%"  # 0.16 / (0.01 + 0.16 + 0.09 + 0.04)
     np.testing.assert_array_equal(found.extents, 4)
+    scales[0] = np.nan
+    with pytest.raises(UserError, match="images are not finite: its training has diverged"):
+        find_directions(Params({}, {}, Linear(latent_dim=5, image_shape=(2, 2, 1))))
 
 
 def test_draws_come_from_the_density_that_is_given(pair):
