@@ -138,7 +138,8 @@ def follow(
 
     def read(variable: Any) -> Item:
         if isinstance(variable, Literal):
-            return np.asarray(variable.val, variable.aval.dtype)
+            kind: Any = variable.aval
+            return np.asarray(variable.val, kind.dtype)
         return known[variable]
 
     for equation in jaxpr.eqns:
