@@ -58,7 +58,8 @@ def publish_runs(options: Options) -> Path:
     places = [trained.find_run(path) for path in options.runs]
     if len(places) > 1 and options.out is None:
         raise UserError("a page of two runs belongs to neither: say where, with out=FOLDER.")
-    models, images, densities = {}, {}, {}
+    models: dict[str, Params] = {}
+    images, densities = {}, {}
     for place in places:
         if not options.unfinished:
             _check_finished(place)

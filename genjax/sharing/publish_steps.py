@@ -131,7 +131,7 @@ def _lower_split(program: Program, inputs: list[Item], sizes: Any, axis: int) ->
     return [slice_axis(program, item, axis, start, size) for start, size in pairs]
 
 
-def concatenate(program: Program, inputs: list[Item], axis: int) -> Value:  # (2)
+def concatenate(program: Program, inputs: Sequence[Item], axis: int) -> Value:  # (2)
     """Put arrays one after the other along an axis."""
     shape, start, places = list(inputs[0].shape), 0, []
     shape[axis] = sum(item.shape[axis] for item in inputs)
