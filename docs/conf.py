@@ -25,7 +25,6 @@ extensions = [
 ]
 
 root_doc = "README"
-source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}  # notebooks are files to download
 include_patterns = ["*.md", "docs/**"]
 exclude_patterns = [".*", "build", "runs", "genjax", "tests", "experiments", "docs/notebooks"]
 repository = os.environ.get("GITHUB_REPOSITORY", "")  # such as "owner/name", set by the workflow

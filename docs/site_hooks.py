@@ -38,6 +38,7 @@ _CODE = re.compile(r"(`[^`]+`)")
 
 def setup(app: Any) -> dict[str, Any]:
     """Connect the hooks of this module to Sphinx."""
+    app.registry.source_suffix.pop(".ipynb", None)  # notebooks are files to download
     app.add_config_value("repository", "", "html")
     app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))
     app.connect("config-inited", lambda *_: write_reference())
