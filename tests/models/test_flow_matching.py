@@ -131,7 +131,7 @@ def test_a_sample_is_its_decoded_latents(key):
         ({"guidance": -1.0, "num_classes": 2}, "guidance is -1.0, but must be at least 0"),
         ({"label_dropout": 0.0}, "label_dropout is 0.0"),
         ({"widths": (), "network": "unet"}, "at least one scale"),
-        ({"image_shape": (1, 1, 1)}, "must be at least 8x8"),
+        ({"image_shape": (1, 1, 1), "network": "unet"}, "must be at least 8x8"),
         ({"first_stride": 3}, "first_stride is 3"),
         ({"solver": "rk4"}, "solver is 'rk4'"),
     ],
