@@ -69,7 +69,7 @@ conflicting: $(READY) ## coloured digits beside published figures of debiasing (
 variants: $(READY) ## every variant of the VAE on MNIST under one budget (30 minutes)
 	$(STUDY).variants $(ARGS)
 
-bench: $(READY) ## measure the speed of training on this machine
+bench: $(READY) ## measure the speed of training beside Flax and PyTorch (10 minutes)
 	$(STUDY).bench $(ARGS)
 
 ##@ Work on genjax

@@ -1,182 +1,126 @@
 """Measure the speed of training on this machine: `make bench`.
 
 Every contender trains the same model on the same data with the same optimizer, in a process of its
-own. The rounds alternate, so that a machine that slows down slows all contenders. They are:
+own, from weights drawn alike. They are:
 
-genjax   the training loop of genjax: whole epochs compiled, data on the device
-flax     the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from the
-host pytorch  the usual PyTorch program, where torch is installed: eager and compiled, with float32
-and
-         with bfloat16 products
-ceiling  an upper bound: a step that does only its matrix products, at the speed of a large product
+genjax        the training loop of genjax: whole epochs compiled, data on the device
+flax          the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from
+              the host
+pytorch       the usual PyTorch program, where torch is installed; -bf16 with bfloat16 products,
+              -compiled with torch.compile
+ceiling       an upper bound: a step that does only its matrix products, at the speed of a large
+              product
 
-It prints medians over the rounds: images per second in training and in sampling, how many times as
-fast genjax is, seconds from the start of compiling to the first result with an empty and with a
-filled compilation cache, peak memory, and the loss, which shows that the work is the same. (The
-loss of a GAN also differs because the usual programs update the generator after the discriminator,
-at the cost of another pass through it, and genjax updates both at once.)
+Each result is printed as it comes, and kept. After Ctrl-C the same command goes on. At the end
+stands a table of medians over the rounds: images per second in training and in sampling, how many
+times as fast genjax is, seconds from the start of compiling to the end of the first epoch with an
+empty and with a filled compilation cache, peak memory, and the loss of the last epoch. The command
+fails where that of a contender differs from genjax's by more than the model allows
+(`cases.Case.tolerance`).
 
-The numbers go to bench.json; `python -m experiments.results record runs/bench.json` makes them the
-README's.
+`python -m experiments.results record runs/bench.json` makes a record of the file, which
+docs/speed.md shows.
 """
 
-import dataclasses
-import importlib.util
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Sequence
 from typing import Any
 
-from experiments.bench.cases import CASES
-from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS, measure_ceiling, measure_contender
+from experiments.bench.measure import measure_ceiling, measure_contender
+from experiments.bench.plan import (
+    CEILING,
+    Measurement,
+    Options,
+    check_options,
+    estimate_seconds,
+    list_measurements,
+)
+from experiments.bench.rows import HEADING, Run, check_losses, format_row, make_rows
+from experiments.bench.session import measure_apart, read_environment, read_runs, write_runs
 from genjax.cli.command import parse, run
-from genjax.errors import UserError, check_integer
+from genjax.errors import UserError
 from genjax.recipes.environment import describe_environment
-
-CEILING = "ceiling"
-_COLUMNS = {  # key: heading, width, how it is written
-    "images_per_second": ("images/s", 10, "{:,.0f}"),
-    "ratio": ("genjax", 8, "{:.2f}x"),
-    "samples_per_second": ("samples/s", 11, "{:,.0f}"),
-    "sampling_ratio": ("genjax", 8, "{:.2f}x"),
-    "cold_start_seconds": ("cold s", 8, "{:.1f}"),
-    "warm_start_seconds": ("warm s", 8, "{:.1f}"),
-    "peak_bytes": ("GB", 7, "{:.2f}"),
-    "loss": ("loss", 9, "{:.4g}"),
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is measured, and how often."""
-
-    rounds: int = 3
-    """Number of processes per contender."""
-    epochs: int = 2
-    """Number of timed epochs per process, after a first one."""
-    steps: int = 60
-    """Number of steps per epoch; 0: the whole data set once."""
-    seeds: int = 1
-    """Number of seeds that genjax trains at once; its images per second count all of them."""
-    only: str = ""
-    """Measure only models whose name contains this."""
-    contender: str = ""
-    """Measure only contenders whose name contains this."""
-    out: Path = Path("runs/bench.json")
-    """The file of the numbers."""
-
-
-def choose_contenders(options: Options) -> list[tuple[str, str]]:
-    """Return the pairs of a model and a contender that the options choose."""
-    names = ["genjax", FLAX, CEILING]
-    if importlib.util.find_spec("torch"):
-        names[2:2] = PYTORCH_PROGRAMS
-    return [
-        (model, name)
-        for model in CASES
-        if options.only in model
-        for name in names
-        if options.contender in name
-    ]
-
-
-def run_in_process(model: str, contender: str, options: Options, cache: str) -> dict[str, float]:
-    """Measure a contender in a process of its own, with its compilation caches in `cache`."""
-    spec = json.dumps([model, contender, options.epochs, options.steps, options.seeds])
-    caches = {"JAX_COMPILATION_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch"}
-    command = [sys.executable, "-m", "experiments.bench", "--measure", spec]
-    out = subprocess.run(
-        command, env=os.environ | caches, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(out.stdout.splitlines()[-1])
-
-
-def make_row(model: str, contender: str, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """Take the medians of a contender's runs; the first run starts with an empty cache."""
-    median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    row: dict[str, Any] = {"model": model, "contender": contender, **median}
-    if "start_seconds" in row:
-        warm = [run["start_seconds"] for run in runs[1:]]
-        row["cold_start_seconds"] = runs[0]["start_seconds"]
-        row["warm_start_seconds"] = statistics.median(warm) if warm else None
-        del row["start_seconds"]
-    return row
-
-
-def add_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add to each row how many times as fast genjax is on the same model."""
-    ours = {row["model"]: row for row in rows if row["contender"] == "genjax"}
-
-    def add_ratio(row: dict[str, Any]) -> dict[str, Any]:
-        mine, ratios = ours.get(row["model"], {}), {}
-        for ratio, speed in (
-            ("ratio", "images_per_second"),
-            ("sampling_ratio", "samples_per_second"),
-        ):
-            if speed in mine and speed in row and row is not mine:
-                ratios[ratio] = mine[speed] / row[speed]
-        return row | ratios
-
-    return [add_ratio(row) for row in rows]
-
-
-def align_rows(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as text in columns."""
-    heading = "".join(f"{name:>{width}}" for name, width, _ in _COLUMNS.values())
-    lines = [f"{'model':26}{'contender':24}{heading}"]
-    for row in rows:
-        scaled = row | ({"peak_bytes": row["peak_bytes"] / 1e9} if "peak_bytes" in row else {})
-        cells = [
-            f"{form.format(scaled[key]) if scaled.get(key) is not None else '-':>{width}}"
-            for key, (_, width, form) in _COLUMNS.items()
-        ]
-        lines.append(f"{row['model']:26}{row['contender']:24}{''.join(cells)}")
-    return "\n".join(lines)
 
 
 def main() -> None:
-    """Run the command; with `--measure`, the process of one contender."""
-    if sys.argv[1:2] == ["--measure"]:
-        model, contender, *budget = json.loads(sys.argv[2])
-        found = (
-            measure_ceiling(model)
-            if contender == CEILING
-            else measure_contender(model, contender, *budget)
-        )
-        print(json.dumps(found))
-        return
-    options = parse(Options, sys.argv[1:], "python -m experiments.bench")
-    sys.exit(run(lambda: bench(options), options))
+    """Run the command; with `--measure` or `--describe`, a process that it starts."""
+    match sys.argv[1:]:
+        case ["--measure", spec]:
+            model, contender, *budget = json.loads(spec)
+            found = (
+                measure_ceiling(model)
+                if contender == CEILING
+                else measure_contender(model, contender, *budget)
+            )
+            print(json.dumps(found))
+        case ["--describe"]:
+            print(json.dumps(describe_environment()))
+        case arguments:
+            options = parse(Options, arguments, "python -m experiments.bench")
+            stopped = f"stopped: {options.out} keeps the results; the same command goes on."
+            sys.exit(run(lambda: bench(options), options, stopped))
 
 
 def bench(options: Options) -> None:
-    """Measure all contenders in turn, print the table, and write the numbers.
+    """Measure what is not measured yet, print the table, and compare the losses.
 
-    Raises `UserError` on a bad option, or where nothing is chosen.
+    Raises:
+        UserError: on a bad option, where a contender fails, or where the losses differ.
     """
-    for name, least in (("rounds", 1), ("epochs", 1), ("steps", 0), ("seeds", 1)):
-        check_integer(getattr(options, name), name, least)
-    contenders = choose_contenders(options)
-    if not contenders:
-        raise UserError(f"nothing is named so: the models are {', '.join(CASES)}.")
-    results: dict[tuple[str, str], list[dict[str, float]]] = {}
+    check_options(options)
+    environment = read_environment()
+    runs = read_runs(options, environment)
+    known = {(run["round"], run["model"], run["contender"]) for run in runs}
+    left = [measurement for measurement in list_measurements(options) if measurement not in known]
+    failed = _measure_all(left, options, environment, runs)
+    rows = make_rows(runs)
+    print("\n".join(["", HEADING, *map(format_row, rows)]))
+    print(f"\nkept in {options.out}; remove it, or give another --out, to measure anew.")
+    if failed:
+        raise UserError(f"{'; '.join(failed)}. The other results are kept.")
+    check_losses(rows)
+
+
+def _measure_all(
+    left: Sequence[Measurement], options: Options, environment: dict[str, Any], runs: list[Run]
+) -> list[str]:
+    """Measure, print and keep one after the other in `runs`; return what failed."""
+    expected = [estimate_seconds(measurement, options) for measurement in left]
+    if left:
+        print(f"{len(left)} measurements, about {_in_minutes(sum(expected))} on a CPU of 2 cores.")
+        print(f"Ctrl-C stops; the same command goes on.\n\n{HEADING}", flush=True)
+    began, failed = time.monotonic(), list[str]()
     with tempfile.TemporaryDirectory() as cache:
-        for number in range(options.rounds):
-            for model, contender in contenders:
-                print(f"round {number + 1} of {options.rounds}: {model}, {contender}", flush=True)
-                measured = run_in_process(model, contender, options, cache)
-                results.setdefault((model, contender), []).append(measured)
-    rows = add_ratios([make_row(*names, runs) for names, runs in results.items()])
-    print(f"\n{align_rows(rows)}")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    plain = {name: str(value) for name, value in dataclasses.asdict(options).items()}
-    record = {"options": plain, "environment": describe_environment(), "rows": rows}
-    options.out.write_text(json.dumps(record, indent=2))
+        for index, measurement in enumerate(left):
+            number, model, contender = measurement
+            cold = measurement[1:] not in {other[1:] for other in left[:index]}
+            try:
+                numbers = measure_apart(measurement, options, cache)
+            except UserError as error:
+                failed.append(str(error))
+                print(f"{model:14}{contender:23} failed", flush=True)
+                continue
+            names = {"round": number, "model": model, "contender": contender}
+            runs.append(names | {"cold": cold, "numbers": numbers})
+            write_runs(options, environment, runs)
+            pace = (time.monotonic() - began) / sum(expected[: index + 1])
+            time_left = _in_minutes(pace * sum(expected[index + 1 :]))
+            print(f"{_format_newest(runs)}   {time_left} left", flush=True)
+    return failed
+
+
+def _format_newest(runs: Sequence[Run]) -> str:
+    newest = runs[-1]["model"], runs[-1]["contender"]
+    ours = [run for run in runs if run["round"] == runs[-1]["round"]]
+    row = next(row for row in make_rows(ours) if (row["model"], row["contender"]) == newest)
+    return format_row(row)
+
+
+def _in_minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import optax
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
 
 Step = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]  # of (state, x, key)
-SMALL = nn.initializers.normal(0.02)
+SMALL = nn.initializers.normal(0.02)  # of convolutional players (DCGAN, section 4)
+# of transposed convolutions of stride 2: an output sums a quarter of the kernel's products
+QUARTER = nn.initializers.variance_scaling(4.0, "fan_in", "truncated_normal")
 
 
 def make_program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
@@ -68,8 +70,11 @@ class Decoder(nn.Module):
         x = nn.relu(nn.Dense(small[0] * small[1] * self.channels[-1])(z))
         x = x.reshape(-1, *small, self.channels[-1])
         for features in self.channels[-2::-1]:
-            x = nn.relu(nn.ConvTranspose(features, (4, 4), strides=(2, 2))(x))
-        return nn.ConvTranspose(image_channels, (4, 4), strides=(2, 2))(x)
+            x = nn.relu(self.enlarge(features)(x))
+        return self.enlarge(image_channels)(x)
+
+    def enlarge(self, features: int) -> nn.Module:
+        return nn.ConvTranspose(features, (4, 4), strides=(2, 2), kernel_init=QUARTER)
 
 
 def _coders(model: Any) -> tuple[Any, Any]:
@@ -127,7 +132,7 @@ class Generator(nn.Module):
         height, width, channels = self.model.image_shape
         if not hasattr(self.model, "width"):
             for features in self.model.hidden:
-                z = nn.relu(_norm(nn.Dense(features)(z), train))
+                z = nn.relu(_norm(nn.Dense(features, use_bias=False)(z), train))
             x = nn.tanh(nn.Dense(height * width * channels)(z))
             return x.reshape(-1, height, width, channels)
         deepest = self.model.widths[-1]

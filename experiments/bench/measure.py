@@ -15,9 +15,9 @@ from genjax.runs.files import enable_compilation_cache
 FLAX, PYTORCH = "flax", "pytorch"
 PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     PYTORCH: (False, False),
-    f"{PYTORCH} bf16": (False, True),
-    f"{PYTORCH} compiled": (True, False),
-    f"{PYTORCH} compiled bf16": (True, True),
+    f"{PYTORCH}-bf16": (False, True),
+    f"{PYTORCH}-compiled": (True, False),
+    f"{PYTORCH}-compiled-bf16": (True, True),
 }
 _DRAWS = 5
 

@@ -14,6 +14,7 @@ import numpy as np
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
 
 Step = Callable[[Any], Any]  # images [B, C, H, W] in [0, 1] -> the loss
+_SMALL = 0.02  # standard deviation of the weights of convolutional players (DCGAN, section 4)
 
 
 class Kind(NamedTuple):
@@ -65,8 +66,26 @@ def _adam(case: Case, torch: Any, modules: Sequence[Any]) -> Any:
     return torch.optim.Adam(weights, case.optimizer.learning_rate, betas, fused=True)
 
 
-def _coders(model: Any, kind: Kind) -> tuple[Any, Any]:
-    layers = kind.torch.nn
+def initialize(torch: Any, module: Any, deviation: float | None = None) -> Any:
+    """Draw the weights as genjax does, in place, and return the module.
+
+    They are normal with this standard deviation, or with 1/sqrt(n) where an output sums n products;
+    biases are 0. PyTorch's own are others, with which a game goes another way.
+    """
+    for layer in module.modules():
+        weight = getattr(layer, "weight", None)
+        if weight is not None and weight.ndim > 1:  # those of a batch normalisation stay 1
+            summed = weight[0].numel()
+            if isinstance(layer, torch.nn.ConvTranspose2d):  # weight [in, out, k, k]
+                summed = weight[:, 0].numel() // layer.stride[0] ** 2
+            torch.nn.init.normal_(weight, std=deviation or summed**-0.5)
+            if layer.bias is not None:
+                torch.nn.init.zeros_(layer.bias)
+    return module
+
+
+def _coders(model: Any, torch: Any) -> tuple[Any, Any]:
+    layers = torch.nn
     height, width, image_channels = model.image_shape
     hidden = model.hidden[0]
     channels = model.channels if model.network == "conv" else ()
@@ -82,7 +101,8 @@ def _coders(model: Any, kind: Kind) -> tuple[Any, Any]:
     decoder += [layers.Unflatten(1, (deepest, *small))]
     for before, after in pairwise((*channels[::-1], image_channels) if channels else ()):
         decoder += [layers.ReLU(), layers.ConvTranspose2d(before, after, 4, 2, 1)]
-    return layers.Sequential(*encoder), layers.Sequential(*decoder)
+    both = layers.Sequential(*encoder), layers.Sequential(*decoder)
+    return initialize(torch, both[0]), initialize(torch, both[1])
 
 
 def _latents(torch: Any, statistics: Any) -> tuple[Any, Any]:
@@ -95,7 +115,7 @@ def _latents(torch: Any, statistics: Any) -> tuple[Any, Any]:
 
 def _vae(case: Case, kind: Kind) -> tuple[Step, Callable]:
     torch, model = kind.torch, case.model
-    encoder, decoder = (kind.prepare(module) for module in _coders(model, kind))
+    encoder, decoder = (kind.prepare(module) for module in _coders(model, torch))
     optimizer = _adam(case, torch, [encoder, decoder])
     entropy = torch.nn.functional.binary_cross_entropy_with_logits
 
@@ -121,7 +141,8 @@ def _discriminator(torch: Any, widths: Sequence[int], channels: int, normalized:
         stack += [layers.Conv2d(before, after, 4, 2, 1, bias=not normalized)]
         stack += [layers.BatchNorm2d(after)] if normalized else []
         stack += [layers.LeakyReLU(0.2)]
-    return layers.Sequential(*stack, layers.Flatten(), layers.Linear(4 * 4 * widths[-1], 1))
+    stack += [layers.Flatten(), layers.Linear(4 * 4 * widths[-1], 1)]
+    return initialize(torch, layers.Sequential(*stack), _SMALL)
 
 
 def _players(model: Any, torch: Any) -> tuple[Any, Any]:
@@ -140,17 +161,20 @@ def _players(model: Any, torch: Any) -> tuple[Any, Any]:
             up = layers.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
             stack += [up, layers.BatchNorm2d(after), layers.ReLU()]
         stack += [layers.ConvTranspose2d(widths[0], channels, 4, 2, 1), layers.Tanh()]
-        return layers.Sequential(*stack), _discriminator(torch, widths, channels, normalized=True)
+        generator = initialize(torch, layers.Sequential(*stack), _SMALL)
+        return generator, _discriminator(torch, widths, channels, normalized=True)
     pixels = height * width * channels
     stack, score = [], [layers.Flatten()]
     for before, after in pairwise((model.latent_dim, *model.hidden)):
-        stack += [layers.Linear(before, after), layers.BatchNorm1d(after), layers.ReLU()]
+        dense = layers.Linear(before, after, bias=False)
+        stack += [dense, layers.BatchNorm1d(after), layers.ReLU()]
     stack += [layers.Linear(model.hidden[-1], pixels), layers.Tanh()]
     stack += [layers.Unflatten(1, (channels, height, width))]
     for before, after in pairwise((pixels, *model.discriminator_hidden)):
         score += [layers.Linear(before, after), layers.LeakyReLU(0.2)]
     score += [layers.Linear(model.discriminator_hidden[-1], 1)]
-    return layers.Sequential(*stack), layers.Sequential(*score)
+    both = layers.Sequential(*stack), layers.Sequential(*score)
+    return initialize(torch, both[0]), initialize(torch, both[1])
 
 
 def _gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
@@ -185,7 +209,7 @@ def _vae_gan(case: Case, kind: Kind) -> tuple[Step, Callable]:
     widths = (width, 2 * width, 4 * width)
     whole = _discriminator(torch, widths, model.image_shape[2], normalized=False)
     encoder, decoder, features, score = map(
-        kind.prepare, (*_coders(model, kind), whole[:3], whole[3:])
+        kind.prepare, (*_coders(model, torch), whole[:3], whole[3:])
     )
     players = {"encoder": [encoder], "decoder": [decoder], "discriminator": [features, score]}
     optimizer = _adam(case, torch, [module for modules in players.values() for module in modules])

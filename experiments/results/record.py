@@ -13,6 +13,7 @@ from genjax.recipes.measurement import average_results
 from genjax.runs.files import read_json, write_json
 
 FOLDER = Path(__file__).parent
+BENCHMARKS = FOLDER / "bench"  # a record for each processor and date
 PICTURES = FOLDER.parent / "pictures"
 _ENVIRONMENT = "environment"  # of `result.json`
 _MEASURED_WITH = ("num_samples", "num_generated", "num_components", "classifier")
@@ -25,7 +26,10 @@ def write_record(place: Path) -> Path:
     """
     place = place.absolute()
     if place.suffix == ".json":
-        name, record = place.stem, _record_benchmark(place)
+        record = _record_benchmark(place)
+        path = BENCHMARKS / f"{name_machine(record)}.json"
+        write_json(path, record)
+        return path
     elif (place / "result.json").exists():
         record = _record_run(place)
         path = records.FOLDER / f"{record['recipe']}.json"
@@ -105,16 +109,23 @@ def _record_benchmark(path: Path) -> dict[str, Any]:
     for row in found["rows"]:
         kept = results.setdefault(row["model"], {})
         if row["contender"] == "genjax":
-            kept |= {n: v for n, v in row.items() if isinstance(v, int | float)}
+            kept |= _keep_numbers(row)
         else:
-            contender = row["contender"].replace(" ", "_")
+            contender = row["contender"].replace("-", "_")
             kept |= {f"{n}_{contender}": row[n] for n in ("ratio", "sampling_ratio") if n in row}
+            kept |= {name: value for name, value in row.items() if name.startswith("operations_")}
     return {
-        "study": path.stem,
+        "study": "bench",
         **found.get(_ENVIRONMENT, {}),
         "measured_with": found["options"],
         "results": results,
     }
+
+
+def name_machine(record: dict[str, Any]) -> str:
+    """Return processor or accelerator, and the date, as the name of a file."""
+    machine = record["processor"] if record["device"] == "cpu" else record["device"]
+    return re.sub("[^a-z0-9]+", "-", f"{machine} {record['date']}".lower()).strip("-")
 
 
 def _describe(result: dict[str, Any]) -> dict[str, Any]:

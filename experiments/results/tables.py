@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.conflicting import PUBLISHED, SHARES
+from experiments.results.bench_table import make_benchmark
 from experiments.results.formatting import Column, Rows, format_rows
 from experiments.results.record import FOLDER, PICTURES
 from genjax.metrics.catalogue import METRICS
@@ -316,28 +317,6 @@ def _make_conflicting() -> str:
     return format_rows(("colours", "training"), rows, columns)
 
 
-def _make_benchmark() -> str:
-    titles = {
-        "mlp-vae 784-400-20": "MLP VAE 784-400-20",
-        "the same, grey": "the same on grey images",
-        "conv-vae 32-64-256-20": "convolutional VAE 32-64-256-20",
-        "gan 64-256-512-1024-784": "GAN 64-256-512-1024-784",
-        "dcgan 64-128-256": "DCGAN 64-128-256, 32×32×3",
-        "vae-gan 32-64-64-256-64": "VAE-GAN 32-64-64-256-64, 32×32×3",
-    }
-    columns = [
-        _column("images_per_second", 0, "genjax, images/s"),
-        _column("ratio_flax", 2, "× Flax"),
-        Column("× PyTorch float32, bfloat16", ("ratio_pytorch", "ratio_pytorch_bf16")),
-        _column("ratio_ceiling", 0, "% of peak matrix-multiply throughput", 100),
-        _column("samples_per_second", 0, "samples/s"),
-        _column("sampling_ratio_pytorch", 2, "× PyTorch float32"),
-        _column("cold_start_seconds", 1, "seconds to the first 40 steps"),
-    ]
-    head = ("model (batch 128; the last two 64)",)
-    return format_rows(head, _study_rows("bench", titles), columns)
-
-
 TABLES = {
     "models": _make_models,
     "vaes": _make_vaes,
@@ -351,7 +330,7 @@ TABLES = {
     "disentangle": _make_disentanglement,
     "debias": _make_debiasing,
     "conflicting": _make_conflicting,
-    "bench": _make_benchmark,
+    "bench": make_benchmark,
 }
 
 

@@ -1,22 +1,18 @@
 """The benchmark: contenders do the same work, and what is said of them is computed from it."""
 
+import dataclasses
 import importlib.util
 
 import jax
 import numpy as np
 import pytest
 
+from experiments.bench import __main__ as command
 from experiments.bench import flax_programs, genjax_program, pytorch_programs
-from experiments.bench.__main__ import (
-    Options,
-    add_ratios,
-    align_rows,
-    bench,
-    choose_contenders,
-    make_row,
-)
 from experiments.bench.cases import CASES, Case
 from experiments.bench.measure import measure_contender
+from experiments.bench.plan import Options, estimate_seconds, list_measurements
+from experiments.bench.rows import check_losses, format_row, make_rows
 from genjax import data
 from genjax.errors import UserError
 from genjax.models import GAN, VAE, VAEGAN
@@ -96,31 +92,133 @@ def test_a_layer_counts_as_many_operations_however_it_is_computed(monkeypatch):
     assert count() == usual
 
 
-def test_rows_hold_medians_and_ratios():
-    def run(speed, start):
-        return {"images_per_second": speed, "samples_per_second": 10.0, "start_seconds": start}
+def test_weights_are_drawn_alike():
+    """Layer by layer, the usual programs begin with weights of genjax's standard deviation."""
+    model = SMALL["vae_gan"]
+    case = Case(model, Optimizer())
 
-    rows = add_ratios(
+    def deviations(weights):
+        kernels = [np.asarray(leaf) for leaf in weights if np.ndim(leaf) > 1]
+        return sorted((kernel.size, kernel.std()) for kernel in kernels)
+
+    ours = deviations(jax.tree.leaves(model.init(jax.random.key(0)).weights))
+    (weights, _), _, _ = flax_programs._vae_gan(case, jax.random.key(1))
+    others = [deviations(jax.tree.leaves(weights))]
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.manual_seed(0)
+        modules = (
+            *pytorch_programs._coders(model, torch),
+            pytorch_programs._discriminator(torch, (4, 8, 16), 1, normalized=False),
+        )
+        found = [weight.detach().numpy() for part in modules for weight in part.parameters()]
+        others.append(deviations(found))
+    for other in others:
+        assert [size for size, _ in other] == [size for size, _ in ours]
+        for (size, deviation), (_, expected) in zip(other, ours, strict=True):
+            assert deviation == pytest.approx(expected, rel=4 / size**0.5)
+
+
+def a_run(model, contender, speed=100.0, start=1.0, cold=True, loss=1.0, number=1):
+    numbers = {"images_per_second": speed, "samples_per_second": 10.0}
+    numbers |= {"start_seconds": start, "loss": loss}
+    names = {"round": number, "model": model, "contender": contender}
+    return names | {"cold": cold, "numbers": numbers}
+
+
+def test_rows_hold_medians_and_ratios():
+    ceiling = a_run("gan", "ceiling")
+    ceiling["numbers"] = {"images_per_second": 400.0, "operations_an_image": 1.0}
+    ours, flax, bound = make_rows(
         [
-            make_row("m", "genjax", [run(100.0, 9.0), run(300.0, 2.0), run(200.0, 4.0)]),
-            make_row("m", "flax", [run(50.0, 8.0)]),
-            make_row("m", "ceiling", [{"images_per_second": 400.0, "operations_an_image": 1.0}]),
+            a_run("gan", "genjax", 100.0, 9.0),
+            a_run("gan", "genjax", 300.0, 2.0, cold=False),
+            a_run("gan", "genjax", 200.0, 4.0, cold=False),
+            a_run("gan", "flax", 50.0, 8.0),
+            ceiling,
         ]
     )
-    ours, flax, ceiling = rows
     assert ours["images_per_second"] == 200
     assert (ours["cold_start_seconds"], ours["warm_start_seconds"]) == (9, 3)
     assert (flax["ratio"], flax["sampling_ratio"], flax["warm_start_seconds"]) == (4, 1, None)
-    assert ceiling["ratio"] == 0.5
-    assert "sampling_ratio" not in ceiling
-    _, *lines = align_rows(rows).splitlines()
-    assert ["4.00x" in line for line in lines] == [False, True, False]
+    assert bound["ratio"] == 0.5
+    assert "sampling_ratio" not in bound
+    assert ["4.00x" in format_row(row) for row in (ours, flax, bound)] == [False, True, False]
 
 
-def test_options_choose_models_and_contenders():
-    chosen = choose_contenders(Options(only="dcgan", contender="flax"))
-    assert chosen == [("dcgan 64-128-256", "flax")]
-    assert {model for model, _ in choose_contenders(Options())} == set(CASES)
+def test_losses_that_differ_fail():
+    rows = make_rows([a_run("mlp-vae", "genjax", loss=100.0), a_run("mlp-vae", "flax", loss=104.0)])
+    check_losses(rows)
+    check_losses(rows[1:])  # nothing to compare with
+    for loss in (106.0, 94.0, float("nan")):
+        with pytest.raises(UserError, match=r"mlp-vae: flax .* genjax 100 \(allowed: 5%\)"):
+            check_losses([rows[0], rows[1] | {"loss": loss}])
+
+
+def test_options_choose_models_and_contenders_by_their_names():
+    options = Options(rounds=2, only=("dcgan", "gan"), contender=("flax", "genjax"))
+    first = [(1, "gan", "genjax"), (1, "gan", "flax"), (1, "dcgan", "genjax"), (1, "dcgan", "flax")]
+    assert list_measurements(options) == first + [(2, *names) for _, *names in first]
+    usual = list_measurements(Options())
+    assert {one.model for one in usual} == set(CASES)
+    assert not {"pytorch-compiled"} & {one.contender for one in usual}
+
+
+def test_the_default_takes_ten_minutes(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    seconds = [estimate_seconds(one, Options()) for one in list_measurements(Options())]
+    assert min(seconds) > 5
+    assert 120 < sum(seconds) < 600
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What the benchmark measured, without processes. Set `stop` to stop it before a contender."""
+    done = []
+
+    def measure(measurement, options, cache):
+        if measurement.contender == measure.stop:
+            raise measure.error
+        done.append(measurement)
+        return a_run(*measurement[1:], loss=measure.losses.get(measurement.contender, 1.0))[
+            "numbers"
+        ]
+
+    measure.stop, measure.losses, measure.error = None, {}, KeyboardInterrupt()
+    monkeypatch.setattr(command, "measure_apart", measure)
+    environment = {"processor": "p", "device": "cpu", "versions": {}, "date": "2026-01-01"}
+    monkeypatch.setattr(command, "read_environment", lambda: dict(environment))
+    return done, measure
+
+
+def test_a_stopped_benchmark_goes_on(measured, tmp_path, capsys):
+    done, measure = measured
+    options = Options(
+        only=("gan",), contender=("genjax", "flax"), out=tmp_path / "a" / "bench.json"
+    )
+    measure.stop = "flax"
+    with pytest.raises(KeyboardInterrupt):
+        command.bench(options)
+    assert "2 measurements, about" in capsys.readouterr().out
+    measure.stop = None
+    command.bench(options)
+    command.bench(options)  # everything is measured
+    assert done == [(1, "gan", "genjax"), (1, "gan", "flax")]
+    assert capsys.readouterr().out.count("1.00x") > 1
+    with pytest.raises(UserError, match="holds results of something else: steps 30, now 7"):
+        command.bench(dataclasses.replace(options, steps=7))
+
+
+def test_a_benchmark_fails_with_a_contender_or_its_loss(measured, tmp_path):
+    _, measure = measured
+    measure.stop, measure.error = "genjax", UserError("gan, genjax: its process ended with 1")
+    options = Options(only=("gan",), contender=("genjax", "flax"), out=tmp_path / "bench.json")
+    with pytest.raises(UserError, match=r"ended with 1\. The other results are kept"):
+        command.bench(options)
+    measure.stop, measure.losses = None, {"genjax": 9.0}
+    with pytest.raises(UserError, match="do not do the same work"):
+        command.bench(options)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +226,10 @@ def test_options_choose_models_and_contenders():
     [
         (Options(rounds=0), "rounds is 0"),
         (Options(steps=-1), "steps is -1"),
-        (Options(only="no such model"), "the models are"),
+        (Options(only=("mlp",)), "there is no model 'mlp': choose from mlp-vae, mlp-vae-grey"),
+        (Options(contender=("torch",)), "there is no contender 'torch': choose from genjax, flax"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(options, message):
     with pytest.raises(UserError, match=message):
-        bench(options)
+        command.bench(options)

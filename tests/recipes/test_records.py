@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.results import formatting, tables
-from experiments.results.record import FOLDER, write_record
+from experiments.results.record import BENCHMARKS, FOLDER, write_record
 from genjax.errors import UserError
 from genjax.metrics.catalogue import METRICS
 from genjax.recipes import RECIPES, records
@@ -44,6 +44,14 @@ def test_every_recipe_has_a_description_and_a_result_or_says_that_it_has_none():
 def test_every_record_says_where_it_comes_from(record):
     assert {"commit", "processor", "cores", "versions"} <= record.keys()
     assert record.get("imported") or "date" in record
+
+
+def test_every_benchmark_says_where_it_comes_from():
+    benchmarks = [read_json(path) for path in BENCHMARKS.glob("*.json")]
+    assert benchmarks
+    for record in benchmarks:
+        assert {"device", "versions", "date", "measured_with"} <= record.keys()
+        assert "commit" in record or "source" in record
 
 
 def test_a_recipe_is_known_by_what_it_trains():
@@ -119,17 +127,27 @@ def test_times_of_another_device_are_not_averaged(tmp_path, monkeypatch):
     assert record["results"]["vae"]["nll"] == 80.5
 
 
-def test_the_benchmark_is_recorded_by_model(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path / "out")
+def test_the_benchmark_is_recorded_by_machine_and_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.results.record.BENCHMARKS", tmp_path / "out")
     (tmp_path / "out").mkdir()
     rows = [
         {"model": "m", "contender": "genjax", "images_per_second": 10.0},
-        {"model": "m", "contender": "pytorch bf16", "images_per_second": 5.0, "ratio": 2.0},
+        {"model": "m", "contender": "pytorch-bf16", "images_per_second": 5.0, "ratio": 2.0},
+        {"model": "m", "contender": "ceiling", "operations_an_image": 3.0, "ratio": 0.5},
     ]
-    content = {"options": {"steps": "40"}, "environment": {"commit": "c"}, "rows": rows}
+    environment = {"processor": "P 1", "device": "cpu", "date": "2026-01-02", "commit": "c"}
+    content = {"options": {"steps": 40}, "environment": environment, "rows": rows}
     (tmp_path / "bench.json").write_text(json.dumps(content))
-    record = read_json(write_record(tmp_path / "bench.json"))
-    assert record["results"] == {"m": {"images_per_second": 10.0, "ratio_pytorch_bf16": 2.0}}
+    path = write_record(tmp_path / "bench.json")
+    assert path.name == "p-1-2026-01-02.json"
+    assert read_json(path)["results"] == {
+        "m": {
+            "images_per_second": 10.0,
+            "ratio_pytorch_bf16": 2.0,
+            "operations_an_image": 3.0,
+            "ratio_ceiling": 0.5,
+        }
+    }
 
 
 def test_only_what_is_clearly_best_is_marked():

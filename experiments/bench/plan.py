@@ -1,0 +1,106 @@
+"""What the benchmark measures, in which order, and about how long it takes."""
+
+import importlib.util
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.bench.cases import CASES
+from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS
+from experiments.results.record import BENCHMARKS
+from genjax.errors import UserError, check_integer
+from genjax.runs.files import read_json
+
+GENJAX, CEILING = "genjax", "ceiling"
+CONTENDERS = (GENJAX, FLAX, *PYTORCH_PROGRAMS, CEILING)
+_COMPILED = tuple(name for name, (compiled, _) in PYTORCH_PROGRAMS.items() if compiled)
+_START_SECONDS = 5  # of a process, before it compiles
+_COMPILING_SECONDS = 60  # of PyTorch
+_WHOLE = 60_000  # images
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, and how often."""
+
+    rounds: int = 1
+    """Number of processes per contender. The rounds alternate, so that a machine that slows down
+    slows all contenders."""
+    epochs: int = 2
+    """Number of timed epochs per process, after a first one."""
+    steps: int = 30
+    """Number of steps per epoch; 0: the whole data set once."""
+    seeds: int = 1
+    """Number of seeds that genjax trains at once; its images per second count all of them."""
+    only: tuple[str, ...] = ()
+    """Measure these models alone: mlp-vae, mlp-vae-grey, conv-vae, gan, dcgan, vae-gan."""
+    contender: tuple[str, ...] = ()
+    """Measure these contenders alone: genjax, flax, pytorch, pytorch-bf16, pytorch-compiled,
+    pytorch-compiled-bf16, ceiling. By default all but the compiled ones, which take a minute each
+    to start."""
+    out: Path = Path("runs/bench.json")
+    """The file of the results. Where it holds some of this command, the others are added."""
+
+
+class Measurement(NamedTuple):
+    """One process of the benchmark; `round` counts from 1."""
+
+    round: int
+    model: str
+    contender: str
+
+
+def check_options(options: Options) -> None:
+    """Raise `UserError` on a number that is too small, or a name that there is not."""
+    for name, least in (("rounds", 1), ("epochs", 1), ("steps", 0), ("seeds", 1)):
+        check_integer(getattr(options, name), name, least)
+    _check_names("model", options.only, CASES)
+    _check_names("contender", options.contender, CONTENDERS)
+    if not importlib.util.find_spec("torch") and set(options.contender) & set(PYTORCH_PROGRAMS):
+        raise UserError("PyTorch is not installed: pip install '.[bench]'.")
+
+
+def _check_names(what: str, names: Collection[str], choices: Collection[str]) -> None:
+    for name in names:
+        if name not in choices:
+            raise UserError(f"there is no {what} {name!r}: choose from {', '.join(choices)}.")
+
+
+def list_measurements(options: Options) -> list[Measurement]:
+    """List what the options choose, in order."""
+    torch = importlib.util.find_spec("torch")
+    usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
+    chosen = options.contender or [name for name in usual if name not in _COMPILED]
+    return [
+        Measurement(number, model, contender)
+        for number in range(1, options.rounds + 1)
+        for model in CASES
+        if model in (options.only or CASES)
+        for contender in CONTENDERS
+        if contender in chosen
+    ]
+
+
+def estimate_seconds(measurement: Measurement, options: Options) -> float:
+    """Estimate how long a measurement takes, from the newest committed record of a CPU."""
+    _, model, contender = measurement
+    known = _read_speed(model)
+    batch = CASES[model].batch
+    images = (1 + options.epochs) * (options.steps or _WHOLE // batch) * batch
+    if contender == GENJAX:
+        images *= options.seeds
+    slower = known.get(f"ratio_{contender.replace('-', '_')}", 1.0)
+    start = _START_SECONDS + (_COMPILING_SECONDS if contender in _COMPILED else 0)
+    return start + known["cold_start_seconds"] + images * slower / known["images_per_second"]
+
+
+def _read_speed(model: str) -> dict[str, float]:
+    """Return what the newest record of a CPU says about a model."""
+    records = sorted(map(read_json, BENCHMARKS.glob("*.json")), key=lambda record: record["date"])
+    known = [
+        record["results"][model]
+        for record in records
+        if record["device"] == "cpu" and model in record["results"]
+    ]
+    return known[-1] if known else {"images_per_second": 1000.0, "cold_start_seconds": 15.0}
