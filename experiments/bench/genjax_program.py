@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 import genjax
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
+from experiments.device_programs import list_programs
 from genjax.distributed.seeds import select_seed
 from genjax.nn.conv import native_convolutions
 from genjax.training.configuration import Training
-from genjax.training.epoch import gather_batch, run_epoch, run_seeds_epoch
+from genjax.training.epoch import run_epoch, run_seeds_epoch
 from genjax.training.state import init_state
-from genjax.training.step import update
 
 
 def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
@@ -46,19 +46,9 @@ def count_operations(case: Case) -> float:
     The compiler counts them, with native convolutions; passes that players share count once.
     """
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
-    optimizers = {
-        player: training.build_optimizer(case.model, player, 1) for player in case.model.players
-    }
-    images = jnp.zeros((case.batch, *case.model.image_shape), jnp.uint8)
-    labels = jnp.zeros(case.batch, jnp.int32)
-
-    def step(state: Any) -> Any:
-        batch = gather_batch(images, labels, jnp.arange(case.batch))
-        return update(state, batch, jax.random.key(1), optimizers)
-
-    state = init_state(case.model, jax.random.key(0), training)
+    step, *_ = list_programs(case.model, training, case.batch, NUM_SAMPLES)
     with native_convolutions():
-        cost: Any = jax.jit(step).lower(state).compile().cost_analysis()
+        cost: Any = step.function.lower(*step.arguments).compile().cost_analysis()
     return cost["flops"] / case.batch
 
 
