@@ -29,6 +29,7 @@ from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarn
 from genjax.model.random_keys import as_key
 from genjax.model.watch import note_run
 from genjax.nn.chunks import in_chunks
+from genjax.nn.permutation import permute
 from genjax.nn.precision import ComputeDtype, cast
 
 # name -> the module, then the shape of each of its inputs without the batch axis; an input that is
@@ -137,7 +138,7 @@ class Model:
         trained on a `genjax.data.Stream`.
         """
         del params, labels, progress
-        return jax.random.permutation(key, jnp.arange(images.shape[0], dtype=jnp.int32)), {}
+        return permute(key, images.shape[0]), {}
 
     def recompute_stats(self, params: Params, key: PRNGKeyArray) -> Params:
         """Recompute the `stats` that averaged weights invalidate; by default none."""

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from genjax.errors import check_images
 from genjax.model import Model, Params, Terms, TrainingWarning
 from genjax.nn.networks import flatten
+from genjax.nn.permutation import permute
 
 _WATCHED = 256  # samples whose diversity is watched
 _OUTPUTS = ("D(x)", "validation_D(x)", "D(G(z))")
@@ -45,7 +46,7 @@ def measure_diversity(model: Model, params: Params, images: Array, key: PRNGKeyA
     if num < 2:
         return {}
     key_samples, key_images = jax.random.split(key)
-    drawn = jax.random.permutation(key_images, images.shape[0])[:num]
+    drawn = permute(key_images, images.shape[0])[:num]
     of_data = nearest_distance(check_images(images[drawn]), skip_copies=True)
     of_samples = nearest_distance(model.sample(params, key_samples, num))
     return {"diversity": of_samples / jnp.maximum(of_data, 1e-6)}

@@ -35,6 +35,7 @@ from genjax.models import resampling
 from genjax.models.conditional_autoencoder import Labels
 from genjax.models.vae import VAE
 from genjax.nn.chunks import in_chunks
+from genjax.nn.permutation import permute
 
 _SMALLEST_EFFECTIVE = 0.02  # share of the images
 
@@ -219,7 +220,8 @@ class DebiasingVAE(VAE):
         key_draw, key_permute = jax.random.split(key)
         p = self.probabilities(params, images, labels, progress)
         drawn = resampling.systematic_order(p, labels, key_draw)
-        return jax.random.permutation(key_permute, drawn), resampling.summarise_probabilities(p)
+        order = drawn[permute(key_permute, len(drawn))]
+        return order, resampling.summarise_probabilities(p)
 
     def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
         effective = terms.get("resampling_effective", 1.0)
