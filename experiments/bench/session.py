@@ -72,7 +72,7 @@ def _describe_options(options: Options) -> dict[str, Any]:
 def measure_apart(measurement: Measurement, options: Options, cache: str) -> dict[str, float]:
     """Measure in a process of its own, with its compilation caches in the folder `cache`.
 
-    The process is deaf to Ctrl-C, and ends with this one's wait for it.
+    Ctrl-C does not reach that process; it is killed when this one stops.
 
     Raises:
         UserError: where it fails; it has said why.
