@@ -73,7 +73,7 @@ def format_row(row: Row) -> str:
 def check_losses(rows: Sequence[Row]) -> None:
     """Raise `UserError` where a contender's loss differs too much from genjax's on the same model.
 
-    How much it may differ is the model's `Case.tolerance`, a share of genjax's loss.
+    How much it may differ follows from the model's `Case.tolerance`.
     """
     ours = {row["model"]: row["loss"] for row in rows if row["contender"] == GENJAX}
     wrong = []
@@ -81,11 +81,11 @@ def check_losses(rows: Sequence[Row]) -> None:
         expected, loss = ours.get(row["model"]), row.get("loss")
         if expected is None or loss is None:
             continue
-        allowed = CASES[row["model"]].tolerance
-        if not abs(loss - expected) <= allowed * abs(expected):
+        allowed = CASES[row["model"]].allow_difference(expected)
+        if not abs(loss - expected) <= allowed:
             wrong.append(
                 f"{row['model']}: {row['contender']} {loss:.4g}, genjax {expected:.4g}"
-                f" (allowed: {allowed:.0%})"
+                f" (allowed: ±{allowed:.3g})"
             )
     if wrong:
         raise UserError(

@@ -152,8 +152,21 @@ def test_losses_that_differ_fail():
     check_losses(rows)
     check_losses(rows[1:])  # nothing to compare with
     for loss in (106.0, 94.0, float("nan")):
-        with pytest.raises(UserError, match=r"mlp-vae: flax .* genjax 100 \(allowed: 5%\)"):
+        with pytest.raises(UserError, match=r"mlp-vae: flax .* genjax 100 \(allowed: ±5\)"):
             check_losses([rows[0], rows[1] | {"loss": loss}])
+
+
+def test_losses_of_a_game_are_compared_with_that_of_chance():
+    def check(ours, other):
+        check_losses(
+            make_rows(
+                [a_run("vae-gan", "genjax", loss=ours), a_run("vae-gan", "pytorch", loss=other)]
+            )
+        )
+
+    check(0.231, 0.098)  # of the same model, from other random numbers
+    with pytest.raises(UserError, match=r"vae-gan: pytorch 0\.087, genjax 0\.67"):
+        check(0.67, 0.087)  # of weights drawn otherwise
 
 
 def test_options_choose_models_and_contenders_by_their_names():
