@@ -97,6 +97,9 @@ docs: .venv/.docs ## build the site of the documentation: build/site/index.html
 docs-serve: docs ## show the site on http://localhost:8000
 	$(RUN) -m http.server 8000 --directory build/site
 
+check-tpu: $(READY) ## compile every model for TPUs without one; needs pip install libtpu (hours; see docs/tpu.md)
+	JAX_PLATFORMS=cpu TPU_SKIP_MDS_QUERY=1 $(STUDY).tpu $(ARGS)
+
 torture: $(READY) ## kill runs, damage their files, fill their disks: is anything lost? (10 minutes)
 	$(STUDY).torture $(ARGS)
 
@@ -106,4 +109,4 @@ check-install: $(READY) ## build the package, and install it into empty environm
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup test test-quick lint format docs docs-serve bench compare debias disentangle conflicting variants fid torture check-install clean
+.PHONY: help setup test test-quick lint format docs docs-serve bench compare debias disentangle conflicting variants fid torture check-tpu check-install clean

@@ -11,6 +11,7 @@ from experiments.conflicting import PUBLISHED, SHARES
 from experiments.results.bench_table import make_benchmark
 from experiments.results.formatting import Column, Rows, format_rows
 from experiments.results.record import FOLDER, PICTURES
+from experiments.results.tpu_table import make_tpu
 from genjax.metrics.catalogue import METRICS
 from genjax.model import name_likelihood, name_observed
 from genjax.recipes import RECIPES
@@ -19,7 +20,7 @@ from genjax.recipes.records import name_accelerator, read_record
 from genjax.runs.files import read_json
 
 _ROOT = FOLDER.parent.parent
-PAGES = tuple(_ROOT / name for name in ("README.md", "docs/results.md", "docs/speed.md"))
+PAGES = tuple(_ROOT / name for name in ("README.md", "docs/results.md", "docs/speed.md", "docs/tpu.md"))
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
@@ -331,6 +332,7 @@ TABLES = {
     "debias": _make_debiasing,
     "conflicting": _make_conflicting,
     "bench": make_benchmark,
+    "tpu": make_tpu,
 }
 
 
