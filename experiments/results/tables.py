@@ -20,7 +20,9 @@ from genjax.recipes.records import name_accelerator, read_record
 from genjax.runs.files import read_json
 
 _ROOT = FOLDER.parent.parent
-PAGES = tuple(_ROOT / name for name in ("README.md", "docs/results.md", "docs/speed.md", "docs/tpu.md"))
+PAGES = tuple(
+    _ROOT / name for name in ("README.md", "docs/results.md", "docs/speed.md", "docs/tpu.md")
+)
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
