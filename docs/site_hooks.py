@@ -19,7 +19,7 @@ CONTENTS = {  # caption of the site's contents -> its pages, in order
     "Learn": ["docs/learn/README", "docs/learn/*"],
     "Use": [f"docs/{name}" for name in ("training", "explore", "python", "data", "scaling")],
     "How to": ["docs/how-to/*"],
-    "What came out": ["docs/results", "docs/speed"],
+    "What came out": ["docs/results", "docs/speed", "docs/tpu"],
     "Reference": [
         *(f"docs/reference/{name}" for name in ("models", "training", "parameters", "images")),
         "docs/reference/*",

@@ -42,6 +42,7 @@ from genjax.cli.command import parse, run
 from genjax.distributed.devices import AXIS
 from genjax.errors import UserError
 from genjax.model import MODELS, Model
+from genjax.nn.precision import ComputeDtype
 from genjax.recipes import RECIPES, Recipe
 from genjax.recipes.environment import describe_environment
 from genjax.runs.files import read_json, write_json
@@ -72,7 +73,7 @@ class Options:
     """Compile these programs alone: step, epoch, sample, decode; else all four."""
     chips: tuple[int, ...] = (1, 4)
     """Numbers of chips."""
-    dtype: tuple[str, ...] = ("float32", "bfloat16")
+    dtype: tuple[ComputeDtype, ...] = ("float32", "bfloat16")
     """Precisions of the networks' arithmetic."""
     out: Path = Path("runs/tpu.json")
     """The file of the results."""

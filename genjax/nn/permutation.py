@@ -25,8 +25,7 @@ def permute(key: PRNGKeyArray, count: int) -> Int32[Array, " count"]:
         key, order = carry
         key, drawn = jax.random.split(key)
         bits = jax.random.bits(drawn, order.shape, jnp.uint32)
-        _, order = jax.lax.sort_key_val(bits, order)
-        return (key, order), None
+        return (key, jax.lax.sort_key_val(bits, order)[1]), None
 
     times = int(np.ceil(3 * np.log(max(1, count)) / np.log(_LARGEST)))
     (_, order), _ = jax.lax.scan(sort, (key, jnp.arange(count, dtype=jnp.int32)), length=times)
