@@ -31,6 +31,7 @@ _MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NODE = r'(\w+)(?:\["?(.*?)"?\])?'
 _EDGE = re.compile(rf'^ *{_NODE} -->\|"?(.*?)"?\| {_NODE}$', re.MULTILINE)
 _ARRAY_LIKE = re.compile(r"[\w.~]*_Buffer \|.*?\| (?:\w+\.)*str\]")  # numpy's, spelt out
+_FUNCTION = re.compile(r"(?<!<msub>)(<mi>(?:log|exp|det)</mi>)(?!<mo stretchy)")
 _SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Yields):$")
 _GROUP = re.compile(r"^([a-z]+) {2,}(\S.*(?:\n {10,}\S.*)*)", re.MULTILINE)
 _CODE = re.compile(r"(`[^`]+`)")
@@ -52,13 +53,19 @@ def setup(app: Any) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+def convert_formula(text: str, display: str) -> str:
+    """Return a formula of LaTeX as MathML, with a space after functions and a true sign for ~."""
+    formula = convert(text, display=display).replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")
+    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', formula)
+
+
 def write_inline(self: Any, node: nodes.math) -> None:
-    self.body.append(convert(node.astext(), display="inline"))
+    self.body.append(convert_formula(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def write_display(self: Any, node: nodes.math_block) -> None:
-    self.body.append(convert(node.astext(), display="block"))
+    self.body.append(convert_formula(node.astext(), "block"))
     raise nodes.SkipNode
 
 

@@ -82,3 +82,14 @@ def test_docstrings_become_text_that_sphinx_reads():
     page = ['```mermaid\nflowchart TD\n    a["x.py"] -->|"some, data"| b["y.py"]\n```\n']
     site_hooks.tabulate_diagrams(None, "", page)
     assert "| `x.py` | some, data | `y.py` |" in page[0]
+
+
+@pytest.mark.extra
+def test_formulas_have_spaces_after_functions():
+    pytest.importorskip("latex2mathml")
+    from docs import site_hooks
+
+    formula = site_hooks.convert_formula(r"\log p(z) \sim \log_2 x", "block")
+    assert '<mi>log</mi><mspace width="0.17em"/><mi>p</mi>' in formula
+    assert "<mo>&#x0223C;</mo>" in formula
+    assert "<msub><mi>log</mi><mn>2</mn></msub>" in formula
