@@ -40,6 +40,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_output_stderr = "remove"  # an error stops the build; progress bars and hints are left out
 
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
