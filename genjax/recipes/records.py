@@ -73,7 +73,7 @@ def summarize_record(name: str) -> str:
     if device := name_accelerator(record):
         return f"{line}; on an {device}"
     seconds = record["metrics"].get("seconds", record["metrics"].get("training_seconds"))
-    return line + (f"; {seconds / 60:.2g} minutes" if seconds else "")
+    return line + (f"; {float(f'{seconds / 60:.2g}'):g} minutes" if seconds else "")
 
 
 def name_accelerator(record: Mapping[str, Any]) -> str:
