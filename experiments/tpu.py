@@ -37,6 +37,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceShardin
 
 from experiments.bench.cases import CASES, NUM_SAMPLES, Case
 from experiments.bench.genjax_program import count_operations
+from experiments.bench.plan import check_names
 from experiments.device_programs import DeviceProgram, list_programs
 from genjax.cli.command import parse, run
 from genjax.distributed.devices import AXIS
@@ -178,8 +179,7 @@ def check(options: Options) -> None:
         UserError: on a name that there is not, or without libtpu.
     """
     cases = list_cases()
-    if wrong := [name for name in options.only if name not in cases]:
-        raise UserError(f"there is no model {wrong[0]!r}: choose from {', '.join(cases)}.")
+    check_names("model", options.only, cases)
     jax.config.update("jax_enable_compilation_cache", False)
     record = read_json(options.out) if options.out.exists() else {"results": {}}
     record |= {"study": "tpu", "chip": CHIP, **describe_environment()}

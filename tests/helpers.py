@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,16 @@ from genjax.recipes import RECIPES
 from genjax.testing import are_same as same
 from genjax.testing import draw_blobs as blobs
 
-__all__ = ["NAMES", "ROOT", "blobs", "forget_registered", "same", "small", "work_in"]
+__all__ = [
+    "NAMES",
+    "ROOT",
+    "blobs",
+    "forget_registered",
+    "open_browser",
+    "same",
+    "small",
+    "work_in",
+]
 
 ROOT = Path(__file__).parent.parent
 # of the models of genjax; tests register others
@@ -41,6 +52,26 @@ def forget_registered() -> Iterator[None]:
         for table, entries in zip(tables, before, strict=True):
             table.clear()
             table.update(entries)
+
+
+@contextlib.contextmanager
+def open_browser(*arguments: str, **logs: str) -> Iterator[Any]:
+    """Open Chromium without a window; skip the test where it is not installed."""
+    binaries = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if not all(binaries):
+        pytest.skip("chromium and chromedriver are not installed")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binaries[0]
+    usual = ("headless=new", "no-sandbox", "disable-dev-shm-usage", "no-proxy-server")
+    for argument in (*usual, *arguments):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", logs)
+    driver = webdriver.Chrome(options, webdriver.ChromeService(binaries[1]))
+    try:
+        yield driver
+    finally:
+        driver.quit()
 
 
 @contextlib.contextmanager

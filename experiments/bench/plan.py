@@ -55,13 +55,14 @@ def check_options(options: Options) -> None:
     """Raise `UserError` on a number that is too small, or a name that there is not."""
     for name, least in (("rounds", 1), ("epochs", 1), ("steps", 0), ("seeds", 1)):
         check_integer(getattr(options, name), name, least)
-    _check_names("model", options.only, CASES)
-    _check_names("contender", options.contender, CONTENDERS)
+    check_names("model", options.only, CASES)
+    check_names("contender", options.contender, CONTENDERS)
     if not importlib.util.find_spec("torch") and set(options.contender) & set(PYTORCH_PROGRAMS):
         raise UserError("PyTorch is not installed: pip install '.[bench]'.")
 
 
-def _check_names(what: str, names: Collection[str], choices: Collection[str]) -> None:
+def check_names(what: str, names: Collection[str], choices: Collection[str]) -> None:
+    """Raise `UserError` on a name that is not among the choices."""
     for name in names:
         if name not in choices:
             raise UserError(f"there is no {what} {name!r}: choose from {', '.join(choices)}.")

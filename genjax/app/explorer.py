@@ -1,6 +1,6 @@
 """Make the pictures that the app shows of a trained model. Nothing here knows the page.
 
-(1) extent_d                  how far latent d can be moved either way, `sharing.publish_directions`
+(1) extent_d                  how far latent d can be moved either way, `latents.usage`
 (2) plane    : z_across from -reach to reach from left to right, z_up from bottom to top, the reach
                of a latent 3/4 of its extent; every cell shows the image of its centre
 
@@ -21,9 +21,9 @@ from genjax.data import Dataset
 from genjax.data.picture import read_picture
 from genjax.errors import UserError
 from genjax.latents import LatentDensity, LatentUse
+from genjax.latents.usage import find_extents
 from genjax.metrics.chunking import check_shape
 from genjax.model import CanDecode, CanEncode, CanScore, Params, is_class_conditional
-from genjax.sharing.publish_directions import find_extents
 
 _NUM_MEASURED = 1_000  # images that rates and extents are measured on
 _NUM_STEPS = 10  # of an interpolation

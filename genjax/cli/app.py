@@ -9,7 +9,6 @@ import numpy as np
 import tyro
 
 from genjax.cli.command import parse, run
-from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import CanEncode, CanScore
 from genjax.plots.run_figures import read_progression
@@ -18,6 +17,9 @@ from genjax.recipes.fitted import DensityKind
 from genjax.runs.weights import load_best
 
 _CHANGES = 50  # of a slider, to measure
+
+
+_WITHOUT = "the app has no real images to show"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def open_app(options: Options) -> None:
     from genjax import app  # which needs gradio
 
     shows_real = isinstance(params.model, CanEncode | CanScore)
-    dataset = _load_images(place, options.dataset) if shows_real else None
+    dataset = trained.find_test_set(place, options.dataset, _WITHOUT) if shows_real else None
     page, address = app.launch(
         params, dataset, beside, names=(place.name, other.name if other else ""),
         progression=read_progression(place), density=density,
@@ -83,15 +85,6 @@ def _split_auth(text: str) -> tuple[str, str] | None:
     if text and not (user and colon and password):
         raise UserError("auth must be USER:PASSWORD, neither of them empty.")
     return (user, password) if text else None
-
-
-def _load_images(place: Path, folder: str | None) -> Dataset | None:
-    """Return the test set of the data that a run was trained on, if it can be found."""
-    try:
-        return trained.find_data(place, folder)[1]
-    except UserError as error:
-        print(f"the app has no real images to show: {error}")
-        return None
 
 
 def measure_slider(address: str) -> list[float]:

@@ -7,7 +7,6 @@ from typing import Annotated
 import tyro
 
 from genjax.cli.command import parse, run
-from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.model import CanDecode, CanEncode, Params, require
 from genjax.recipes import trained
@@ -15,6 +14,8 @@ from genjax.recipes.fitted import DensityKind
 from genjax.runs import run_folder
 from genjax.runs.weights import load_best
 from genjax.sharing.publish_page import publish
+
+_WITHOUT = "the latents are not measured on images, and no points are drawn"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def publish_runs(options: Options) -> Path:
         models[name] = params = load_best(place)
         require(params.model, CanDecode)
         if isinstance(params.model, CanEncode):
-            if data := _find_images(place, options.dataset):
+            if data := trained.find_test_set(place, options.dataset, _WITHOUT):
                 images[name] = data
             if density := trained.fit_density(place, params, options.density, options.dataset):
                 densities[name] = density
@@ -92,12 +93,3 @@ def _check_finished(place: Path) -> None:
             f"{place} is not finished: epoch {done} of {end}. Train it to its end, with the command"
             " that began it; or publish it as it is now, with unfinished=True."
         )
-
-
-def _find_images(place: Path, dataset: str | None) -> Dataset | None:
-    """Return the test set of a run's data, if it can be found."""
-    try:
-        return trained.find_data(place, dataset)[1]
-    except UserError as error:
-        print(f"the latents are not measured on images, and no points are drawn: {error}")
-        return None

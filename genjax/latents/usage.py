@@ -5,6 +5,7 @@
 (2) active  : Var_n(E[z_d|x_n]) > 0.01                  `genjax.distributions.is_active`
 (3) loc_d, scale_d: mean and standard deviation of the aggregate posterior,
     scale_d^2 = Var_n(E[z_d|x_n]) + 1/N sum_n Var[z_d|x_n]
+(4) extent_d = ceil max(4, 1.2 max_n |E[z_d|x_n]|)      how far latent d can be moved either way
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from numpy.typing import ArrayLike
 
@@ -121,3 +123,13 @@ def _compute_rates(params: Params, images: jax.Array, key: jax.Array, labels: La
         return with_labels(method, own)(params, images[rows], jax.random.fold_in(key, rows[0]))
 
     return in_chunks(compute, jnp.arange(len(images)))
+
+
+def find_extents(codes: Float[Array | np.ndarray, "n d"]) -> np.ndarray:  # (4)
+    """Return how far each latent can be moved either way, from the codes of images.
+
+    >>> find_extents(np.array([[1.0, -5.0]])).tolist()
+    [4.0, 6.0]
+    """
+    furthest = np.abs(np.asarray(codes)).max(axis=0, initial=0)
+    return np.ceil(np.maximum(4.0, 1.2 * furthest)).astype(np.float32)

@@ -123,14 +123,7 @@ def load_shipped(train_set: Dataset, other_than: Collection[str] = ()) -> Stored
     Raises:
         UserError: where its file is damaged.
     """
-    name = _FILE_NAMES.get(train_set.name, train_set.name)
-    for path in (WEIGHTS / f"{name}.npz", WEIGHTS / f"{name}{SECOND}.npz"):
-        if path.parent != WEIGHTS or not path.is_file():
-            continue
-        stored = _read_shipped(path)
-        if compute_digest(stored.params) not in other_than and stored.matches(train_set):
-            return stored
-    return None
+    return _find_shipped(train_set, ("", SECOND), other_than)
 
 
 def load_second(train_set: Dataset) -> StoredClassifier | None:
@@ -139,8 +132,20 @@ def load_second(train_set: Dataset) -> StoredClassifier | None:
     Raises:
         UserError: where its file is damaged.
     """
-    first = load_shipped(train_set)
-    return load_shipped(train_set, [compute_digest(first.params)]) if first else None
+    return _find_shipped(train_set, (SECOND,))
+
+
+def _find_shipped(
+    train_set: Dataset, endings: Collection[str], other_than: Collection[str] = ()
+) -> StoredClassifier | None:
+    name = _FILE_NAMES.get(train_set.name, train_set.name)
+    for path in (WEIGHTS / f"{name}{ending}.npz" for ending in endings):
+        if path.parent != WEIGHTS or not path.is_file():
+            continue
+        stored = _read_shipped(path)
+        if compute_digest(stored.params) not in other_than and stored.matches(train_set):
+            return stored
+    return None
 
 
 def _read_shipped(path: Path) -> StoredClassifier:

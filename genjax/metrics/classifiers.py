@@ -170,15 +170,15 @@ def load_classifier(train_set: Dataset, test_set: Dataset) -> Classifier:
     return make_classifier(stored, test_set)
 
 
+def restore_classifier(stored: files.StoredClassifier, label_names: tuple[str, ...]) -> Classifier:
+    """Return the classifier of a file, with the accuracy that the file states."""
+    digest, stacked = files.compute_digest(stored.params), label_names == STACKED_NAMES
+    return Classifier(stored.params, stored.accuracy, digest, label_names, stacked)
+
+
 def make_classifier(stored: files.StoredClassifier, test_set: Dataset) -> Classifier:
     """Return the classifier of a file, with its accuracy on `test_set`."""
-    classifier = Classifier(
-        stored.params,
-        stored.accuracy,
-        files.compute_digest(stored.params),
-        test_set.label_names,
-        stacked=test_set.label_names == STACKED_NAMES,
-    )
+    classifier = restore_classifier(stored, test_set.label_names)
     if not classifier.stacked and stored.test_checksum == test_set.checksum:
         return classifier
     return replace(classifier, accuracy=measure_accuracy(classifier, test_set))

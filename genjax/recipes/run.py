@@ -19,8 +19,8 @@ from genjax.distributed import hosts
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError
 from genjax.metrics.classifier_files import load_second
-from genjax.metrics.classifiers import first_digits, make_classifier
-from genjax.model import CanScore, Model, Params, registered_name
+from genjax.metrics.classifiers import first_digits, restore_classifier
+from genjax.model import CanScore, HasFrozenFeatures, Model, Params, registered_name
 from genjax.plots.run_figures import draw_run
 from genjax.plots.run_page import write_run_page
 from genjax.recipes import resampled
@@ -176,13 +176,13 @@ def _train(
         recipe.training,
         out=out,
         overwrite=overwrite,
-        distance=_make_distance(recipe.model, images, test_set),
+        distance=_make_distance(recipe.model, images),
         validation=held_out,
         callbacks=(draw, *recipe.callbacks, *loggers),
     )
 
 
-def _make_distance(model: Model, images: Dataset, test_set: Dataset) -> Any:
+def _make_distance(model: Model, images: Dataset) -> Any:
     """Return the distance that chooses the best weights, of models that have a discriminator.
 
     It is measured in the features of the second classifier that is shipped for the data, which does
@@ -191,9 +191,11 @@ def _make_distance(model: Model, images: Dataset, test_set: Dataset) -> Any:
     """
     if not isinstance(model, CanScore):
         return None
+    if isinstance(model, HasFrozenFeatures):  # whose features are measured in instead
+        return metrics.make_distance(images, model=model)
     second = load_second(first_digits(images))
-    features = make_classifier(second, test_set).features if second else None
-    return metrics.make_distance(images, model=model, features=features)
+    features = restore_classifier(second, images.label_names).features if second else None
+    return metrics.make_distance(images, features=features)
 
 
 def _finish(

@@ -82,6 +82,15 @@ def find_data(place: Path, dataset: str | None = None) -> tuple[Dataset, Dataset
     return _select_trained(data.as_dataset(train_set), resolve_path(name), record), test_set
 
 
+def find_test_set(place: Path, dataset: str | None, without: str) -> Dataset | None:
+    """Return the test set of a run's data; say what happens `without` it where there is none."""
+    try:
+        return find_data(place, dataset)[1]
+    except UserError as error:
+        print(f"{without}: {error}")
+        return None
+
+
 def _select_trained(train_set: Dataset, path: Path, record: dict[str, Any]) -> Dataset:
     """Return the images that a run was trained on: of the training set, or of all in `path`.
 

@@ -1,6 +1,7 @@
 """Find where the latents of a model lead: directions in order, how far they go, and draws.
 
-(1) extent_d = ceil max(4, 1.2 max_x |E_q[z_d|x]|)         how far latent d can be moved either way
+(1) extent_d                                               how far latent d can be moved either way,
+                                                           `latents.usage`
 (2) J_z,d    = (x(z + h e_d) - x(z - h e_d)) / 2h          change of the image x along d, h = 1/2
 (3) G        = E_p(z)[J_z J_z^T]                           its eigenvectors, the largest first
     (the averaged metric of Wang & Ponce 2021, arXiv:2101.06006, 2.2, with the squared error)
@@ -15,11 +16,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.latents import LatentDensity, LatentUse, decode, encode, latent_use
+from genjax.latents.usage import find_extents
 from genjax.model import CanDecode, CanEncode, Params, get_model, is_class_conditional, require
 from genjax.model.class_labels import takes_labels
 
@@ -61,16 +62,6 @@ class Directions:
     codes: np.ndarray
     labels: np.ndarray
     label_names: tuple[str, ...]
-
-
-def find_extents(codes: Float[Array | np.ndarray, "n d"]) -> np.ndarray:  # (1)
-    """Return how far each latent can be moved either way, from the codes of images.
-
-    >>> find_extents(np.array([[1.0, -5.0]])).tolist()
-    [4.0, 6.0]
-    """
-    furthest = np.abs(np.asarray(codes)).max(axis=0, initial=0)
-    return np.ceil(np.maximum(4.0, 1.2 * furthest)).astype(np.float32)
 
 
 def find_directions(

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import sys
 import time
@@ -21,7 +20,7 @@ import genjax
 from genjax.cli import app as command
 from genjax.errors import UserError
 from genjax.model import Model, Params, registry
-from tests.helpers import blobs, small
+from tests.helpers import blobs, open_browser, small
 
 pytest.importorskip("gradio")
 httpx = pytest.importorskip("httpx")
@@ -294,23 +293,10 @@ def test_the_command_shows_a_run_and_measures(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def browser(opened):
     """Chromium on the page, without a window."""
-    binaries = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if not all(binaries):
-        pytest.skip("chromium and chromedriver are not installed")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binaries[0]
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "no-proxy-server",
-                     "window-size=1440,1000"):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(binaries[1]))
-    try:
+    with open_browser("window-size=1440,1000", performance="ALL") as driver:
         driver.implicitly_wait(20)
         driver.get(opened[2])
         yield driver
-    finally:
-        driver.quit()
 
 
 def source(browser, name: str) -> str:

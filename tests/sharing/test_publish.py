@@ -23,7 +23,7 @@ from genjax.sharing import publish_page
 from genjax.sharing.publish_decoder import write_program
 from genjax.sharing.publish_directions import find_directions
 from genjax.training.configuration import Training
-from tests.helpers import blobs, small
+from tests.helpers import blobs, open_browser, small
 
 LATENTS = {"latent_dim": 3, "image_shape": (8, 8, 1)}
 # each decoder computes something that the others do not: convolutions, a loop, look-ups, classes
@@ -189,20 +189,8 @@ def test_a_run_that_is_not_finished_is_refused(run, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, without a window."""
-    binaries = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if not all(binaries):
-        pytest.skip("chromium and chromedriver are not installed")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binaries[0]
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "no-proxy-server"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(binaries[1]))
-    try:
+    with open_browser(browser="ALL", performance="ALL") as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def open_page(browser, path, width):
