@@ -21,7 +21,7 @@ register_recipe(
             free_bits=0.5,
             warmup=0.1,
         ),
-        training=Training(epochs=24, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
+        training=Training(epochs=40, batch_size=64, optimizer=_OPTIMIZER, ema_decay=0.999),
         num_samples=100,
         description="hierarchical VAE, five levels of latents, on binary MNIST",
     ),
