@@ -11,22 +11,22 @@ from genjax.latents import LatentDensity
 from genjax.model import Params
 
 DensityKind = Literal["none", "mixture", "flow"]
-DENSITY_IMAGES = 10_000  # training images, drawn at random, whose codes a density is fitted to
-_MOST_COMPONENTS, _IMAGES_A_COMPONENT = 20, 100
+DENSITY_IMAGES = 30_000  # training images, drawn at random, whose codes a density is fitted to
+_MOST_COMPONENTS, _IMAGES_A_COMPONENT = 50, 300
 
 
 def fit_codes(
     params: Params, train_set: Dataset, key: jax.Array, kind: DensityKind, num_components: int = 0
 ) -> LatentDensity | None:
-    """Fit a mixture or a flow to the codes of up to 10,000 training images; None for "none".
+    """Fit a mixture or a flow to the codes of up to 30,000 training images; None for "none".
 
     Args:
         params: of a model that encodes.
         train_set: images, of which some are drawn, always the same.
         key: draws the codes and initialises the fit.
         kind: none, mixture or flow.
-        num_components: of the mixture, or of the one that a flow begins as; 0 for one in every 100
-            images, at most 20.
+        num_components: of the mixture, or of the one that a flow begins as; 0 for one in every 300
+            images, at most 50.
 
     Raises:
         MissingCapability: where the model does not encode.

@@ -60,7 +60,7 @@ class Recipe:
     """Number of samples that are measured at the end, also by a classifier of the data."""
     num_components: int = 0
     """Number of Gaussians in a mixture that is fitted to the codes, or that a flow begins as; 0 for
-    one in every 100 images, at most 20, and for none without density."""
+    one in every 300 images, at most 50, and for none without density."""
     density: DensityKind = "none"
     """What is fitted to the codes, so that its samples are measured too: a mixture of Gaussians, or
     a flow, which takes a minute; none fits a mixture where num_components is given."""

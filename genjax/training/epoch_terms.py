@@ -27,6 +27,8 @@ _DIVERGED = TrainingWarning(
     is_collapse=True,
     patience=1,
 )
+_LEAST_RATE = 0.1  # nats of an image: fewer cannot tell even two groups of images apart
+_PATIENCE = 5  # epochs: the rate of many VAEs begins at nearly 0
 
 
 def find_finite(terms: Values) -> np.ndarray:
@@ -58,14 +60,37 @@ def raise_diverged(what: str, epoch: int, folder: Path | None) -> None:
 
 def find_warnings(model: Model, terms: Values, alive: np.ndarray) -> list[list[TrainingWarning]]:
     """Return the warnings at an epoch's terms, a list for every seed; one run is one seed."""
+
+    def find(values: Mapping[str, float]) -> list[TrainingWarning]:
+        return [*model.warnings(values), *find_posterior_collapse(values)]
+
     if not alive.ndim:
-        return [model.warnings({name: float(value) for name, value in terms.items()})]
+        return [find({name: float(value) for name, value in terms.items()})]
     return [
-        model.warnings({name: float(value[seed]) for name, value in terms.items()})
+        find({name: float(value[seed]) for name, value in terms.items()})
         if is_alive
         else [_DIVERGED]
         for seed, is_alive in enumerate(alive)
     ]
+
+
+def find_posterior_collapse(terms: Mapping[str, float]) -> list[TrainingWarning]:
+    """Warn where the latents tell nothing about the images: the rate KL(q(z|x) || p(z)) is near 0.
+
+    The decoder then makes the same of every latent (Bowman et al. 2016, arXiv:1511.06349, section
+    3). A model has a rate where its losses return a term of this name.
+
+    >>> [warning.name for warning in find_posterior_collapse({"rate": 0.01})]
+    ['posterior collapse']
+    """
+    rate = terms.get("rate", _LEAST_RATE)
+    if rate >= _LEAST_RATE:
+        return []
+    advice = (
+        f"the latents tell only {rate:.2g} nats about an image, so that the decoder does without"
+        " them: a smaller beta, a longer warm-up, or a sharper likelihood may help."
+    )
+    return [TrainingWarning("posterior collapse", advice, patience=_PATIENCE)]
 
 
 def name_seeds(found: Sequence[Sequence[TrainingWarning]]) -> list[TrainingWarning]:

@@ -421,3 +421,10 @@ def test_a_batch_knows_how_much_of_the_training_is_done(name, monkeypatch, key):
         found.append(terms["progress"])
     done = np.arange(8)[turns - 1 :: turns] / 8
     np.testing.assert_allclose(found, done.reshape(2, -1).mean(axis=1), atol=1e-6)
+
+
+def test_posterior_collapse_is_said():
+    beta = {"network": "mlp", "binarize": False, "beta": 100.0}
+    model = small("vae", image_shape=(8, 8, 1), **beta)
+    with pytest.warns(UserWarning, match=r"since epoch \d+ the latents tell only .* nats"):
+        genjax.fit(model, blobs(32), 0, Training(12, 4, Optimizer(learning_rate=0.01)))
