@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 BENCHMARKS = FOLDER / "bench"  # a record for each processor and date
 PICTURES = FOLDER.parent / "pictures"
 _ENVIRONMENT = "environment"  # of `result.json`
-_MEASURED_WITH = ("num_samples", "num_generated", "num_components", "classifier")
+_MEASURED_WITH = ("num_samples", "num_generated", "num_components", "density", "classifier")
 
 
 def write_record(place: Path) -> Path:
@@ -131,7 +131,8 @@ def name_machine(record: dict[str, Any]) -> str:
 def _describe(result: dict[str, Any]) -> dict[str, Any]:
     """Return where `result` was computed, and how it was measured."""
     record = result.get("record") or {}
-    how = {name: record[name] for name in _MEASURED_WITH if record.get(name)}
+    unused = (0, None, "none")
+    how = {name: record[name] for name in _MEASURED_WITH if record.get(name) not in unused}
     return {**result.get(_ENVIRONMENT, {}), "measured_with": how}
 
 

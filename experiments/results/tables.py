@@ -30,7 +30,7 @@ def _column(metric: str, decimals: int = 2, heading: str = "", factor: float = 1
     return Column(heading or METRICS[metric].title, (metric,), decimals, factor)
 
 
-_MINUTES = Column("minutes", ("seconds",), 1, 1 / 60)
+_MINUTES = Column("minutes to train", ("seconds",), 1, 1 / 60)
 _FCD = _column("frechet_classifier", 1)
 _ERROR = _column("reconstruction_error", 4)
 _SHARPNESS = Column("sharpness of reconstructions, samples", (
@@ -50,6 +50,8 @@ def _recipe_rows(*names: str) -> Rows:
         judge = how.get("classifier", {})
         accuracy = {"classifier_accuracy": judge["accuracy"]} if judge else {}
         metrics = how | accuracy | record["metrics"]
+        if "training_seconds" in metrics:  # else a record that was taken over from an old table
+            metrics["seconds"] = metrics["training_seconds"]
         described = RECIPES[name].description
         if device := name_accelerator(record):
             described += f"; trained on an {device}"

@@ -104,8 +104,8 @@ class Model:
     def draw_noise(self, batch: Batch, key: PRNGKeyArray) -> Any:
         """Draw what the losses of a batch need at random; by default the key itself.
 
-        Every player differentiates `losses`. The compiler merges the forward passes that players
-        share, but never two random draws, so a model of several players draws here.
+        A model that draws several things names them here, so that a test or another model can give
+        `losses` the same draws.
         """
         del batch
         return key

@@ -27,9 +27,8 @@ class BatchNorm(nn.Module):
     class-conditional batch normalisation (Dumoulin et al. 2017, arXiv:1610.07629, section 2.2;
     of generators Miyato & Koyama 2018, arXiv:1802.05637, section 4).
 
-    The result equals flax.linen.BatchNorm's, whose form keeps XLA from merging the forward passes
-    that generator and discriminator share (docs/notes/precision.md). The means are products, which
-    XLA on a CPU computes faster than sums.
+    The result equals that of flax.linen.BatchNorm, which knows no classes. The means are products,
+    which XLA on a CPU computes faster than sums.
     """
 
     momentum: float = 0.9

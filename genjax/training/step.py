@@ -38,24 +38,28 @@ def compute_gradients(
 
     Returns the gradients, the losses of all players, the terms, and the new `stats`.
 
-    Every player differentiates the same function, and the compiler merges the forward passes that
-    they have in common. (One pull-back with zeros for the others' losses would do the work of all
-    for each, and turn an infinite derivative of another's loss into 0 times infinity.)
+    The losses are computed and linearised once. Each player's gradient is the transpose of its own
+    loss alone: no derivative of another's loss takes part, were it infinite, and the compiler drops
+    what leads to weights that are not the player's.
     """
     model = params.model
     noise = model.draw_noise(batch, key)
-    gradients, losses, terms, stats = {}, {}, {}, params.stats
-    for player in players or model.players:
+    players = tuple(players or model.players)
 
-        def loss(own: Weights, player: str = player) -> tuple[jax.Array, Any]:
-            weights = params.weights | own
-            with watch_networks() as ran:
-                losses, aux = model.losses(params.replace(weights=weights), batch, noise)
-            check_networks(model, ran, params.stats, aux[1])
-            return losses[player], (losses, aux)
+    def compute_losses(weights: Weights) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+        with watch_networks() as ran:
+            chosen = params.replace(weights=params.weights | weights)
+            losses, aux = model.losses(chosen, batch, noise)
+        check_networks(model, ran, params.stats, aux[1])
+        return losses, aux
 
-        own = select_weights(model, params.weights, player)
-        gradients[player], (losses, (terms, stats)) = jax.grad(loss, has_aux=True)(own)
+    trained = {name: params.weights[name] for p in players for name in model.players[p]}
+    losses, linear, (terms, stats) = jax.linearize(compute_losses, trained, has_aux=True)
+    gradients = {}
+    for player in players:
+        transpose = jax.linear_transpose(lambda w, p=player: linear(w)[p], trained)
+        (gradient,) = transpose(jnp.ones_like(losses[player]))
+        gradients[player] = select_weights(model, gradient, player)
     return gradients, losses, terms, stats
 
 

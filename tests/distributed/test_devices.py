@@ -1,5 +1,6 @@
 """A run on 8 devices is that on 1, and each goes on where the other stopped."""
 
+import functools
 import json
 import os
 import shutil
@@ -10,12 +11,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import genjax
 from genjax.distributed import devices
+from genjax.model import Batch
+from genjax.nn.conv import native_convolutions
 from genjax.runs import checkpoints
 from genjax.training import loop
 from genjax.training.configuration import Training
+from genjax.training.step import compute_gradients
 from tests.helpers import blobs, small
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,6 +65,18 @@ def recording(compiled, found: list):
     return recorded
 
 
+def count_operations(size: int) -> float:
+    """Count those of the gradients of a DCGAN's players, of a batch on `size` devices."""
+    model = genjax.DCGAN(image_shape=(16, 16, 1), latent_dim=4, width=8)
+    mesh = Mesh(np.array(jax.devices()[:size]), (devices.AXIS,))
+    split = NamedSharding(mesh, PartitionSpec(devices.AXIS))
+    place = functools.partial(jax.ShapeDtypeStruct, sharding=split)
+    batch = Batch(place((64, *model.image_shape), np.float32), place((64,), np.int32))
+    with native_convolutions():
+        compiled = jax.jit(compute_gradients).lower(model.init(0), batch, jax.random.key(0))
+        return size * compiled.compile().cost_analysis()["flops"]
+
+
 def on_eight_devices(folder: Path) -> None:
     """What a process of 8 devices does: it ends one run, and begins the other."""
     checkpoints.SECONDS_BETWEEN = 0.0
@@ -76,7 +93,7 @@ def on_eight_devices(folder: Path) -> None:
     assert len(jax.tree.leaves(fit(folder, "dcgan"))[0].devices()) == 1
     with pytest.raises(Stop):
         fit(folder, "seeds", half=True)
-    print(json.dumps(found))
+    print(json.dumps([*found, [count_operations(1), count_operations(4)]]))
 
 
 def test_eight_devices_train_as_one(tmp_path, monkeypatch):
@@ -92,7 +109,8 @@ def test_eight_devices_train_as_one(tmp_path, monkeypatch):
         [sys.executable, __file__, str(tmp_path / "both")],
         env=os.environ | environment, check=True, stdout=subprocess.PIPE, text=True,
     ).stdout  # fmt: skip
-    of_batch, of_seeds = json.loads(printed.splitlines()[-1])
+    of_batch, of_seeds, (alone, over_four) = json.loads(printed.splitlines()[-1])
+    assert over_four < 1.02 * alone  # the players' common forward passes are computed once
     assert (found[0][0], of_batch[0], of_seeds[0]) == (1, 8, 8)
     assert of_batch[1] < 0.8 * found[0][1]  # of the batch a part, of the diagnosis all
     for name in CASES:
