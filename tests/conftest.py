@@ -8,8 +8,8 @@ from jaxtyping import install_import_hook
 
 import tests.typechecker  # noqa: F401  (the hook looks it up by name)
 
-# Annotations of the functions on arrays are checked in every test. (Those of configurations are
-# not: tests give them wrong types to see what users are told.)
+# Annotations are checked in every test: where functions are on arrays all of them, elsewhere those
+# with shapes. (Tests give configurations wrong types to see what users are told.)
 install_import_hook(
     [
         "genjax.distributions",
@@ -20,6 +20,10 @@ install_import_hook(
         "genjax.nn",
     ],
     "tests.typechecker.check",
+)
+install_import_hook(
+    ["genjax.data", "genjax.model", "genjax.runs", "genjax.training"],
+    "tests.typechecker.check_shapes",
 )
 
 import genjax.public  # noqa: F401  (which registers the models)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int32, UInt8
 from numpy.typing import ArrayLike
 
 from genjax.data.dataset import Dataset, HostImages, to_device
@@ -43,8 +44,8 @@ def from_arrays(
     >>> genjax.data.from_arrays(np.ones((2, 8, 8, 1)), [0, 1], ("cat", "dog"))
     Dataset(arrays, all: 2 images of 8x8x1; arrays given in code)
     """
-    host = HostImages(_to_bytes(images), np.zeros(0, np.int32), "arrays given in code")
-    host = host._replace(labels=_to_labels(labels, len(host.images)))
+    pixels = _to_bytes(images)
+    host = HostImages(pixels, _to_labels(labels, len(pixels)), "arrays given in code")
     names = _check_label_names(label_names)
     if names and host.labels.max() >= len(names):
         raise UserError(
@@ -67,7 +68,7 @@ def _check_label_names(label_names: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _to_bytes(images: ArrayLike) -> np.ndarray:
+def _to_bytes(images: ArrayLike) -> UInt8[np.ndarray, "n h w c"]:
     try:
         array = np.asarray(images)
     except ValueError:
@@ -97,7 +98,7 @@ def _to_bytes(images: ArrayLike) -> np.ndarray:
     return array
 
 
-def _to_labels(labels: ArrayLike | None, count: int) -> np.ndarray:
+def _to_labels(labels: ArrayLike | None, count: int) -> Int32[np.ndarray, " {count}"]:
     if labels is None:
         return np.zeros(count, np.int32)
     array = np.asarray(labels)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Integer, UInt8
+from numpy.typing import ArrayLike
 
 from genjax.errors import UserError, as_numpy, check_integer
 
@@ -70,7 +71,7 @@ class Dataset(DatasetBase):
     Attributes:
         name: such as "mnist".
         split: such as "train".
-        images: uint8 [N, H, W, C].
+        images: bytes, from 0 (black) to 255 (white).
         labels: zeros where there are none.
         label_names: of the classes 0, 1, ...; empty where there are no labels.
         source: where the images really came from.
@@ -140,8 +141,12 @@ class Dataset(DatasetBase):
             return self
         return self.subset(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
 
-    def subset(self, index: Integer[np.ndarray, " m"], description: str) -> "Dataset":
-        """Return the images at the positions `index`; `description` goes into `source`."""
+    def subset(self, index: ArrayLike, description: str) -> "Dataset":
+        """Return the images at the positions `index`, int [M]; `description` goes into `source`.
+
+        Raises:
+            UserError: where there is no such position.
+        """
         index = check_positions(index, len(self))
         images, labels = self.images[index], self.labels[index]
         return replace(
@@ -155,7 +160,7 @@ class Dataset(DatasetBase):
 
 
 def check_positions(index: Any, count: int) -> Integer[np.ndarray, " m"]:
-    """Return positions in a row. Raise `UserError` unless all are from 0 to `count` - 1."""
+    """Return positions in a row. Raises `UserError` unless all are from 0 to `count` - 1."""
     array = as_numpy(index, "positions")
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
         raise UserError(
@@ -168,7 +173,7 @@ def check_positions(index: Any, count: int) -> Integer[np.ndarray, " m"]:
     return array
 
 
-def draw_positions(count: int, num: int, seed: int = 0) -> Int[np.ndarray, " num"]:
+def draw_positions(count: int, num: int, seed: int = 0) -> Int[np.ndarray, " {num}"]:
     """Draw `num` of `count` positions without replacement, the same for the same seed; sorted.
 
     >>> draw_positions(10, 3)
@@ -198,7 +203,7 @@ def to_device(
     )
 
 
-def compute_checksum(images: np.ndarray, labels: np.ndarray) -> str:
+def compute_checksum(images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> str:
     """Compute the sha256 over the images' shape, the images and the labels, as hexadecimal digits.
 
     It is the same on every machine.
@@ -209,8 +214,8 @@ def compute_checksum(images: np.ndarray, labels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def renumber_labels(dataset: Dataset, label_names: Sequence[str]) -> np.ndarray:
-    """Return the labels of `dataset`, int [N], as numbers of `label_names`: names are compared.
+def renumber_labels(dataset: Dataset, label_names: Sequence[str]) -> Int[np.ndarray, " n"]:
+    """Return the labels of `dataset` as positions in `label_names`: names are compared.
 
     Where either side has no names, the labels stay as they are.
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int32
 
 from genjax.data.dataset import Dataset, HostImages, to_device
 from genjax.data.memory import check_memory
@@ -140,7 +141,9 @@ def _warn_of_darkness(folder: Path, count: int, dark: dict[Path, Picture]) -> No
         )
 
 
-def _read_labels(folder: Path, paths: list[Path]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _read_labels(
+    folder: Path, paths: list[Path]
+) -> tuple[Int32[np.ndarray, " n"], tuple[str, ...]]:
     parts = [path.relative_to(folder).parts for path in paths]
     loose = sum(len(part) == 1 for part in parts)
     if 0 < loose < len(parts):

@@ -45,7 +45,7 @@ def resolve(
     if isinstance(dataset, str) and dataset in LOADERS:
         return load(dataset, "train", stream=stream), load(dataset, "test", stream=False)
     path, name = resolve_path(dataset), str(dataset)
-    if _is(path.is_dir) or (_is(path.is_file) and path.suffix == ".npz"):
+    if _is_true(path.is_dir) or (_is_true(path.is_file) and path.suffix == ".npz"):
         if stream:
             raise UserError(f"{name} cannot be streamed: only data prepared by TFDS are.")
         if path.suffix == ".npz" and has_splits(path):
@@ -61,10 +61,11 @@ def resolve(
 
 def load_undivided(path: Path, image_size: int | tuple[int, int] = 64) -> Dataset:
     """Load all images of a folder, or of an .npz file without splits."""
-    return from_folder(path, image_size) if _is(path.is_dir) else from_npz(path)
+    return from_folder(path, image_size) if _is_true(path.is_dir) else from_npz(path)
 
 
-def _is(check: Callable[[], bool]) -> bool:
+def _is_true(check: Callable[[], bool]) -> bool:
+    """Return what a check of a path returns; False where the system refuses the path."""
     try:
         return check()
     except OSError:  # such as a name that is too long

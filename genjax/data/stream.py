@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Int, Int32, UInt8
 
 from genjax.data.dataset import Dataset, DatasetBase, HostImages, draw_positions, to_device
 from genjax.data.published import record_files
@@ -29,8 +30,8 @@ _TAIL = 2**20  # bytes of a shard that are hashed
 class Stream(DatasetBase):
     """A data set that lies on disk; `genjax.fit` trains on it as on a `Dataset`.
 
-    The images have the same positions, so that the same key gives the same run. `checksum` is a
-    sha256 over number and shape of the images and, for every shard, its size and its last MiB,
+    The images have the same positions as there, so that the same key gives the same run. `checksum`
+    is a sha256 over number and shape of the images and, for every shard, its size and its last MiB,
     where array_record notes the place of every record. Hashing all images would take too long.
     """
 
@@ -43,7 +44,7 @@ class Stream(DatasetBase):
     folder: Path
     _records: Any  # grain's source: its `__getitems__` reads many at once
     _features: record_files.Features
-    _positions: np.ndarray | None = None  # of the images in `_records`; all, if None
+    _positions: Int[np.ndarray, " n"] | None = None  # of the images in `_records`; all, if None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -67,8 +68,10 @@ class Stream(DatasetBase):
         """Return the description of a `Dataset`, and that it is streamed: its checksum differs."""
         return super().record() | {"streamed": True}
 
-    def read(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Read images uint8 [M, H, W, C] and labels int32 [M] at the positions `index`, int [M].
+    def read(
+        self, index: Int[np.ndarray, " m"]
+    ) -> tuple[UInt8[np.ndarray, "m h w c"], Int32[np.ndarray, " m"]]:
+        """Read the images and labels at the positions `index`.
 
         Raises:
             UserError: where the data are damaged.
@@ -93,7 +96,7 @@ class Stream(DatasetBase):
             return self
         return self._select(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
 
-    def _select(self, index: np.ndarray, description: str) -> "Stream":
+    def _select(self, index: Int[np.ndarray, " m"], description: str) -> "Stream":
         return replace(
             self,
             shape=(len(index), *self.image_shape),
@@ -124,7 +127,7 @@ class Stream(DatasetBase):
 
 
 def check_can_stream(name: str) -> None:
-    """Raise `UserError` where a package is missing."""
+    """Raise `UserError` where a package that streaming needs is missing."""
     if not record_files.can_read_array_record() or find_spec("grain") is None:
         raise UserError(
             f"{name} cannot be streamed: that needs the packages array-record and grain, which are"

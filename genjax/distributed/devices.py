@@ -38,8 +38,8 @@ def make_mesh(count: int, what: str) -> Mesh | None:
     hosts, all_devices = jax.process_count(), jax.devices()
     if count % hosts:
         raise UserError(f"{count} {what} do not divide among {hosts} hosts: take a multiple.")
-    a_host = range(1, len(all_devices) // hosts + 1)
-    used = max(n for n in a_host if count % (n * hosts) == 0)
+    of_a_host = range(1, len(all_devices) // hosts + 1)
+    used = max(n for n in of_a_host if count % (n * hosts) == 0)
     chosen = [device for host in range(hosts) for device in jax.local_devices(host)[:used]]
     if len(chosen) < len(all_devices):
         warnings.warn(

@@ -11,8 +11,8 @@ end within seconds (`HostLost`); elsewhere jax ends them, with the reason in its
 one has been silent for `SECONDS_OF_SILENCE`.
 
 For trusted networks only: whoever reaches the coordinator's port can join the run, read its weights
-and spoil its numbers. He cannot run commands: hosts send each other JSON and arrays, and nothing is
-unpickled. The coordinator listens on the address that was given, and on no other.
+and spoil its numbers. Nobody can run commands that way: hosts send each other JSON and arrays, and
+nothing is unpickled. The coordinator listens on the address that was given, and on no other.
 """
 
 import contextlib
@@ -171,7 +171,7 @@ def _find_error(name: str) -> type[UserError]:
 
 def _broadcast(content: bytes) -> bytes:
     """Return the `content` that host 0 has."""
-    with watch():
+    with explain_lost_hosts():
         size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
         if not size:
             return b""
@@ -184,7 +184,7 @@ def check_same(content: bytes, what: str) -> None:
     if jax.process_count() == 1:
         return
     digest = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
-    with watch():
+    with explain_lost_hosts():
         digests = multihost_utils.process_allgather(digest)
     others = np.flatnonzero((digests != digests[0]).any(axis=1)).tolist()
     if others:
@@ -195,7 +195,7 @@ def check_same(content: bytes, what: str) -> None:
 
 
 @contextlib.contextmanager
-def watch() -> Iterator[None]:
+def explain_lost_hosts() -> Iterator[None]:
     """Turn the error of a computation that other hosts take part in into `HostLost`."""
     try:
         yield

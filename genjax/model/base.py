@@ -35,7 +35,7 @@ from genjax.nn.precision import ComputeDtype, cast
 # name -> the module, then the shape of each of its inputs without the batch axis; an input that is
 # not float32 is a `jax.ShapeDtypeStruct`
 Networks = dict[str, tuple[Any, ...]]
-_LARGEST = 2**24  # whole number in a field: a layer of that width fits no memory
+_LARGEST = 2**24  # the largest whole number in a field: a layer of that width fits no memory
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Model:
 
     def losses(
         self, params: Params, batch: Batch, noise: Any
-    ) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+    ) -> tuple[dict[str, Float[Array, ""]], tuple[Terms, Weights]]:
         """Compute the loss of every player in one forward pass, and `(terms, stats)`.
 
         `noise` is what `draw_noise` returned for the batch. `terms` are scalars to watch; `stats`
@@ -235,8 +235,8 @@ class Model:
         check_fields(self, name, most=_LARGEST)
         check_serialisable(self, name)
 
-    def check_labels(self, labels: jax.Array) -> None:
-        """Raise `UserError` where the model cannot be trained with these labels, int [N]."""
+    def check_labels(self, labels: Int[Array, " n"]) -> None:
+        """Raise `UserError` where the model cannot be trained with these labels."""
         del labels
 
     def for_images(self, image_shape: tuple[int, ...]) -> Self:

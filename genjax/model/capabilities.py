@@ -4,9 +4,9 @@ A model has a capability if it has the protocol's methods. A subclass that must 
 inherited one sets the method to None.
 """
 
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from genjax.distributions import Normal
 from genjax.errors import MissingCapability
@@ -28,8 +28,12 @@ class CanDecode(Protocol):
     def decode(self, params: Params, z: Float[Array, "n d"]) -> Float[Array, "n h w c"]: ...
 
     def sample_latents(
-        self, params: Params, key: PRNGKeyArray, num: int, temperature: Any = 1.0
-    ) -> Float[Array, "n d"]: ...
+        self,
+        params: Params,
+        key: PRNGKeyArray,
+        num: int,
+        temperature: Float[Array, ""] | float = 1.0,
+    ) -> Float[Array, "num d"]: ...
 
 
 @runtime_checkable
@@ -210,7 +214,11 @@ class Resamples(Protocol):
     """resample the data by the density of its latents"""
 
     def probabilities(
-        self, params: Params, images: Any, labels: Int[Array, " n"], progress: Any
+        self,
+        params: Params,
+        images: UInt8[Array, "n h w c"],
+        labels: Int[Array, " n"],
+        progress: Float[Array, ""] | float,
     ) -> Float[Array, " n"]: ...
 
 

@@ -18,12 +18,12 @@ class GivesClasses(Protocol):
 
 
 def is_class_conditional(model: Model) -> bool:
-    """Tell whether images of a class can be asked of the model."""
+    """Tell whether the model can sample images of a chosen class."""
     return count_classes(model) > 0
 
 
 def count_classes(model: Model) -> int:
-    """Return the number of classes of which images can be asked of the model; 0 for none.
+    """Count the classes of which the model can sample images; 0 for none.
 
     Such a model has `num_classes`, and either `condition_latents` or a `decode` that takes labels.
     Where it has `given_classes`, these are the classes.

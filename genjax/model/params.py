@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from genjax.errors import check_type
 
@@ -16,7 +16,7 @@ else:
     Model = object  # `base` imports this module
 
 Weights = dict[str, Any]  # network name -> pytree of arrays
-Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
+Terms = dict[str, jax.Array]  # name of a quantity -> its value: a number, or one for each seed
 
 
 @partial(
@@ -26,14 +26,14 @@ Terms = dict[str, jax.Array]  # name of a quantity -> its scalar value
 )
 @dataclass(frozen=True)
 class Batch:
-    """A minibatch: `images` float32 [B, H, W, C] in [0, 1], `labels` int32 [B].
+    """A minibatch, with images in [0, 1].
 
     `progress` is the share of the training that is done, from 0 at its start to 1 at its end.
     """
 
-    images: jax.Array
-    labels: jax.Array
-    progress: jax.Array | float = 1.0
+    images: Float[Array, "b h w c"]
+    labels: Int[Array, " b"]
+    progress: Float[Array, ""] | float = 1.0
 
 
 @partial(

@@ -5,14 +5,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key
 
 from genjax.errors import UserError
 
 _MUST = "must be a random key, such as jax.random.key(0), or a seed: a whole number below 2^32"
 
 
-def as_key(key: Any) -> PRNGKeyArray:
+def as_key(key: Any) -> Key[Array, ""]:
     """Return one random key; a whole number n is a seed, and stands for jax.random.key(n).
 
     Raises:
@@ -24,7 +24,7 @@ def as_key(key: Any) -> PRNGKeyArray:
     return keys
 
 
-def as_keys(key: Any) -> jax.Array:
+def as_keys(key: Any) -> Key[Array, "*seeds"]:
     """Return one random key, or many in a row [S]; a whole number n stands for jax.random.key(n).
 
     Raises:

@@ -1,10 +1,10 @@
 """Schedules of a training: numbers that change with the share of it that is done."""
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 
-def follow_cosine(start: float, end: float, progress: jax.Array | float) -> jax.Array:
+def follow_cosine(start: float, end: float, progress: Float[Array, ""] | float) -> Float[Array, ""]:
     """Return the number that goes from `start` to `end` along half a cosine.
 
     This is the schedule of R3GAN (Huang et al. 2025, arXiv:2501.05441, appendix) and its code:

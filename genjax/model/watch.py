@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Ran(NamedTuple):
-    """Names of the networks that ran, as in evaluation (where nobody asked for it) or training."""
+    """Names of the networks that ran in training, or as in evaluation without being told to."""
 
     in_evaluation: set[str]
     in_training: set[str]

@@ -7,7 +7,6 @@ never finished, and one that does not agree with it is damaged and is not used.
 
 import contextlib
 import errno
-import hashlib
 import logging
 import os
 import shutil
@@ -22,7 +21,7 @@ import numpy as np
 
 from genjax.distributed import devices, hosts
 from genjax.errors import CheckpointError, FileError, UserError
-from genjax.runs.files import explain_write_errors, read_json, seal, write_json
+from genjax.runs.files import explain_write_errors, hash_file, read_json, seal, write_json
 
 SECONDS_BETWEEN = 15.0  # of training, from one checkpoint to the next
 _KEPT = 2
@@ -37,14 +36,14 @@ def name_arrays(tree: Any) -> dict[str, np.ndarray]:
     """
     arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if _is_key(leaf):
             leaf = jax.random.key_data(leaf)
         arrays[_name(path)] = np.asarray(devices.gather(leaf))
     return arrays
 
 
 def name_as_float32(params: Any) -> dict[str, np.ndarray]:
-    """Return the arrays of `params` by name, numbers of double precision as float32."""
+    """Return the arrays of `params` by name, those of double precision as float32."""
     return {
         name: array.astype(np.float32) if array.dtype == np.float64 else array
         for name, array in name_arrays(params).items()
@@ -55,7 +54,7 @@ def _name(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def expected_arrays(target: Any) -> dict[str, jax.ShapeDtypeStruct]:
+def name_shapes(target: Any) -> dict[str, jax.ShapeDtypeStruct]:
     """Return the shape and type, by name, of what `name_arrays` gives for such a tree."""
     return {
         _name(path): jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf
@@ -70,10 +69,12 @@ def _is_key(leaf: Any) -> bool:
 def fill_tree(target: Any, arrays: dict[str, np.ndarray], where: Path | str) -> Any:
     """Replace the leaves of `target`, arrays or their shapes, by the `arrays` of their names.
 
+    `where` says in an error where the arrays are from.
+
     Raises:
         CheckpointError: where one is missing or has another shape.
     """
-    expected = expected_arrays(target)
+    expected = name_shapes(target)
 
     def fill(path: Any, leaf: Any) -> jax.Array:
         name = _name(path)
@@ -158,9 +159,9 @@ def _write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
         except OSError:
             raise
         except Exception as error:  # tensorstore has errors of its own
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            reason = _take_first_line(error)
             raise FileError(f"the checkpoint {path} cannot be written: {reason}") from error
-        sums = {name: _hash_file(path / name) for name in _list_files(path)}
+        sums = {name: hash_file(path / name) for name in _list_files(path)}
         write_json(path / _CHECKSUMS, seal(sums))
     for old in _list_finished(folder)[_KEPT:]:
         (old / _CHECKSUMS).unlink()  # first: from here on it is unfinished, and ignored
@@ -181,8 +182,8 @@ def _list_files(path: Path) -> list[str]:
     )
 
 
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _take_first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -193,7 +194,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             restored = checkpointer.restore(path)
         return {name: np.asarray(array) for name, array in restored.items()}
     except Exception as error:  # orbax and tensorstore have errors of their own
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = _take_first_line(error)
         raise CheckpointError(f"the checkpoint {path} cannot be read: {reason}") from None
 
 
@@ -208,7 +209,7 @@ def _check_files(path: Path) -> None:
         if name not in found:
             raise CheckpointError(f"the checkpoint's file {path / name} is missing.")
         try:
-            whole = _hash_file(path / name) == sums.get(name)
+            whole = hash_file(path / name) == sums.get(name)
         except OSError as error:
             raise CheckpointError(f"{path / name} cannot be read: {error.strerror}.") from None
         if not whole:

@@ -122,6 +122,12 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def hash_file(path: Path) -> str:
+    """Return the sha256 over a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def remove_temporaries(folder: Path) -> None:
     """Remove what processes that were killed left of `replace_file` in `folder`."""
     for path in folder.glob(".*"):

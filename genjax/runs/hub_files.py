@@ -20,9 +20,8 @@ _OF_NETWORK = {
     "LocalEntryNotFoundError",
     "OfflineModeIsEnabled",
 }
-_ADDRESS = re.compile(
-    r"hf:/{1,2}([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?"
-)  # of a Path, one slash is left
+# in a Path, one of the two slashes is left
+_ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
 
 
 def is_address(path: Any) -> bool:
@@ -74,10 +73,10 @@ def explain_hub_errors(name: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{name} on the Hub: {_say(error)}") from None
+        raise UserError(f"{name} on the Hub: {_explain(error)}") from None
 
 
-def _say(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     status = getattr(getattr(error, "response", None), "status_code", None)
     if "EntryNotFoundError" in kinds and "LocalEntryNotFoundError" not in kinds:

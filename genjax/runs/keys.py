@@ -15,22 +15,23 @@ epochs changes nothing.
 import enum
 
 import jax
+from jaxtyping import Array, Int32, Key
 
 
 class Purpose(enum.IntEnum):
-    """What a key is for that no epoch uses. The numbers are beyond those of all epochs."""
+    """What a key outside the epochs is for. The numbers are beyond those of all epochs."""
 
-    SETTLE = 2**32 - 1  # statistics of averaged weights
+    SETTLE = 2**32 - 1  # recomputes the statistics of averaged weights
     DIAGNOSE = 2**32 - 2
     DISTANCE = 2**32 - 3
     VALIDATE = 2**32 - 4
 
 
-def derive_key(key: jax.Array, purpose: Purpose) -> jax.Array:
+def derive_key(key: Key[Array, ""], purpose: Purpose) -> Key[Array, ""]:
     """Return the key for a purpose, (5), from the run's key."""
     return jax.random.fold_in(key, purpose.value)
 
 
-def derive_epoch_keys(key: jax.Array, epoch: jax.Array) -> jax.Array:
+def derive_epoch_keys(key: Key[Array, ""], epoch: Int32[Array, ""]) -> Key[Array, "2"]:
     """Return the keys of an epoch's order and of its steps, (3), from the run's key."""
     return jax.random.split(jax.random.fold_in(key, epoch))

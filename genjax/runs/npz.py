@@ -13,7 +13,7 @@ _HEADER = 2**12  # bytes of an array's header, at most
 
 
 class NpzFile:
-    """An open file, whose arrays are read one by one."""
+    """An open `.npz` file, whose arrays are read one by one."""
 
     def __init__(self, file: zipfile.ZipFile):
         self._file = file

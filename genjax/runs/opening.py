@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jaxtyping import Array, Key
 
 from genjax.distributed import hosts
 from genjax.errors import UserError
@@ -44,7 +45,7 @@ class Specification:
 
     Attributes:
         model, training, dataset: fields and values.
-        key: the key's data.
+        key: the numbers of the key, or of many keys.
         start: digest of the weights that training starts from; None where they are drawn.
         defaults: values of the fields of `model` and `training` that an older run does not record.
     """
@@ -62,7 +63,7 @@ class Specification:
         model: Model,
         training: Any,
         dataset: Mapping[str, Any],
-        key: jax.Array,
+        key: Key[Array, "*seeds"],
         start: str | None = None,
     ) -> "Specification":
         """Return the specification of a run. Raises `UserError` on what JSON cannot hold."""
@@ -105,7 +106,7 @@ def claim_run(
     """
     folder = resolve_path(out)
     same = specification.to_json()
-    same["dataset"] = _without_place(specification.dataset)  # which may differ between hosts
+    same["dataset"] = _without_place(specification.dataset)  # the place may differ between hosts
     hosts.check_same(json.dumps(same).encode(), "the model, training, data, key and software")
     with contextlib.ExitStack() as stack:
         hosts.run_on_first(lambda: _claim(folder, specification, overwrite, stack))
@@ -153,8 +154,8 @@ def _check_usable(folder: Path, specification: Specification, overwrite: bool) -
     check_ours(folder)
     if overwrite or not is_run(folder):
         return
-    held, ours = _fill_in(read_config(folder), specification), _fill_in({}, specification, True)
-    different = _find_differences(held, ours)
+    held, ours = read_config(folder), specification.to_json()
+    different = _find_differences(_fill_in(held, specification), _fill_in(ours, specification))
     more = different.get("training.epochs")
     if more and len(different) == 1 and more[1] > more[0] and is_finished(folder):
         return
@@ -169,13 +170,9 @@ def _check_usable(folder: Path, specification: Specification, overwrite: bool) -
         )
 
 
-def _fill_in(
-    config: Mapping[str, Any], specification: Specification, own: bool = False
-) -> dict[str, Any]:
+def _fill_in(config: Mapping[str, Any], specification: Specification) -> dict[str, Any]:
     """Return the compared parts of a configuration, with the defaults of fields that it lacks."""
-    parts: dict[str, Any] = {
-        name: getattr(specification, name) if own else config.get(name) for name in _COMPARED
-    }
+    parts: dict[str, Any] = {name: config.get(name) for name in _COMPARED}
     for name, defaults in specification.defaults.items():
         parts[name] = _merge(defaults, parts[name])
     names = specification.dataset.get("label_names", [])  # which version 0.1 did not record

@@ -34,10 +34,12 @@ def progress(
     **options: Any,
 ) -> Any:
     """Show a bar while `items` are iterated over; it appears after two seconds, then vanishes."""
-    return _bar(items, terminal or sys.stderr, show, unit=unit, delay=2, leave=False, **options)
+    return _make_bar(
+        items, terminal or sys.stderr, show, unit=unit, delay=2, leave=False, **options
+    )
 
 
-def _bar(items: Any, terminal: TextIO, show: bool, **options: Any) -> Any:
+def _make_bar(items: Any, terminal: TextIO, show: bool, **options: Any) -> Any:
     # position 0: not below the bars that TFDS believes to draw
     disable = not (show and _can_show(terminal))
     options["desc"] = _prefix.get() + options.get("desc", "")
@@ -65,7 +67,7 @@ class TrainingProgress:
         self._share: float | None = None  # of the epoch, as far as it is known
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._lines = show and not _can_show(sys.stderr)
-        self._bar = _bar(
+        self._bar = _make_bar(
             None,
             sys.stderr,
             show,

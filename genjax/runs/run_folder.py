@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from genjax.errors import UserError
 from genjax.model import Model, from_json
@@ -204,8 +205,8 @@ def truncate_metrics(folder: Path, epochs: int) -> list[dict[str, Any]]:
     return [kept[epoch][0] for epoch in sorted(kept)]
 
 
-def find_best_epoch(folder: Path) -> Any:
-    """Return the epoch whose samples were nearest to the data; for many seeds, an array [S].
+def find_nearest_epoch(folder: Path) -> Int[np.ndarray, "*seeds"]:
+    """Return the epoch whose samples were nearest to the data, of each seed.
 
     Raises:
         ValueError: where the metrics hold no distance.
@@ -213,7 +214,7 @@ def find_best_epoch(folder: Path) -> Any:
     measured = [line for line in read_metrics(folder) if "distance" in line]
     distances = np.array([line.get("seeds", line)["distance"] for line in measured], np.float64)
     nearest = np.argmin(np.nan_to_num(distances, nan=np.inf), axis=0)
-    return np.array([line["epoch"] for line in measured])[nearest]
+    return np.asarray(np.array([line["epoch"] for line in measured])[nearest])
 
 
 def read_lasting_warnings(folder: Path) -> dict[str, int]:

@@ -42,7 +42,14 @@ _NAMES = {dtype: name for name, dtype in _TYPES.items()}
 
 @dataclass(frozen=True)
 class TensorFile:
-    """The content of a file: texts by name, and arrays that are made when they are read."""
+    """The content of a file: texts by name, and arrays, which are made when they are read.
+
+    Attributes:
+        texts: the metadata, without the checksum.
+        entries: of each array by name, its part of the header (2).
+        data: the bytes (3).
+        digest: the checksum.
+    """
 
     texts: dict[str, str]
     entries: dict[str, Any]

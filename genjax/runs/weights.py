@@ -1,7 +1,4 @@
-"""Weights: one file of them, the parameters of a run, and the best of a run.
-
-`save_params` writes the parameters alone to one file (`genjax.runs.weights_file`).
-"""
+"""Weights: those in a file (`genjax.runs.weights_file`), the newest of a run, and its best."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from genjax.distributed import seeds
 from genjax.errors import CheckpointError, UserError
@@ -32,8 +29,8 @@ from genjax.runs.weights_file import (
 def average_params(params: Params, ema: Weights, key: Key[Array, "*seeds"]) -> Params:
     """Return the parameters to sample and measure with: the moving average where one is kept.
 
-    `key` is that of the run or, of many seeds, those of all. `Model.recompute_stats` may have work
-    to do, of a few thousand passes of a generator.
+    `key` is that of the run or, of many seeds, those of all. `Model.recompute_stats` may take a few
+    thousand passes of a generator.
     """
     if key.ndim:
         return jax.vmap(average_params)(params, ema, key)
@@ -88,7 +85,7 @@ def _load_run(folder: Path) -> Params:
     is_kept = any(name.startswith("ema.") for name in arrays)
     ema = {name: params.weights[name] for name in model.ema_networks} if is_kept else {}
     target = {"params": params, "ema": ema, "key": jax.eval_shape(jax.random.key, 0)}
-    first = next(iter(checkpoints.expected_arrays(target)))
+    first = next(iter(checkpoints.name_shapes(target)))
     state = checkpoints.fill_tree(
         stack_shapes(target, _find_seeds(target, arrays, first)), arrays, where
     )
@@ -97,23 +94,23 @@ def _load_run(folder: Path) -> Params:
 
 def _find_seeds(target: Any, arrays: dict[str, np.ndarray], name: str) -> tuple[int, ...]:
     """Return (S,) where the array of that name has a first axis of seeds, else ()."""
-    like = checkpoints.expected_arrays(target)[name]
+    like = checkpoints.name_shapes(target)[name]
     shape = arrays[name].shape if name in arrays else like.shape
     return shape[: len(shape) - len(like.shape)]
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best weights of a run so far: their epoch and distance, [] or, of many seeds, [S]."""
+    """The epoch of a run's best weights so far, and their distance to the data; of each seed."""
 
-    epoch: np.ndarray
-    distance: np.ndarray
+    epoch: Int[np.ndarray, "*seeds"]
+    distance: Float[np.ndarray, "*seeds"]
 
 
 def read_best(folder: Path) -> Best | None:
-    """Return what the run's file of the best weights says of itself; None where there is none.
+    """Read epoch and distance from the run's file of the best weights; None where there is none.
 
-    A file of version 0.1 says nothing: then the metrics do.
+    A file of version 0.1 does not hold them: then they come from the metrics.
 
     Raises:
         CheckpointError: where the file is damaged.
@@ -133,8 +130,8 @@ def read_best(folder: Path) -> Best | None:
     return _read_best_from_metrics(folder)
 
 
-def find_best_epoch(folder: Path) -> np.ndarray:
-    """Return the epoch of the run's best weights, [] or, of many seeds, [S].
+def find_best_epoch(folder: Path) -> Int[np.ndarray, "*seeds"]:
+    """Return the epoch of the run's best weights, of each seed.
 
     Raises:
         UserError: where the run has none.
@@ -147,7 +144,7 @@ def find_best_epoch(folder: Path) -> np.ndarray:
 
 def _read_best_from_metrics(folder: Path) -> Best | None:
     try:
-        epoch = np.asarray(run_folder.find_best_epoch(folder))
+        epoch = run_folder.find_nearest_epoch(folder)
     except ValueError:
         return None
     lines = {line["epoch"]: line for line in run_folder.read_metrics(folder)}
@@ -158,13 +155,17 @@ def _read_best_from_metrics(folder: Path) -> Best | None:
 
 
 def save_best(
-    folder: Path, params: Params, epoch: int, distance: np.ndarray, best: Best | None
+    folder: Path,
+    params: Params,
+    epoch: int,
+    distance: Float[np.ndarray, "*seeds"],
+    best: Best | None,
 ) -> Best:
-    """Keep the parameters of `epoch` where their `distance`, [] or [S], is the least so far.
+    """Keep the parameters of `epoch` where their `distance` is the least so far.
 
     Of many seeds, each keeps its own best. Returns what the file says afterwards.
     """
-    distance = np.nan_to_num(distance, nan=np.inf)
+    distance = np.asarray(np.nan_to_num(distance, nan=np.inf))
     if best is None:
         best = Best(np.full(distance.shape, epoch), distance)
     else:
@@ -182,8 +183,8 @@ def save_best(
     return best
 
 
-def _merge_seeds(chosen: np.ndarray, new: Params, old: Params) -> Params:
-    """Return, for every seed, the parameters of `new` where it is `chosen`, [S], else of `old`."""
+def _merge_seeds(chosen: Bool[np.ndarray, " seeds"], new: Params, old: Params) -> Params:
+    """Return the parameters of `new` for the seeds that are `chosen`, of `old` for the others."""
     return jax.tree.map(
         lambda one, other: jnp.where(chosen.reshape(-1, *[1] * (one.ndim - 1)), one, other),
         new,

@@ -29,7 +29,11 @@ _LABEL_NAMES = "label names"  # their key beside the model's fields, none of whi
 
 
 def write_weights(path: Path, params: Params, **more: Any) -> None:
-    """Write parameters, and arrays beside them. Raises `FileError` where they cannot be written."""
+    """Write parameters as an ".npz" file, with the arrays `more` beside them.
+
+    Raises:
+        FileError: where they cannot be written.
+    """
     arrays, text = checkpoints.name_as_float32(params), _write_specification(params)
     model = np.frombuffer(text.encode(), np.uint8)
     with explain_write_errors(path):
@@ -42,7 +46,7 @@ def write_weights(path: Path, params: Params, **more: Any) -> None:
 def write_safetensors(
     path: Path, params: Params, texts: Mapping[str, str] = MappingProxyType({}), half: bool = False
 ) -> None:
-    """Write parameters, and texts beside them, with `half` as float16.
+    """Write parameters as a ".safetensors" file, with `texts` beside them; with `half` as float16.
 
     Raises:
         FileError: where they cannot be written.
@@ -125,9 +129,8 @@ def _read_specification(text: str, num_arrays: int) -> tuple[Model, tuple[str, .
 def _read_arrays(
     file: NpzFile | TensorFile, shapes: Params
 ) -> tuple[Params, dict[str, np.ndarray]]:
-    """Return the shapes of the parameters, with an axis of seeds if the file has one, and its
-    arrays."""
-    first, like = next(iter(checkpoints.expected_arrays(shapes).items()))
+    """Return the shapes of the parameters, [S, ...] for many seeds, and the file's arrays."""
+    first, like = next(iter(checkpoints.name_shapes(shapes).items()))
     many: tuple[int, ...] = ()
     if first in file.names:
         shape = file.read_shape(first)
@@ -135,7 +138,7 @@ def _read_arrays(
     shapes = stack_shapes(shapes, many)
     return shapes, {
         name: file.read_array(name, like.size * like.dtype.itemsize)
-        for name, like in checkpoints.expected_arrays(shapes).items()
+        for name, like in checkpoints.name_shapes(shapes).items()
         if name in file.names
     }
 

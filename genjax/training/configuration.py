@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int, Real
 
 from genjax.errors import UserError, check_fields
 from genjax.model import Model
@@ -67,7 +67,7 @@ class Training:
             networks = dict.fromkeys(networks, 0.0)
         return built if set(networks.values()) <= {1.0} else scale_networks(built, networks)
 
-    def decay_ema(self, step: jax.Array, steps: int) -> jax.Array:
+    def compute_ema_decay(self, step: Int[Array, ""] | int, steps: int) -> Float[Array, ""]:
         """Return the decay d of the moving average at a step of a run of so many steps.
 
         With the half-life h of `ema_decay`, d = 2^(-1/h), a half-life a h has the decay d^(1/a). In
@@ -93,12 +93,12 @@ class Training:
         of_players = {name for p in frozen & model.players.keys() for name in model.players[p]}
         return (frozen - model.players.keys()) | of_players
 
-    def with_rate(self, learning_rate: Any) -> "Training":
-        """Return the training of one of many seeds, with its own `learning_rate` if it has one."""
+    def with_rate(self, learning_rate: Real[Array, ""] | float) -> "Training":
+        """Return this training for one of many seeds: with its rate, if they have one each."""
         return replace(self, optimizer=with_learning_rate(self.optimizer, learning_rate))
 
-    def stack_rates(self, shape: tuple[int, ...]) -> jax.Array:
-        """Return the learning rate of every seed, [S]."""
+    def stack_rates(self, shape: tuple[int, ...]) -> Real[Array, " seeds"]:
+        """Return the learning rate of every seed; `shape` is (S,)."""
         return jnp.broadcast_to(jnp.asarray(self.optimizer.learning_rate), shape)
 
     def to_json(self) -> dict[str, Any]:

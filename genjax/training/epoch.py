@@ -1,7 +1,7 @@
 """An epoch of training: a scan over the steps of `genjax.training.step`, compiled as one program.
 
-An epoch of one run knows nothing of many seeds, whose epoch maps it, and of many devices only where
-its batches lie (`genjax.distributed`).
+The epoch of one run knows nothing of many seeds: theirs maps it over them. Of many devices it knows
+only where the batches lie (`genjax.distributed`).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Int, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from genjax.distributed import devices, seeds
 from genjax.model import Batch, Terms
@@ -22,31 +22,36 @@ from genjax.training.configuration import Training
 from genjax.training.state import TrainState
 from genjax.training.step import count_batches, count_updates, run_step, update_ema
 
-Rows = tuple[jax.Array, jax.Array]  # images uint8 [..., H, W, C] and labels int32 [...]
+Rows = tuple[UInt8[Array, "*rows h w c"], Int[Array, "*rows"]]  # images and labels
 
 
 def gather_batch(
     images: UInt8[Array, "n h w c"],
     labels: Int[Array, " n"],
     index: Int[Array, " b"],
-    progress: jax.Array | float = 1.0,
+    progress: Float[Array, ""] | float = 1.0,
 ) -> Batch:
     """Return the batch of the images at the positions `index`, scaled to [0, 1]."""
     return scale_batch((images[index], labels[index]), progress)
 
 
-def scale_batch(rows: Rows, progress: jax.Array | float = 1.0) -> Batch:
-    """Return a batch of images uint8 [B, H, W, C], scaled to float32 in [0, 1]."""
+def scale_batch(rows: Rows, progress: Float[Array, ""] | float = 1.0) -> Batch:
+    """Return the batch of these images [B, H, W, C], scaled to float32 in [0, 1]."""
     images, labels = rows
     return Batch(images.astype(jnp.float32) / 255.0, labels, progress)
 
 
 def choose_order(
-    state: TrainState, images: Any, labels: Any, *, training: Training, steps: int
-) -> tuple[jax.Array, Terms]:
-    """Choose the images of the coming epoch's batches: int32 [steps, batches a step, B].
+    state: TrainState,
+    images: UInt8[Array, "n h w c"],
+    labels: Int[Array, " n"],
+    *,
+    training: Training,
+    steps: int,
+) -> tuple[Int[Array, "{steps} batches b"], Terms]:
+    """Choose the images of the coming epoch's batches, by position; with the terms of that order.
 
-    Returns them with the terms of that order.
+    `batches` is the number of batches that a step takes.
     """
     model, progress = state.params.model, state.epoch / training.epochs
     key, _ = derive_epoch_keys(state.key, state.epoch)
@@ -58,18 +63,18 @@ def choose_order(
 
 def run_steps(
     state: TrainState,
-    numbers: jax.Array,
+    numbers: Int[Array, " k"],
     rows: Any,
-    make_batch: Callable[[Any, jax.Array], Batch],
+    make_batch: Callable[[Any, Float[Array, ""]], Batch],
     *,
     training: Training,
     steps: int,
     mesh: Mesh | None,
 ) -> tuple[TrainState, Terms]:
-    """Run those of an epoch's `steps` steps that have these `numbers`, [K], as one scan.
+    """Run, of the `steps` steps of an epoch, those with these `numbers`, as one scan.
 
-    `make_batch` makes a batch of some of `rows`, whose leaves are [K, batches a step, B, ...], and
-    the share of the training that is done. The terms are [K].
+    The leaves of `rows` are [K, batches a step, B, ...]. `make_batch` takes the rows of one batch
+    and the share of the training that is done. The terms are [K].
     """
     model = state.params.model
     _, key_steps = derive_epoch_keys(state.key, state.epoch)
@@ -82,29 +87,30 @@ def run_steps(
     }
     frozen = training.find_frozen(model)
 
-    def draw(number: jax.Array, rows: Any) -> tuple[Batch, jax.Array]:
+    def draw(number: Int[Array, ""], rows: Any) -> tuple[Batch, PRNGKeyArray]:
         progress = (state.epoch + number / batches) / training.epochs
-        rows = devices.constrain(rows, mesh, split=True)  # and what follows from it
+        rows = devices.constrain(rows, mesh, split=True)  # and so all that is computed from them
         batch, key = make_batch(rows, progress), jax.random.fold_in(key_steps, number)
         if training.mirrored:
             mirrored = mirror_half(batch.images, jax.random.fold_in(key, 0))
             batch = replace(batch, images=mirrored)
         return batch, key
 
-    def scan_step(state: TrainState, one: tuple[jax.Array, Any]) -> tuple[TrainState, Terms]:
+    def scan_step(state: TrainState, one: tuple[Int[Array, ""], Any]) -> tuple[TrainState, Terms]:
         number, rows = one
         held = {name: state.params.stats[name] for name in frozen & state.params.stats.keys()}
         state, terms = run_step(state, number, rows, draw, optimizers)
         if held:
             state = state.replace(params=state.params.replace(stats=state.params.stats | held))
         done = state.epoch * steps + number
-        return update_ema(state, training.decay_ema(done, steps * training.epochs)), terms
+        decay = training.compute_ema_decay(done, steps * training.epochs)
+        return update_ema(state, decay), terms
 
     return jax.lax.scan(scan_step, state, (numbers, rows))
 
 
 def finish_epoch(
-    state: TrainState, terms: Terms, images: jax.Array, mesh: Mesh | None
+    state: TrainState, terms: Terms, images: UInt8[Array, "n h w c"], mesh: Mesh | None
 ) -> tuple[TrainState, Terms]:
     """Return the state at the end of an epoch, and its terms with those that are measured once.
 
@@ -120,8 +126,8 @@ def finish_epoch(
 
 def _run_epoch(
     state: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
+    images: UInt8[Array, "n h w c"],
+    labels: Int[Array, " n"],
     *,
     training: Training,
     steps: int,
@@ -147,14 +153,17 @@ run_epoch = jax.jit(
 @partial(jax.jit, static_argnames=("training", "steps", "mesh"), donate_argnames="states")
 def run_seeds_epoch(
     states: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
+    images: UInt8[Array, "n h w c"],
+    labels: Int[Array, " n"],
     *,
     training: Training,
     steps: int,
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
-    """Do what `run_epoch` does for many seeds, shared out over the devices of `mesh`; terms [S]."""
+    """Run an epoch of every seed, as `run_epoch` does; the terms are [S].
+
+    The seeds are shared out over the devices of `mesh`.
+    """
     rates = training.stack_rates(states.key.shape)
 
     def run_one(one: tuple[TrainState, Any], images: jax.Array, labels: jax.Array) -> Any:

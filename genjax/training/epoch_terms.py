@@ -1,6 +1,6 @@
 """What an epoch's terms say: a line of metrics, the warnings, and which seeds have diverged.
 
-Terms are arrays [] of one run, or [S] of many seeds.
+Terms are arrays, [] of one run or [S] of many seeds.
 """
 
 import warnings
@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
+from jaxtyping import Bool, Float, PRNGKeyArray
 
 from genjax.distributed import hosts
 from genjax.distributed.seeds import select_seed
@@ -19,8 +19,8 @@ from genjax.runs import checkpoints
 from genjax.runs.keys import Purpose
 from genjax.training.state import TrainState
 
-Distance = Callable[[Params, jax.Array], float]
-Values = Mapping[str, np.ndarray]  # terms: [] of one run, [S] of many seeds
+Distance = Callable[[Params, PRNGKeyArray], float]
+Values = Mapping[str, Float[np.ndarray, "*seeds"]]  # terms
 _DIVERGED = TrainingWarning(
     "diverged",
     "a loss or a weight is not a finite number; the other seeds go on.",
@@ -31,12 +31,15 @@ _LEAST_RATE = 0.1  # nats of an image: fewer cannot tell even two groups of imag
 _PATIENCE = 5  # epochs: the rate of many VAEs begins at nearly 0
 
 
-def find_finite(terms: Values) -> np.ndarray:
-    """Tell whether all terms are finite numbers and the term "finite" is true: bool [] or [S]."""
-    return np.all([np.isfinite(value) for value in terms.values()], axis=0) & (terms["finite"] > 0)
+def find_finite(terms: Values) -> Bool[np.ndarray, "*seeds"]:
+    """Tell whether all terms are finite numbers and the term "finite" is true."""
+    finite = [np.isfinite(value) for value in terms.values()]
+    return np.asarray(np.all(finite, axis=0) & (terms["finite"] > 0))
 
 
-def check_alive(terms: Values, alive: np.ndarray, epoch: int, folder: Path | None) -> None:
+def check_alive(
+    terms: Values, alive: Bool[np.ndarray, "*seeds"], epoch: int, folder: Path | None
+) -> None:
     """Raise `TrainingDiverged` where no run is `alive`; of many seeds, the first says why."""
     if alive.any():
         return
@@ -58,7 +61,9 @@ def raise_diverged(what: str, epoch: int, folder: Path | None) -> None:
     )
 
 
-def find_warnings(model: Model, terms: Values, alive: np.ndarray) -> list[list[TrainingWarning]]:
+def find_warnings(
+    model: Model, terms: Values, alive: Bool[np.ndarray, "*seeds"]
+) -> list[list[TrainingWarning]]:
     """Return the warnings at an epoch's terms, a list for every seed; one run is one seed."""
 
     def find(values: Mapping[str, float]) -> list[TrainingWarning]:
@@ -114,7 +119,7 @@ def compute_collapse_rate(found: Sequence[Sequence[TrainingWarning]]) -> float:
 def warn_of_lasting(
     found: Sequence[TrainingWarning], lasting: Mapping[str, int], epoch: int
 ) -> None:
-    """Warn of what has been true for exactly its patience, so once."""
+    """Warn of each warning that has lasted for its patience, in the epoch where it first has."""
     for warning in found:
         if lasting[warning.name] == warning.patience:
             since = epoch + 1 - warning.patience
@@ -122,9 +127,9 @@ def warn_of_lasting(
 
 
 def measure_distance(
-    distance: Distance, params: Params, state: TrainState, alive: np.ndarray
-) -> np.ndarray:
-    """Return `distance` of one run, [], or of every seed that is `alive`, [S]; else nan."""
+    distance: Distance, params: Params, state: TrainState, alive: Bool[np.ndarray, "*seeds"]
+) -> Float[np.ndarray, "*seeds"]:
+    """Measure `distance` for one run, or for every seed that is `alive`; nan for the others."""
     keys = state.derive_key(Purpose.DISTANCE)
     if not alive.ndim:
         return np.asarray(distance(params, keys), np.float64)
@@ -134,7 +139,7 @@ def measure_distance(
     return np.asarray(each, np.float64)
 
 
-def summarize_seeds(terms: Values, alive: np.ndarray) -> dict[str, Any]:
+def summarize_seeds(terms: Values, alive: Bool[np.ndarray, "*seeds"]) -> dict[str, Any]:
     """Return the terms as a line of metrics; numbers that are not finite are None.
 
     For many seeds: means over those that are alive, their standard deviation in "spread", and each

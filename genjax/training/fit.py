@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key, UInt32
 
 from genjax.data import Dataset, Stream, take_images
 from genjax.data.warn import warn_user
@@ -18,7 +19,7 @@ from genjax.model import Model, Params
 from genjax.model.random_keys import as_keys
 from genjax.nn.precision import single_precision
 from genjax.runs import opening, weights
-from genjax.runs.checkpoints import expected_arrays
+from genjax.runs.checkpoints import name_shapes
 from genjax.runs.files import enable_compilation_cache
 from genjax.training import streaming
 from genjax.training.callbacks import Callback, EpochFunction
@@ -34,7 +35,7 @@ from genjax.training.validation import Validation
 def fit(
     model: Model,
     dataset: Dataset | Stream | np.ndarray,
-    key: jax.Array | int,
+    key: Key[Array, "*seeds"] | UInt32[Array, "*seeds 2"] | int,
     training: Training | None = None,
     *,
     out: str | Path | None = None,
@@ -73,8 +74,8 @@ def fit(
         training: the budget and the optimizer; `Training()` by default. Many seeds may have a
             learning rate each, in a tuple of S.
         out: the run's folder, made where it does not exist. It receives `config.json`,
-            `metrics.jsonl` and `checkpoints/`. If it holds an unfinished run of the same
-            configuration, that run goes on, to the bits it would have ended in; a finished one is
+            `metrics.jsonl` and `checkpoints/`. An unfinished run of the same configuration in it
+            resumes from its last checkpoint, and the result is bit-identical. A finished one is
             returned as it is, or goes on where `training` has more epochs: then schedules are
             those of the longer run, and `config.json` records where it was extended.
         overwrite: discard the run in `out` and start anew.
@@ -116,17 +117,13 @@ def fit(
         steps = training.count_steps(len(dataset), count_batches(model))
         state = _init(model, key, training, start)
         state = state.replace(params=state.params.replace(label_names=dataset.label_names))
-        _check_hooks(callbacks, on_epoch, distance)
-        hooks = Hooks(
-            (*([EpochFunction(on_epoch)] if on_epoch else []), *callbacks),
-            distance,
-            None
-            if validation is None
-            else Validation(
-                take_images(validation, "validation"), state.params, training.batch_size
-            ),
-            progress,
-        )
+        _check_hooks(callbacks, on_epoch=on_epoch, distance=distance)
+        held_out = None
+        if validation is not None:
+            images = take_images(validation, "validation")
+            held_out = Validation(images, state.params, training.batch_size)
+        first = [EpochFunction(on_epoch)] if on_epoch else []
+        hooks = Hooks((*first, *callbacks), distance, held_out, progress)
         most = max(count_updates(model, player) for player in model.players)
         training.warn_of_short_run(most * steps * training.epochs)
         digest = weights.digest_params(start) if start is not None else None
@@ -134,12 +131,14 @@ def fit(
         if out is not None:
             run = opening.Specification.create(model, training, dataset.record(), key, digest)
             claimed = opening.claim_run(out, run, overwrite)
-        with hosts.watch(), claimed as folder:
+        with hosts.explain_lost_hosts(), claimed as folder:
             state = Loop(state, dataset, training, steps, folder, hooks).run()
             return devices.gather(state.replace(opt_state={})).average_params()
 
 
-def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Training) -> Model:
+def _check(
+    model: Model, dataset: Dataset | Stream, key: Key[Array, "*seeds"], training: Training
+) -> Model:
     """Return the model for these images. Raises `UserError` on what cannot be trained."""
     check_type(model, Model, "model", "a model, such as genjax.VAE()")
     check_type(training, Training, "training", "a genjax.Training")
@@ -158,12 +157,12 @@ def _check(model: Model, dataset: Dataset | Stream, key: jax.Array, training: Tr
     return model
 
 
-def _check_hooks(callbacks: Any, *functions: Any) -> None:
+def _check_hooks(callbacks: Any, **functions: Any) -> None:
     must = "a list of callbacks, such as [genjax.EarlyStopping('validation_loss')]"
     check_type(callbacks, Sequence, "callbacks", must)
     for callback in callbacks:
         check_type(callback, Callback, "one of callbacks", "a genjax.Callback")
-    for name, function in zip(("on_epoch", "distance"), functions, strict=True):
+    for name, function in functions.items():
         if function is not None and not callable(function):
             raise UserError(f"{name} is {function!r:.100}, but must be a function.")
 
@@ -178,7 +177,9 @@ def _warn_of_other_classes(start: Any, dataset: Dataset | Stream, model: Model) 
         )
 
 
-def _init(model: Model, key: jax.Array, training: Training, start: Params | None) -> TrainState:
+def _init(
+    model: Model, key: Key[Array, "*seeds"], training: Training, start: Params | None
+) -> TrainState:
     """Return the state before the first epoch, of one key or of many."""
     init = partial(init_state, model, training=training.with_rate(0.0))
     if not key.ndim:
@@ -199,8 +200,8 @@ def _check_start(model: Model, start: Params | None, shape: tuple[int, ...]) -> 
         return None
     if not isinstance(start, Params):
         raise UserError(f"start is {type(start).__name__}, but must be parameters, as from load.")
-    wanted = expected_arrays(jax.eval_shape(model.init, jax.random.key(0)))
-    given = expected_arrays(start)
+    wanted = name_shapes(jax.eval_shape(model.init, jax.random.key(0)))
+    given = name_shapes(start)
     for name in sorted(wanted.keys() | given.keys()):
         ours, theirs = (one[name].shape if name in one else None for one in (wanted, given))
         if theirs != ours and (ours is None or theirs != (*shape, *ours)):

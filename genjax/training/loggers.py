@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, UInt8
 
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError, check_integer
@@ -66,8 +67,8 @@ class Logger(Callback):
         """Write the metrics of an epoch."""
         raise NotImplementedError
 
-    def write_image(self, epoch: int, image: np.ndarray) -> None:
-        """Write a picture of samples, uint8 [H, W, 3]."""
+    def write_image(self, epoch: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Write a picture of samples."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -107,13 +108,13 @@ def _is_number(value: Any) -> bool:
 
 
 @partial(jax.jit, static_argnums=1)
-def _sample(params: Params, num: int) -> jax.Array:
+def _sample(params: Params, num: int) -> UInt8[Array, "num h w c"]:
     images = params.model.sample(params, jax.random.key(0), num)
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
 
 
-def draw_grid(params: Params) -> np.ndarray:
-    """Draw 64 samples of the first seed, as one picture, uint8 [8 H, 8 W, 3]."""
+def draw_grid(params: Params) -> UInt8[np.ndarray, "h w 3"]:
+    """Draw samples of the first seed, eight rows of eight, as one picture."""
     images = np.asarray(_sample(unstack_seeds(params)[0], _ROWS**2))
     _, height, width, channels = images.shape
     rows = images.reshape(_ROWS, _ROWS, height, width, channels).swapaxes(1, 2)
@@ -139,7 +140,7 @@ class TensorBoardLogger(Logger):
             self._writer.add_scalar(name, value, epoch)
         self._writer.flush()
 
-    def write_image(self, epoch: int, image: np.ndarray) -> None:
+    def write_image(self, epoch: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
         self._writer.add_image("samples", image, epoch, dataformats="HWC")
 
     def close(self) -> None:
@@ -184,7 +185,7 @@ class WandbLogger(Logger):
     def write_numbers(self, epoch: int, numbers: Mapping[str, float]) -> None:
         self._run.log(dict(numbers), step=epoch)
 
-    def write_image(self, epoch: int, image: np.ndarray) -> None:
+    def write_image(self, epoch: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
         self._run.log({"samples": self.library.Image(image)}, step=epoch)
 
     def close(self) -> None:
@@ -234,7 +235,7 @@ class MLflowLogger(Logger):
         for name, value in numbers.items():
             self._client.log_metric(self._run, name, value, step=epoch)
 
-    def write_image(self, epoch: int, image: np.ndarray) -> None:
+    def write_image(self, epoch: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
         self._client.log_image(self._run, image, artifact_file=f"samples/{epoch:06d}.png")
 
     def close(self) -> None:

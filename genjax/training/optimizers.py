@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int, Real
 
 from genjax.errors import UserError, check_fields, to_tuples
 from genjax.model.schedule import follow_cosine
@@ -132,7 +133,7 @@ def _move_b2(
 
 
 def _warm_up(rate: Callable | float, warmup_steps: int) -> Callable:
-    def warmed_up(step: jax.Array) -> jax.Array:
+    def warmed_up(step: Int[Array, ""]) -> Float[Array, ""]:
         return jnp.minimum(1.0, (step + 1) / warmup_steps) * (
             rate(step) if callable(rate) else rate
         )
@@ -224,8 +225,8 @@ def scale_networks(
     return optax.GradientTransformation(optimizer.init, update)
 
 
-def with_learning_rate(optimizer: Any, rate: Any) -> Any:
-    """Return the optimizer with `rate`, where it holds a learning rate for every seed."""
+def with_learning_rate(optimizer: Any, rate: Real[Array, ""] | float) -> Any:
+    """Return the optimizer of one of many seeds: with its `rate`, if they have one each."""
     if isinstance(optimizer.learning_rate, tuple):
         return replace(optimizer, learning_rate=rate)
     return optimizer

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float
 
 from genjax.errors import CheckpointError
 from genjax.model import Params
@@ -71,8 +72,8 @@ class Recorder:
         self,
         epoch: int,
         state: TrainState,
-        terms: dict[str, np.ndarray],
-        alive: np.ndarray,
+        terms: dict[str, Float[np.ndarray, "*seeds"]],
+        alive: Bool[np.ndarray, "*seeds"],
         speed: dict[str, float],
         bar: TrainingProgress,
     ) -> tuple[Params, dict[str, Any]]:
@@ -83,7 +84,8 @@ class Recorder:
         """
         params = state.average_params() if self._hooks.need_params else state.params
         terms = terms | self._measure(epoch, params, state, alive)
-        terms |= params.model.derive_terms(terms)
+        derived = params.model.derive_terms(terms)
+        terms |= {name: np.asarray(value, np.float64) for name, value in derived.items()}
         by_seed = epoch_terms.find_warnings(params.model, terms, alive)
         found = epoch_terms.name_seeds(by_seed)
         self._lasting = run_folder.count_lasting(self._lasting, [w.name for w in found])
@@ -100,10 +102,10 @@ class Recorder:
         return params, line
 
     def _measure(
-        self, epoch: int, params: Params, state: TrainState, alive: np.ndarray
-    ) -> dict[str, np.ndarray]:
+        self, epoch: int, params: Params, state: TrainState, alive: Bool[np.ndarray, "*seeds"]
+    ) -> dict[str, Float[np.ndarray, "*seeds"]]:
         """Measure what no epoch measures itself."""
-        terms: dict[str, np.ndarray] = {}
+        terms: dict[str, Float[np.ndarray, "*seeds"]] = {}
         if self._hooks.validation:
             terms = self._hooks.validation.measure(params, state)
         is_due = epoch == self._end or epoch % max(1, self._end // _DISTANCES) == 0
@@ -137,7 +139,7 @@ def _copy(params: Params) -> Params:
 
 
 def _find_best(folder: Path, lines: list[dict[str, Any]]) -> Best | None:
-    """Return the best weights so far; warns where they should be there, and are not."""
+    """Return the best weights so far. Warns where they should be there, and are not."""
     try:
         found, why = read_best(folder), "is missing"
     except CheckpointError:

@@ -1,4 +1,4 @@
-"""Skip the updates of gradients that are too large, and tell so."""
+"""Skip the updates of gradients that are too large, and tell of it in the state."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 
 class SkippingState(NamedTuple):
     """The state of an optimizer that skips updates: 1 if the last one was skipped, and its own."""
 
-    skipped: jax.Array
+    skipped: Float[Array, "*seeds"]
     own: Any
 
 
@@ -38,8 +39,8 @@ def skip_updates(
     return optax.GradientTransformation(init, update)
 
 
-def find_skipped(state: Any) -> jax.Array | None:
-    """Return whether an optimizer with this state skipped its last update; None if it skips none.
+def find_skipped(state: Any) -> Float[Array, "*seeds"] | None:
+    """Return 1 where an optimizer with this state skipped its last update; None if it never skips.
 
     >>> import optax
     >>> float(find_skipped(skip_updates(optax.sgd(0.1), most=1.0).init({})))

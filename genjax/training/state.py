@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Int32, Key, PRNGKeyArray
 
 from genjax.model import Model, Params, Weights
 from genjax.runs import weights
@@ -30,14 +31,14 @@ class TrainState:
         opt_state: the state of every player's optimizer, by the player's name.
         ema: moving average of the weights of `Model.ema_networks`; `{}` where none is kept.
         key: the run's key. It is never consumed (`genjax.runs.keys`).
-        epoch: number of epochs done, int32.
+        epoch: number of epochs done.
     """
 
     params: Params
     opt_state: dict[str, Any]
     ema: Weights
-    key: jax.Array
-    epoch: jax.Array
+    key: Key[Array, "*seeds"]
+    epoch: Int32[Array, "*seeds"]
 
     def replace(self, **changes: Any) -> "TrainState":
         """Return this state with some fields replaced."""
@@ -48,7 +49,7 @@ class TrainState:
         """The number of epochs done; many seeds go at the same pace."""
         return int(self.epoch.max())
 
-    def derive_key(self, purpose: Purpose) -> jax.Array:
+    def derive_key(self, purpose: Purpose) -> Key[Array, "*seeds"]:
         """Return a key for a purpose, the same in every epoch; for many seeds one each."""
         if self.key.ndim:
             return jax.vmap(lambda key: derive_key(key, purpose))(self.key)
@@ -60,7 +61,7 @@ class TrainState:
 
 
 def init_state(
-    model: Model, key: jax.Array, training: Training, start: Params | None = None
+    model: Model, key: PRNGKeyArray, training: Training, start: Params | None = None
 ) -> TrainState:
     """Return the state before the first epoch, with weights drawn by `key` or those of `start`."""
     params = model.init(jax.random.fold_in(key, 0))

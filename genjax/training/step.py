@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from genjax.errors import UserError
 from genjax.model import Batch, Model, Params, Terms, Weights
@@ -28,12 +29,13 @@ from genjax.training.skipping import find_skipped
 from genjax.training.state import TrainState, select_weights
 
 Optimizers = Mapping[str, optax.GradientTransformation]  # by player
-Draw = Callable[[jax.Array, Any], tuple[Batch, jax.Array]]  # number and rows -> batch and key
+# number and rows -> batch and key
+Draw = Callable[[Int[Array, ""], Any], tuple[Batch, PRNGKeyArray]]
 
 
 def compute_gradients(
-    params: Params, batch: Batch, key: jax.Array, players: Iterable[str] | None = None
-) -> tuple[dict[str, Weights], dict[str, jax.Array], Terms, Weights]:
+    params: Params, batch: Batch, key: PRNGKeyArray, players: Iterable[str] | None = None
+) -> tuple[dict[str, Weights], dict[str, Float[Array, ""]], Terms, Weights]:
     """Compute the gradient of every one of `players`, (1); of all, if left out.
 
     Returns the gradients, the losses of all players, the terms, and the new `stats`.
@@ -46,7 +48,9 @@ def compute_gradients(
     noise = model.draw_noise(batch, key)
     players = tuple(players or model.players)
 
-    def compute_losses(weights: Weights) -> tuple[dict[str, jax.Array], tuple[Terms, Weights]]:
+    def compute_losses(
+        weights: Weights,
+    ) -> tuple[dict[str, Float[Array, ""]], tuple[Terms, Weights]]:
         with watch_networks() as ran:
             chosen = params.replace(weights=params.weights | weights)
             losses, aux = model.losses(chosen, batch, noise)
@@ -92,16 +96,16 @@ def check_networks(model: Model, ran: Ran, before: Weights, after: Weights) -> N
             )
 
 
-def name_losses(model: Model, losses: Mapping[str, jax.Array]) -> Terms:
+def name_losses(model: Model, losses: Mapping[str, Float[Array, ""]]) -> Terms:
     """Return the players' losses as terms: `loss` of a single player, else `PLAYER_loss`."""
     alone = len(model.players) == 1
     return {"loss" if alone else f"{player}_loss": value for player, value in losses.items()}
 
 
 def update(
-    state: TrainState, batch: Batch, key: jax.Array, optimizers: Optimizers
+    state: TrainState, batch: Batch, key: PRNGKeyArray, optimizers: Optimizers
 ) -> tuple[TrainState, Terms]:
-    """Update every player that has an optimizer here once, (1) and (2)."""
+    """Update every player in `optimizers` once, (1) and (2)."""
     model, weights = state.params.model, dict(state.params.weights)
     gradients, losses, terms, stats = compute_gradients(state.params, batch, key, tuple(optimizers))
     opt_state = dict(state.opt_state)
@@ -119,7 +123,7 @@ def update(
     return state.replace(params=params, opt_state=opt_state), terms
 
 
-def update_ema(state: TrainState, decay: jax.Array | float) -> TrainState:
+def update_ema(state: TrainState, decay: Float[Array, ""] | float) -> TrainState:
     """Move the average of the networks that have one towards their weights, (3)."""
     weights = {name: state.params.weights[name] for name in state.ema}
     return state.replace(
@@ -128,12 +132,12 @@ def update_ema(state: TrainState, decay: jax.Array | float) -> TrainState:
 
 
 def run_step(
-    state: TrainState, number: jax.Array, rows: Any, draw: Draw, optimizers: Optimizers
+    state: TrainState, number: Int[Array, ""], rows: Any, draw: Draw, optimizers: Optimizers
 ) -> tuple[TrainState, Terms]:
     """Run the updates of `Model.update_schedule`; the terms are those of the last one.
 
-    `number` is that of the step in its epoch. The leaves of `rows` are [batches a step, B, ...];
-    `draw` makes a batch, and a key for it, of its number in the epoch and its rows.
+    `number` counts the steps of an epoch from 0. The leaves of `rows` are [batches a step, B, ...].
+    `draw` takes the number of a batch in the epoch and its rows, and returns the batch and its key.
     """
     model = state.params.model
     batches = count_batches(model)

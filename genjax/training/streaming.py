@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Int, Int32, Key, UInt8
 
 from genjax.data import Stream
 from genjax.distributed import devices
@@ -32,9 +33,10 @@ _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
 _THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
 _DIAGNOSED = 512  # images, drawn at random, that `Model.diagnose` sees
+Order = Int[np.ndarray, "steps batches b"]  # positions of images
 
 
-def check(model: Model, stream: Stream, key: jax.Array) -> None:
+def check(model: Model, stream: Stream, key: Key[Array, "*seeds"]) -> None:
     """Raise `UserError` where the model, or that many seeds, cannot be trained on a stream."""
     remedy = f"Load {stream.name} with stream=False."
     if type(model).choose_order is not Model.choose_order:
@@ -69,9 +71,9 @@ def select_rows(process: int, processes: int, batch_size: int) -> slice:
 
 
 def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
-    """Split steps into chunks of at most `most`: the first of each, and the one after its last.
+    """Split steps into chunks of at most `most`: pairs of a first step and the one after the last.
 
-    All have one length where that costs less than twice the chunks: each length is compiled.
+    All chunks get one length, where fewer than twice as many suffice: each length is compiled.
 
     >>> split_steps(7, 3)
     [(0, 3), (3, 6), (6, 7)]
@@ -85,14 +87,13 @@ def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
 class _Chunks:
     """All chunks from an epoch on, by number, as grain reads them.
 
-    A chunk is images uint8 [K, batches a step, B, H, W, C] and labels int32 [K, batches a step, B],
-    with only the `rows` of every batch.
+    A chunk holds only the `rows` of every batch.
     """
 
     def __init__(
         self,
         stream: Stream,
-        order: Callable[[int], np.ndarray],
+        order: Callable[[int], Order],
         parts: list[tuple[int, int]],
         epochs: range,
         rows: slice,
@@ -103,7 +104,9 @@ class _Chunks:
     def __len__(self) -> int:
         return len(self._epochs) * len(self._parts)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(
+        self, number: int
+    ) -> tuple[UInt8[np.ndarray, "k batches b h w c"], Int32[np.ndarray, "k batches b"]]:
         epoch, part = divmod(number, len(self._parts))
         first, after = self._parts[part]
         index = self._order(self._epochs[epoch])[first:after, :, self._rows]
@@ -113,7 +116,7 @@ class _Chunks:
 
 def make_choose_order(
     stream: Stream, state: TrainState, training: Training, steps: int
-) -> Callable[[int], np.ndarray]:
+) -> Callable[[int], Order]:
     """Return a function that chooses the order of any epoch, by its number.
 
     It keeps a copy of the key, because the buffers of the state are donated.
@@ -121,13 +124,15 @@ def make_choose_order(
     model = state.params.model
     own = devices.gather(state.key)
     data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
-    images = jax.ShapeDtypeStruct((len(stream), *stream.image_shape), jnp.uint8)
 
     @jax.jit
-    def order(epoch: jax.Array) -> jax.Array:
+    def order(epoch: Int[Array, ""]) -> Int[Array, "steps batches b"]:
         key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
         bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
-        return choose_order(bare, images, None, training=training, steps=steps)[0]
+        # stand-ins that are never computed: the random order needs only their number (`check`)
+        images = jnp.zeros((len(stream), *stream.image_shape), jnp.uint8)
+        labels = jnp.zeros(len(stream), jnp.int32)
+        return choose_order(bare, images, labels, training=training, steps=steps)[0]
 
     return lru_cache(maxsize=2)(lambda epoch: np.asarray(order(np.int32(epoch))))
 
@@ -136,13 +141,13 @@ def make_choose_order(
 def run_chunk(
     state: TrainState,
     rows: Rows,
-    first: jax.Array,
+    first: Int[Array, ""],
     *,
     training: Training,
     steps: int,
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
-    """Run the steps of an epoch, from number `first` on, for which `rows` are there; terms [K]."""
+    """Run K steps of an epoch on their `rows`, from number `first` on; the terms are [K]."""
     numbers = first + jnp.arange(rows[1].shape[0])
     done = run_steps(state, numbers, rows, scale_batch, training=training, steps=steps, mesh=mesh)
     return devices.constrain(done, mesh)
@@ -150,12 +155,13 @@ def run_chunk(
 
 @partial(jax.jit, static_argnames="mesh", donate_argnames="state")
 def finish_chunks(
-    state: TrainState, parts: list[Terms], images: jax.Array, *, mesh: Mesh | None = None
+    state: TrainState,
+    parts: list[Terms],
+    images: UInt8[Array, "n h w c"],
+    *,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
-    """Finish an epoch that was run in chunks, from their terms.
-
-    `images` are some of the data, uint8 [N, H, W, C].
-    """
+    """Finish an epoch that was run in chunks, from their terms and some images of the data."""
     terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts)), *parts)
     return finish_epoch(state, terms, images, mesh)
 
@@ -213,7 +219,9 @@ class StreamedEpochs:
     def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)
 
-    def _place(self, rows: tuple[np.ndarray, np.ndarray]) -> Rows:
+    def _place(
+        self, rows: tuple[UInt8[np.ndarray, "*rows h w c"], Int32[np.ndarray, "*rows"]]
+    ) -> Rows:
         """Send a chunk to the devices, each of which gets its rows of every batch."""
         if self._mesh is None:
             return jax.device_put(rows)

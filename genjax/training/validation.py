@@ -1,11 +1,11 @@
 """The losses of held-out images, after every epoch the same ones with the same noise."""
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Key
 
 from genjax.data import Dataset, Stream
 from genjax.data.dataset import renumber_labels
@@ -13,7 +13,7 @@ from genjax.distributed import seeds
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms
 from genjax.runs.keys import Purpose
-from genjax.training.epoch import scale_batch
+from genjax.training.epoch import Rows, scale_batch
 from genjax.training.state import TrainState
 from genjax.training.step import name_losses
 
@@ -65,8 +65,8 @@ class Validation:
         index = np.sort(chosen).reshape(batches, size)
         self._rows = (dataset.images[index], dataset.labels[index])
 
-    def measure(self, params: Params, state: TrainState) -> dict[str, np.ndarray]:
-        """Return the mean losses and terms at the end of the training's schedules: [] or [S].
+    def measure(self, params: Params, state: TrainState) -> dict[str, Float[np.ndarray, "*seeds"]]:
+        """Return the mean losses and terms, as at the end of the training's schedules.
 
         The names are those of training, after "validation_".
         """
@@ -76,8 +76,8 @@ class Validation:
 
 
 @jax.jit
-def compute_mean_losses(params: Params, key: jax.Array, rows: Any) -> Terms:
-    """Return the mean losses and terms over batches, images uint8 [K, B, H, W, C] and labels.
+def compute_mean_losses(params: Params, key: Key[Array, "*seeds"], rows: Rows) -> Terms:
+    """Return the mean losses and terms over batches of images [K, B, H, W, C] and their labels.
 
     `params` and `key` may be those of many seeds; then the terms are [S].
     """
@@ -85,7 +85,7 @@ def compute_mean_losses(params: Params, key: jax.Array, rows: Any) -> Terms:
         return seeds.map_seeds(lambda one: compute_mean_losses(*one, rows), (params, key))
     model = params.model
 
-    def measure(number: jax.Array, one: Any) -> tuple[jax.Array, Terms]:
+    def measure(number: Int[Array, ""], one: Rows) -> tuple[Int[Array, ""], Terms]:
         batch = scale_batch(one)
         noise = model.draw_noise(batch, jax.random.fold_in(key, number))
         losses, (terms, _) = model.losses(params, batch, noise)

@@ -343,7 +343,7 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, key):
         2.0,
         1.5,
     ]
-    assert genjax.runs.run_folder.find_best_epoch(tmp_path) == 2
+    assert genjax.runs.run_folder.find_nearest_epoch(tmp_path) == 2
     for where, params in [("best.npz", kept[2]), (".", last)]:
         for a, b in zip(
             jax.tree.leaves(genjax.load(tmp_path / where)), jax.tree.leaves(params), strict=True

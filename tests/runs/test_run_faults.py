@@ -166,7 +166,7 @@ def test_best_weights_state_their_epoch_and_distance(run):
     lines = {line["epoch"]: line["distance"] for line in run_folder.read_metrics(run)}
     assert lines[int(best.epoch)] == pytest.approx(float(best.distance))
     assert float(best.distance) == min(lines.values())
-    assert weights.find_best_epoch(run) == run_folder.find_best_epoch(run)
+    assert weights.find_best_epoch(run) == run_folder.find_nearest_epoch(run)
 
 
 @pytest.mark.parametrize(

@@ -209,12 +209,13 @@ def test_schedules():
 
 def test_the_half_life_of_the_average_rises_along_half_a_cosine():
     training = Training(ema_decay=0.9, ema_schedule="cosine")
-    half_lives = [np.log(0.5) / np.log(training.decay_ema(np.int32(t), 8_000)) for t in (800, 4000)]
+    decays = [training.compute_ema_decay(np.int32(t), 8_000) for t in (800, 4000)]
+    half_lives = [np.log(0.5) / np.log(decay) for decay in decays]
     longest = np.log(0.5) / np.log(0.9)
     shares = [(1 - np.cos(np.pi * share)) / 2 for share in (0.1, 0.5)]
     np.testing.assert_allclose(half_lives, np.multiply(longest, shares), rtol=1e-4)
-    assert training.decay_ema(np.int32(8_000), 8_000) == pytest.approx(0.9)
-    assert training.decay_ema(np.int32(0), 8_000) == 0.0
+    assert training.compute_ema_decay(np.int32(8_000), 8_000) == pytest.approx(0.9)
+    assert training.compute_ema_decay(np.int32(0), 8_000) == 0.0
 
 
 def test_b2_rises_along_half_a_cosine():

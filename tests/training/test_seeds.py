@@ -57,7 +57,7 @@ def test_many_seeds_are_the_single_runs(game, tmp_path):
     assert_same(genjax.load(folder), many)
     best = genjax.load(folder / "best.npz")
     assert_same(seeds.select_seed(best, 1), genjax.load(tmp_path / "best.npz"))
-    assert run_folder.find_best_epoch(folder)[1] == run_folder.find_best_epoch(tmp_path)
+    assert run_folder.find_nearest_epoch(folder)[1] == run_folder.find_nearest_epoch(tmp_path)
     assert genjax.sample(seeds.unstack_seeds(best)[0], KEYS[0], 2).shape == (2, 8, 8, 1)
 
     line, other = (run_folder.read_metrics(path)[-1] for path in (folder, tmp_path))

@@ -31,6 +31,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int, Int32, PRNGKeyArray, UInt8
 
 from genjax.data.dataset import Dataset, compute_checksum
 from genjax.data.loaders import load
@@ -49,7 +50,7 @@ _COLOURS = np.array(  # of the digits
 class Bias(NamedTuple):
     """What a biased data set is made from, its groups, and their shares in either split, %.
 
-    `most` images are taken of either split.
+    At most `most` images are taken of either split.
     """
 
     source: str
@@ -133,8 +134,13 @@ def _add(bias: Bias, name: str, real: Dataset) -> Dataset:
 
 @partial(jax.jit, static_argnames="kind")
 def _transform_groups(
-    images: jax.Array, labels: jax.Array, key: jax.Array, ends: jax.Array, *, kind: tuple[str, ...]
-) -> tuple[jax.Array, jax.Array]:
+    images: UInt8[Array, "n h w 1"],
+    labels: Int[Array, " n"],
+    key: PRNGKeyArray,
+    ends: Int32[Array, " groups"],
+    *,
+    kind: tuple[str, ...],
+) -> tuple[UInt8[Array, "n h w c"], Int32[Array, " n"]]:
     key_groups, key_colours = jax.random.split(key)
     groups = _assign_groups(labels, key_groups, ends)
     if kind == _COLOURED:
@@ -148,31 +154,31 @@ def _transform_groups(
     return chosen, groups
 
 
-def _assign_groups(labels: jax.Array, key: jax.Array, ends: jax.Array) -> jax.Array:
-    """Assign a group to every image, int32 [N]: of every 10,000 of a class, up to each of `ends`.
+def _assign_groups(
+    labels: Int[Array, " n"], key: PRNGKeyArray, ends: Int32[Array, " groups"]
+) -> Int32[Array, " n"]:
+    """Assign a group to every image: of every 10,000 of a class, up to each of `ends`.
 
     As evenly as can be: of any 100 images of a class, the hundredth part goes to each, give or take
     one.
     """
     shuffled = jax.random.permutation(key, len(labels))
     by_class = shuffled[jnp.argsort(labels[shuffled])]
-    first = jnp.searchsorted(
-        labels[by_class], labels[by_class]
-    )  # position of the first of its class
-    place = jnp.arange(len(labels)) - first
+    ordered = labels[by_class]
+    place = jnp.arange(len(labels)) - jnp.searchsorted(ordered, ordered)  # within its class
     # 61 has no factor in common with 100: what is left over after hundreds is mixed as well
     number = place * 61 % 100 * 100 + place // 100 * 61 % 100
     group = jnp.searchsorted(ends, number, side="right")
     return jnp.zeros_like(group).at[by_class].set(group)
 
 
-def _colour(images: jax.Array, colours: jax.Array) -> jax.Array:
-    """Colour grey images [N, H, W, 1] by numbers [N] of colours: [N, H, W, 3]."""
+def _colour(images: UInt8[Array, "n h w 1"], colours: Int[Array, " n"]) -> UInt8[Array, "n h w 3"]:
+    """Colour grey images by the numbers of their colours."""
     palette = jnp.array(_COLOURS)[colours][:, None, None]
     return (images.astype(jnp.int32) * palette // 255).astype(jnp.uint8)
 
 
-def _shrink(images: jax.Array) -> jax.Array:
+def _shrink(images: UInt8[Array, "n h w c"]) -> UInt8[Array, "n h w c"]:
     """Shrink images to half their size, in the middle of an image of the same size."""
     count, height, width, channels = images.shape
     blocks = images.reshape(count, height // 2, 2, width // 2, 2, channels)

@@ -27,6 +27,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
 
 from genjax.data.dataset import Dataset, HostImages, to_device
 from genjax.errors import UserError, check_integer
@@ -103,8 +104,8 @@ def _check(shapes: Sequence[str], counts: Mapping[str, int], size: int, split: s
         raise UserError("fewer than 10 images cannot be split: give the factors more values.")
 
 
-def _select_positions(count: int, split: str) -> np.ndarray:
-    """Return the positions of a split in the product of the factors: int [N]."""
+def _select_positions(count: int, split: str) -> Int[np.ndarray, " n"]:
+    """Return the positions of a split in the product of the factors."""
     if split == "all":
         return np.arange(count)
     order = np.asarray(jax.random.permutation(jax.random.key(64), count))
@@ -130,9 +131,15 @@ def _compute_values(
 
 @partial(jax.jit, static_argnames="size")
 def _draw(
-    shape: jax.Array, scale: jax.Array, angle: jax.Array, x: jax.Array, y: jax.Array, *, size: int
-) -> jax.Array:
-    """Draw images of numbers of shapes in `PERIODS`, scales, radians, places in [0, 1], all [B]."""
+    shape: Int[Array, " b"],
+    scale: Float[Array, " b"],
+    angle: Float[Array, " b"],
+    x: Float[Array, " b"],
+    y: Float[Array, " b"],
+    *,
+    size: int,
+) -> UInt8[Array, "b {size} {size} 1"]:
+    """Draw images of numbers of shapes in `PERIODS`, scales, radians and places in [0, 1]."""
     shape, scale, angle, x, y = (v[:, None, None] for v in (shape, scale, angle, x, y))
     pixels, radius = jnp.arange(size, dtype=jnp.float32) + 0.5, scale * size / 3
     across, down = (pixels - size * x) / radius, (pixels[:, None] - size * y) / radius

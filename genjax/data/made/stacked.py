@@ -14,6 +14,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int, PRNGKeyArray, UInt8
 
 from genjax.data.arrays import from_arrays
 from genjax.data.dataset import Dataset, compute_checksum
@@ -47,7 +48,9 @@ def stack_digits(digits: Dataset) -> Dataset:
 
 
 @jax.jit
-def _stack(images: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _stack(
+    images: UInt8[Array, "n h w 1"], labels: Int[Array, " n"], key: PRNGKeyArray
+) -> tuple[UInt8[Array, "n h w 3"], Int[Array, " n"]]:
     orders = [jax.random.permutation(channel, len(images)) for channel in jax.random.split(key, 3)]
     r, g, b = (labels[order] for order in orders)
     return (
@@ -57,6 +60,6 @@ def _stack(images: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.Ar
 
 
 def select_first_digit(dataset: Dataset) -> Dataset:
-    """Return the first of the three digits: [N, 28, 28, 1] with labels 0..9."""
+    """Return the data set of the first of the three digits: [N, 28, 28, 1] with labels 0..9."""
     images, labels = np.asarray(dataset.images[..., :1]), np.asarray(dataset.labels // 100)
     return from_arrays(images, labels, tuple("0123456789"), f"{dataset.name}, R", dataset.split)

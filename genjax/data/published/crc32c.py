@@ -31,7 +31,7 @@ def compute_masked_crc32c(records: Sequence[bytes]) -> UInt32[np.ndarray, " n"]:
     return ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
 
 
-def _compute(records: Sequence[bytes]) -> np.ndarray:
+def _compute(records: Sequence[bytes]) -> UInt32[np.ndarray, " n"]:
     """Go through the records side by side, a byte of each at a time, the longest first."""
     lengths = np.array([len(record) for record in records])
     order = np.argsort(-lengths, kind="stable")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from genjax.data.published.formats import LABEL_NAMES
 from genjax.errors import UserError
-from genjax.runs.files import replace_file
+from genjax.runs.files import hash_file, replace_file
 from genjax.runs.progress import progress
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT, READ_TIMEOUT = 3, 8, 30  # seconds
@@ -59,7 +59,7 @@ def _find_on_disk(name: str, info: Any, data_dir: Path) -> Path | None:
         path = folder / info.filename
         if not path.is_file():
             continue
-        found = _sha256(path)
+        found = hash_file(path)
         if found == info.checksum:
             return path
         if folder != manual.parent or not _belongs_to_another(found):
@@ -71,15 +71,10 @@ def _find_on_disk(name: str, info: Any, data_dir: Path) -> Path | None:
 
 
 def _belongs_to_another(sha256: str) -> bool:
-    """Tell whether it is a file of another data set that we know: they share names of files."""
+    """Tell whether this is the checksum of another data set's file: they share names of files."""
     return any(
         sha256 == info.checksum for name in LABEL_NAMES for info in get_url_infos(name).values()
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(name: str, url: str, info: Any, data_dir: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int32, UInt8
 
 LABEL_NAMES = {
     "mnist": tuple("0123456789"),
@@ -39,8 +40,10 @@ IDX_PREFIX = {"train": "train", "test": "t10k"}
 CIFAR_BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 
 
-def parse(name: str, split: str, files: Mapping[str, Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Parse the original files into images uint8 [N, H, W, C] and labels int32 [N], in their order.
+def parse(
+    name: str, split: str, files: Mapping[str, Path]
+) -> tuple[UInt8[np.ndarray, "n h w c"], Int32[np.ndarray, " n"]]:
+    """Parse the original files into images and labels, in their order.
 
     `files` maps the published name of a file to its path.
     """
@@ -52,7 +55,7 @@ def parse(name: str, split: str, files: Mapping[str, Path]) -> tuple[np.ndarray,
     return images[..., None], labels.astype(np.int32)
 
 
-def parse_idx(path: Path) -> np.ndarray:
+def parse_idx(path: Path) -> UInt8[np.ndarray, "..."]:
     """Parse a gzipped IDX file: the rank of its array, its dimensions (big endian), its bytes."""
     with gzip.open(path) as file:
         content = file.read()
@@ -61,7 +64,9 @@ def parse_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def parse_cifar(path: Path, batches: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def parse_cifar(
+    path: Path, batches: list[str]
+) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int32[np.ndarray, " n"]]:
     """Parse CIFAR-10's binary version: each record is a label and the planes red, green, blue."""
     with tarfile.open(path) as archive:
         content = b"".join(

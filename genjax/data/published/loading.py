@@ -103,5 +103,5 @@ def _load_offline(name: str, split: str, folder: Path, error: ConnectionError) -
 
 @cache
 def _say_that_mnist_is_a_sample(why: str) -> None:
-    """Warn of it, once in a process."""
+    """Warn, once in a process, that the offline sample takes the place of MNIST."""
     warn_user(f"MNIST cannot be found: going on with a sample of 5,000 of its digits {why}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.record_files import find_prepared
@@ -68,7 +69,7 @@ def _make_builder_class(dataset_name: str, files: Mapping[str, Path]) -> Any:
     return Builder
 
 
-def _encode_png(image: np.ndarray) -> io.BytesIO:
+def _encode_png(image: UInt8[np.ndarray, "h w c"]) -> io.BytesIO:
     from PIL import Image
 
     file = io.BytesIO()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int32, UInt8
 
 from genjax.data.dataset import HostImages
 from genjax.data.picture import read_picture
@@ -137,8 +138,8 @@ def parse_records(
     records: Iterable[bytes],
     features: Features,
     image_size: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Parse N records, at least one, into images uint8 [N, H, W, C] and labels int32 [N]."""
+) -> tuple[UInt8[np.ndarray, "n h w c"], Int32[np.ndarray, " n"]]:
+    """Parse records, at least one, into images and labels."""
     images, labels = [], []
     for record in records:
         feature = _parse_example(record)
