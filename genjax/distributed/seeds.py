@@ -4,6 +4,8 @@ A batch of keys gives a batch of runs of one program, each as it would be alone.
 that is a `vmap`, which fills a device that one small model leaves idle; on a CPU it is a loop,
 because one run keeps the cores busy (timings: docs/notes/many-seeds.md). A run that diverges goes
 on, as numbers that are not finite, and touches no other.
+
+In signatures the axes `*seeds` are none for one run, and [S] for many.
 """
 
 from collections.abc import Callable

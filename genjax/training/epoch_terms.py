@@ -119,7 +119,7 @@ def compute_collapse_rate(found: Sequence[Sequence[TrainingWarning]]) -> float:
 def warn_of_lasting(
     found: Sequence[TrainingWarning], lasting: Mapping[str, int], epoch: int
 ) -> None:
-    """Warn of each warning that has lasted for its patience, in the epoch where it first has."""
+    """Warn the user, once, of what was `found` in as many epochs in a row as its patience is."""
     for warning in found:
         if lasting[warning.name] == warning.patience:
             since = epoch + 1 - warning.patience

@@ -129,7 +129,7 @@ def make_choose_order(
     def order(epoch: Int[Array, ""]) -> Int[Array, "steps batches b"]:
         key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
         bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
-        # stand-ins that are never computed: the random order needs only their number (`check`)
+        # stand-ins, never computed: `Model.choose_order` needs only their number
         images = jnp.zeros((len(stream), *stream.image_shape), jnp.uint8)
         labels = jnp.zeros(len(stream), jnp.int32)
         return choose_order(bare, images, labels, training=training, steps=steps)[0]

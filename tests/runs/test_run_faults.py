@@ -180,14 +180,14 @@ def test_checksums_of_any_shape_lead_to_the_older_checkpoint(content, run):
 
 
 def test_an_unreadable_checkpoint_leads_to_the_older_one(run, monkeypatch):
-    read = Path.read_bytes
+    real = Path.open
 
-    def refuse(path):
-        if "checkpoints/2/" in str(path):
+    def refuse(path, mode="r", *rest, **options):
+        if mode == "rb" and "checkpoints/2/" in str(path):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return read(path)
+        return real(path, mode, *rest, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.warns(UserWarning, match=r"cannot be read: Permission denied.*checkpoints/1"):
         genjax.load(run)
 

@@ -286,7 +286,8 @@ def test_an_epoch_may_have_more_steps_than_a_pass_over_the_data(key):
     )  # fmt: skip
     assert seen == pytest.approx([40, 40])
     state = init_state(Look(), key, training)
-    order, _ = choose_order(state, images, np.zeros(20, int), training=training, steps=5)
+    data = (jnp.asarray(images), jnp.zeros(20, int))
+    order, _ = choose_order(state, *data, training=training, steps=5)
     assert order.shape == (5, 1, 8)
     assert np.bincount(order.ravel(), minlength=20).tolist() == [2] * 20
 
