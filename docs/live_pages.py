@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import genjax
+from genjax.model import CanEncode
 from genjax.recipes import RECIPES
 
 DOCS = Path(__file__).parent
@@ -51,8 +52,10 @@ def write_pages(app: Any, error: Exception | None) -> None:
     for name in sorted(named & genjax.pretrained().keys()):
         folder = Path(app.outdir) / "live" / name
         if not (folder / "index.html").exists():
-            images = genjax.data.load(RECIPES[name].dataset, "test")
-            genjax.publish({name: genjax.pretrained(name)}, folder, {name: images})
+            params, images = genjax.pretrained(name), {}
+            if isinstance(params.model, CanEncode):
+                images[name] = genjax.data.load(RECIPES[name].dataset, "test")
+            genjax.publish({name: params}, folder, images)
 
 
 def check_name(name: str) -> None:
