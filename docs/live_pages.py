@@ -50,12 +50,10 @@ def write_pages(app: Any, error: Exception | None) -> None:
     texts = [path.read_text() for path in sorted(DOCS.rglob("*.md"))]
     named = {name for text in texts for name in MARK.findall(text)}
     for name in sorted(named & genjax.pretrained().keys()):
-        folder = Path(app.outdir) / "live" / name
-        if not (folder / "index.html").exists():
-            params, images = genjax.pretrained(name), {}
-            if isinstance(params.model, CanEncode):
-                images[name] = genjax.data.load(RECIPES[name].dataset, "test")
-            genjax.publish({name: params}, folder, images)
+        params, images = genjax.pretrained(name), {}
+        if isinstance(params.model, CanEncode):
+            images[name] = genjax.data.load(RECIPES[name].dataset, "test")
+        genjax.publish({name: params}, Path(app.outdir) / "live" / name, images)
 
 
 def check_name(name: str) -> None:
