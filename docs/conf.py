@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "site_hooks",
+    "live_pages",
 ]
 
 root_doc = "README"

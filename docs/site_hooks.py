@@ -16,7 +16,7 @@ DOCS = Path(__file__).parent
 REFERENCE = DOCS / "reference"
 CONTENTS = {  # caption of the site's contents -> its pages, in order
     "Start": ["docs/README"],
-    "Learn": ["docs/learn/README", "docs/learn/*"],
+    "Learn": [f"docs/learn/{name}" for name in ("README", "vae", "gan", "rate", "densities", "*")],
     "Use": [f"docs/{name}" for name in ("training", "explore", "python", "data", "scaling")],
     "How to": ["docs/how-to/*"],
     "What came out": ["docs/results", "docs/speed", "docs/tpu"],

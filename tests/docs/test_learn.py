@@ -6,10 +6,13 @@ Building the site executes them (`make docs`), which takes minutes.
 import ast
 import importlib
 import re
+from types import SimpleNamespace
 
 import pytest
 
-from tests.helpers import ROOT
+import genjax
+from docs import live_pages
+from tests.helpers import ROOT, blobs, small
 
 LEARN = ROOT / "docs/learn"
 PAGES = sorted(page for page in LEARN.glob("*.md") if page.name != "README.md")
@@ -53,6 +56,29 @@ def find_attribute(node):
         return importlib.import_module("genjax") if node.id == "genjax" else None
     owner = find_attribute(node.value) if isinstance(node, ast.Attribute) else None
     return None if owner is None else getattr(owner, node.attr)
+
+
+def test_a_mark_becomes_the_page_of_a_shipped_model(tmp_path, monkeypatch):
+    text, ours = "<!-- live: vae-mnist-2d -->", small("vae", image_shape=(8, 8, 1), latent_dim=2)
+    for page in PAGES:
+        for name in live_pages.MARK.findall(page.read_text()):
+            live_pages.check_name(name)
+    source = [f"before\n{text}\n<!-- live: vae-cifar10 -->\nafter"]
+    live_pages.embed_pages(None, "docs/learn/latent-walk", source)
+    assert 'src="../../live/vae-mnist-2d/index.html"' in source[0]
+    assert "cifar10" not in source[0], "its weights do not come with genjax"
+    with pytest.raises(ValueError, match="names no recipe"):
+        live_pages.embed_pages(None, "docs/README", ["<!-- live: vae-mnst -->"])
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/page.md").write_text(text)
+    monkeypatch.setattr(live_pages, "DOCS", tmp_path / "docs")
+    monkeypatch.setattr(genjax.data, "load", lambda *_: blobs(30))
+    shipped = {"vae-mnist-2d": {}}
+    monkeypatch.setattr(genjax, "pretrained", lambda name=None: ours.init(0) if name else shipped)
+    builder = SimpleNamespace(format="html")
+    live_pages.write_pages(SimpleNamespace(builder=builder, outdir=tmp_path / "site"), None)
+    assert (tmp_path / "site/live/vae-mnist-2d/index.html").exists()
 
 
 @pytest.mark.extra
