@@ -16,7 +16,7 @@ from genjax.metrics.catalogue import METRICS
 from genjax.model import name_likelihood, name_observed
 from genjax.recipes import RECIPES
 from genjax.recipes.matched import SETTINGS, match_models
-from genjax.recipes.records import name_accelerator, read_record
+from genjax.recipes.records import find_training_seconds, name_accelerator, read_record
 from genjax.runs.files import read_json
 
 _ROOT = FOLDER.parent.parent
@@ -49,16 +49,13 @@ def _recipe_rows(*names: str) -> Rows:
         how = record.get("measured_with", {})
         judge = how.get("classifier", {})
         accuracy = {"classifier_accuracy": judge["accuracy"]} if judge else {}
-        metrics = how | accuracy | record["metrics"]
-        if "training_seconds" in metrics:  # else a record that was taken over from an old table
-            # A run that shared its core with others took less time of the CPU than by the clock.
-            took = (metrics["training_seconds"], metrics["training_cpu_seconds"])
-            metrics["seconds"] = min(took)
+        metrics = {n: v for n, v in record["metrics"].items() if n != "seconds"}
         described = RECIPES[name].description
         if device := name_accelerator(record):
             described += f"; trained on an {device}"
-            metrics.pop("seconds", None)
-        rows.append(((f"`make train-{name}`", described), metrics))
+        elif seconds := find_training_seconds(record["metrics"]):
+            metrics["seconds"] = seconds
+        rows.append(((f"`make train-{name}`", described), how | accuracy | metrics))
     return rows
 
 

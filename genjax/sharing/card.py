@@ -57,8 +57,9 @@ def write_card(
 
 
 def describe_run(folder: Path) -> dict[str, Any]:
-    """Return what a card says of a run: its result, training, data and environment.
+    """Return what a card says of a run: result, training, data and environment.
 
+    The result is that of the best weights, where the run keeps them: those are what is shared.
     Paths of the machine that it ran on, and its command, are left out.
     """
     config = run_folder.read_config(folder)
@@ -76,8 +77,9 @@ def describe_run(folder: Path) -> dict[str, Any]:
 
 
 def _keep_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a result, and how they were measured."""
-    numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
+    """Return the numbers of a result, of the best weights where it has them, and how measured."""
+    of_best = {name: value for name, value in result.get("best", {}).items() if name != "epoch"}
+    numbers = {n: v for n, v in (result | of_best).items() if isinstance(v, int | float)}
     record = result.get("record") or {}
     kept = ("num_samples", "num_generated", "nll", "classifier")
     data = {n: v for n, v in record.get("dataset", {}).items() if n in ("num_images", "images")}

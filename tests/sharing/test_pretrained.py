@@ -15,6 +15,7 @@ from genjax.errors import CheckpointError
 from genjax.model import to_json
 from genjax.recipes import RECIPES, trained
 from genjax.sharing import pretrained
+from genjax.sharing.card import describe_run
 from tests.helpers import blobs, same, small
 
 
@@ -119,6 +120,16 @@ def find_moved(recorded, measured):
         if f"{name}_sem" in recorded and f"{name}_sem" in measured
     }
     return [n for n, error in errors.items() if abs(recorded[n] - measured[n]) > 4 * error]
+
+
+def test_a_card_is_of_the_weights_that_ship(params, tmp_path):
+    run = write_run(tmp_path / "run", params)
+    result = json.loads((run / "result.json").read_text())
+    best = {"epoch": 3, "nll": 80.5}
+    (run / "result.json").write_text(json.dumps(result | {"best": best}))
+    told = describe_run(run)["result"]
+    assert (told["nll"], told["nll_sem"]) == (80.5, 0.2)
+    assert "epoch" not in told
 
 
 def test_a_metric_that_moved_is_named():
