@@ -79,7 +79,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
 def _keep_result(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of a result, of the best weights where it has them, and how measured."""
     of_best = {name: value for name, value in result.get("best", {}).items() if name != "epoch"}
-    numbers = {n: v for n, v in (result | of_best).items() if isinstance(v, int | float)}
+    numbers = {n: v for n, v in {**result, **of_best}.items() if isinstance(v, int | float)}
     record = result.get("record") or {}
     kept = ("num_samples", "num_generated", "nll", "classifier")
     data = {n: v for n, v in record.get("dataset", {}).items() if n in ("num_images", "images")}
