@@ -17,8 +17,6 @@ from genjax.recipes.fitted import DensityKind
 from genjax.runs.weights import load_best
 
 _CHANGES = 50  # of a slider, to measure
-
-
 _WITHOUT = "the app has no real images to show"
 
 
