@@ -76,6 +76,12 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     generator_norm: GeneratorNorm = "batch"
     num_classes: int = field(default=0, metadata={"least": 0})
     augment: tuple[Augmentation, ...] = ()
+    classifier_weight: float = 0.0
+
+    @property
+    def discriminator_outputs(self) -> int:
+        """Number of the discriminator's outputs for an image: the scores, and the logits of (9)."""
+        return 1 + self.num_classes * (2 if self.classifier_weight else 1)
 
     family: ClassVar[str] = "GAN"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -147,14 +153,35 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         y = batch.labels if self.num_classes else None
         x_fake = self.apply(training, "generator", self.with_class(noise.z))  # (2)
         x_fake = augment(x_fake, noise.changes[1])  # (8)
-        real = Scored(x, select_score(self.apply_discriminator(training, x), y))  # (3)
+        of_real = self.apply_discriminator(training, x)  # (3)
         # `apart`: the statistics kept are those of real images
-        fake = Scored(x_fake, select_score(self.apply_discriminator(apart, x_fake), y))
+        of_fake = self.apply_discriminator(apart, x_fake)
+        real = Scored(x, self.select_score(of_real, y))
+        fake = Scored(x_fake, self.select_score(of_fake, y))
         found = self.adversarial_losses(  # (4), (5)
             params, real, fake, noise.u, key_penalty, y, batch.progress
         )
         losses = {"discriminator": found.discriminator, "generator": found.generator}
-        return losses, (found.terms, training.stats)
+        terms = found.terms
+        if self.classifier_weight and y is not None:  # (9)
+            of_x, of_g = (self._cross_entropy(outputs, y) for outputs in (of_real, of_fake))
+            losses["discriminator"] += self.classifier_weight * of_x
+            losses["generator"] += self.classifier_weight * of_g
+            terms = terms | {"class_loss(x)": of_x, "class_loss(G(z))": of_g}
+        return losses, (terms, training.stats)
+
+    def select_score(
+        self, outputs: Float[Array, "n ... k"], labels: Int[Array, " n"] | None
+    ) -> Float[Array, "n ..."]:
+        return select_score(outputs[..., : 1 + self.num_classes], labels)
+
+    def _cross_entropy(
+        self, outputs: Float[Array, "n ... k"], labels: Int[Array, " n"]
+    ) -> Float[Array, ""]:
+        logits = outputs[..., 1 + self.num_classes :]
+        rows = labels.reshape(-1, *(1,) * (logits.ndim - 2), 1)
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), rows, axis=-1)
+        return -jnp.mean(chosen)
 
     def chance_levels(self) -> dict[str, float]:
         loss, levels = losses.ADVERSARIAL[self.loss], super().chance_levels()

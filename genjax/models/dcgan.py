@@ -94,7 +94,7 @@ class Discriminator(nn.Module):
     widths: tuple[int, ...]
     kernel_size: int
     norm: Normalization
-    num_classes: int = 0
+    outputs: int = 1
 
     @nn.compact
     def __call__(
@@ -107,7 +107,7 @@ class Discriminator(nn.Module):
             y = apply_normalized(down, x, outside, train)
             features.append(y)
             x = nn.leaky_relu(BatchNorm()(y, train) if batch else y, 0.2)  # (2), (3)
-        last = Dense(1 + self.num_classes, kernel_init=_INIT)
+        last = Dense(self.outputs, kernel_init=_INIT)
         scores = apply_normalized(last, flatten(x), outside, train)
         return (scores, tuple(features)) if return_features else scores
 
@@ -181,5 +181,5 @@ class DCGAN(AdversarialModel):
 
     def discriminator(self) -> nn.Module:
         return self.discriminator_class(
-            self.widths, self.kernel_size, self.discriminator_norm, self.num_classes
+            self.widths, self.kernel_size, self.discriminator_norm, self.discriminator_outputs
         )

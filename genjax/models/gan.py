@@ -43,14 +43,14 @@ class MLPDiscriminator(nn.Module):
 
     hidden: tuple[int, ...]
     norm: Normalization
-    num_classes: int = 0
+    outputs: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         x, bias = flatten(x), self.norm != "batch"
         for width in self.hidden:
             x = nn.leaky_relu(apply_normalized(Dense(width, bias), x, self.norm, train), 0.2)
-        return apply_normalized(Dense(1 + self.num_classes), x, without_batch(self.norm), train)
+        return apply_normalized(Dense(self.outputs), x, without_batch(self.norm), train)
 
 
 @register("gan")
@@ -92,5 +92,5 @@ class GAN(AdversarialModel):
 
     def discriminator(self) -> nn.Module:
         return MLPDiscriminator(
-            self.discriminator_hidden, self.discriminator_norm, self.num_classes
+            self.discriminator_hidden, self.discriminator_norm, self.discriminator_outputs
         )

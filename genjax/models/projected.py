@@ -127,7 +127,7 @@ class ProjectedGAN(DCGAN):
 
     def discriminator(self) -> nn.Module:
         return PatchDiscriminator(
-            self.discriminator_width, 1 + self.num_classes, self.discriminator_norm
+            self.discriminator_width, self.discriminator_outputs, self.discriminator_norm
         )
 
     def networks(self) -> Networks:

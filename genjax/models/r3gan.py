@@ -84,7 +84,7 @@ class Discriminator(nn.Module):
     widths: tuple[int, ...]
     kernel_size: int
     norm: Normalization
-    num_classes: int = 0
+    outputs: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -92,7 +92,7 @@ class Discriminator(nn.Module):
             down = Conv(features, self.kernel_size, stride=2)
             x = apply_normalized(down, x, without_batch(self.norm), train)
             x = _leaky(ResidualBlock(self.norm)(x, train))
-        last = Dense(1 + self.num_classes)
+        last = Dense(self.outputs)
         return apply_normalized(last, flatten(x), without_batch(self.norm), train)
 
 

@@ -129,8 +129,7 @@ class WithDiscriminator(Model):
         labels: Int[Array, " n"] | None = None,
     ) -> Float[Array, " n"]:
         """Score images in [0, 1], (1), as images of the classes `labels`, (4)."""
-        scores = select_score(self.apply_discriminator(params, 2 * images - 1), labels)
-        return average_patches(scores)
+        return average_patches(self.select_score(self.apply_discriminator(params, 2 * images - 1), labels))
 
     def apply_discriminator(
         self, params: Params, images: Float[Array, "n h w c"]
@@ -159,6 +158,12 @@ class WithDiscriminator(Model):
             output = float(jax.nn.sigmoid(even) if loss.scores_are_logits else even)
             levels |= {"D(x)": output, "D(G(z))": output}
         return levels
+
+    def select_score(
+        self, outputs: Float[Array, "n ... k"], labels: Int[Array, " n"] | None
+    ) -> Float[Array, "n ..."]:
+        """Return the scores (4) of the discriminator's outputs for classes `labels`."""
+        return select_score(outputs, labels)
 
     def adversarial_losses(
         self,
@@ -206,7 +211,7 @@ class WithDiscriminator(Model):
         def score(images: jax.Array) -> jax.Array:
             training = params.in_training(key)
             outputs = self.apply_discriminator(training, images)
-            return average_patches(select_score(outputs, labels))
+            return average_patches(self.select_score(outputs, labels))
 
         total = jnp.zeros(real.shape[0], jnp.float32)
         if self.gradient_penalty:
