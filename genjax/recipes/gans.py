@@ -20,7 +20,14 @@ _R3GAN_OPTIMIZER = Optimizer(learning_rate=5e-4, b1=0.0, b2=0.99, schedule="cosi
 
 # On digits and clothes, R1 instead of batch normalisation in the discriminator covers the classes
 # more evenly, and allows five times the paper's learning rate (ten times in the discriminator).
-_SMALL = DCGAN(latent_dim=32, width=32, discriminator_norm="none", r1=0.1)
+_SMALL = DCGAN(
+    latent_dim=32,
+    width=32,
+    num_classes=10,
+    generator_norm="conditional",
+    discriminator_norm="none",
+    r1=0.1,
+)
 _SMALL_TRAINING = Training(
     epochs=16,
     batch_size=64,
@@ -66,9 +73,14 @@ register_recipe(
     "dcgan-cifar10",
     Recipe(
         dataset="cifar10",
-        model=DCGAN(num_classes=10, generator_norm="conditional"),
+        model=DCGAN(
+            num_classes=10,
+            generator_norm="conditional",
+            classifier_weight=1.0,
+            augment=("translation",),
+        ),
         training=Training(
-            epochs=14,
+            epochs=33,
             batch_size=64,
             optimizer=_FASTER_DCGAN_OPTIMIZER,
             ema_decay=0.999,
