@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax.errors import UserError
-from genjax.recipes import records
+from genjax.recipes import RECIPES, records
 from genjax.recipes.contenders import drop_other_times
 from genjax.recipes.measurement import average_results
 from genjax.runs.files import read_json, write_json
@@ -22,24 +22,26 @@ _MEASURED_WITH = ("num_samples", "num_generated", "num_components", "density", "
 def write_record(place: Path) -> Path:
     """Write the record of the runs in `place` to its place in the repository; return its path.
 
+    A folder named after a recipe may hold runs of several seeds, RECIPE-SEED.
+
     Raises `UserError` where nothing there is finished, or a run is not that of a named recipe.
     """
     place = place.absolute()
     if place.suffix == ".json":
         record = _record_benchmark(place)
         path = BENCHMARKS / f"{name_machine(record)}.json"
-        write_json(path, record)
-        return path
     elif (place / "result.json").exists():
         record = _record_run(place)
         path = records.FOLDER / f"{record['recipe']}.json"
-        write_json(path, record)
-        return path
+    elif place.name in RECIPES:
+        record = _record_seeds(place)
+        path = records.FOLDER / f"{place.name}.json"
     else:
-        name, record = place.name, _record_study(place)
+        record = _record_study(place)
+        path = FOLDER / f"{place.name}.json"
         _keep_pictures(place)
-    write_json(FOLDER / f"{name}.json", record)
-    return FOLDER / f"{name}.json"
+    write_json(path, record)
+    return path
 
 
 def _keep_pictures(folder: Path) -> None:
@@ -72,6 +74,17 @@ def _record_run(folder: Path) -> dict[str, Any]:
         "seeds": result["seed_numbers"],
         "metrics": _keep_numbers(result),
     }
+
+
+def _record_seeds(folder: Path) -> dict[str, Any]:
+    """Average the runs RECIPE-SEED in the folder RECIPE, trained one by one, over their seeds."""
+    for path in folder.glob("*/result.json"):
+        found = check_is_recorded(path.parent, read_json(path))["recipe"]
+        if found != folder.name:
+            raise UserError(f"{path.parent} is a run of {found}, but stands among {folder.name}'s.")
+    record = _record_study(folder)
+    metrics = record.pop("results")[folder.name]
+    return {"recipe": record.pop("study"), **record, "metrics": metrics}
 
 
 def _record_study(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,12 @@ The scores, losses and penalties are those of `genjax.models.with_discriminator`
     through T'. The game is that of (3) to (5) with T(x) in the place of x and T'(x~) in that of
     x~, in the penalties too: they are taken at the changed images, and with respect to them.
 
+(9) L_D   += w E[-log c_y(x)]       L_G += w E[-log c_y(x~)]
+    with w = classifier_weight: an auxiliary classifier c, further outputs of the discriminator, is
+    to recognise the class y of real images, and the generator is to make images whose class it
+    recognises (Odena et al. 2017, arXiv:1610.09585, section 3; as in later work, c does not learn
+    from generated images). c is the softmax of K logits; of patches, the mean of them.
+
 Where G has batch normalisation, the averages that it samples with are computed anew for the weights
 that it samples with (`recompute_stats`), since those gathered in training belong to earlier
 weights. Brock et al. 2019, arXiv:1809.11096, call them standing statistics.
@@ -27,7 +33,6 @@ weights. Brock et al. 2019, arXiv:1809.11096, call them standing statistics.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
@@ -39,11 +44,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from genjax import losses
 from genjax.errors import UserError, check_labels
 from genjax.model import Batch, LatentModel, Networks, Params, Terms, Weights
-from genjax.models.with_discriminator import Scored, WithDiscriminator, select_score
+from genjax.models.outputs import measure_class_loss, select_score
+from genjax.models.standing_stats import compute_standing_stats
+from genjax.models.with_discriminator import Scored, WithDiscriminator
 from genjax.nn.augmentation import Augmentation, Draws, augment, draw_augmentation
 from genjax.nn.normalization import GeneratorNorm
-
-_STANDING_BATCHES, _STANDING_BATCH = 16, 128  # latents to compute standing statistics from
 
 
 class Noise(NamedTuple):
@@ -69,6 +74,8 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         num_classes: number of classes of a class-conditional model; 0 for a model without.
         augment: random changes of all images that the discriminator sees: colour, translation,
             cutout. They keep it from learning few images by heart.
+        classifier_weight: weight of an auxiliary classifier in the losses of a class-conditional
+            model: samples show their class more clearly. 0 for none.
     """
 
     latent_dim: int = 64
@@ -77,11 +84,6 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     num_classes: int = field(default=0, metadata={"least": 0})
     augment: tuple[Augmentation, ...] = ()
     classifier_weight: float = 0.0
-
-    @property
-    def discriminator_outputs(self) -> int:
-        """Number of the discriminator's outputs for an image: the scores, and the logits of (9)."""
-        return 1 + self.num_classes * (2 if self.classifier_weight else 1)
 
     family: ClassVar[str] = "GAN"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -98,6 +100,15 @@ class AdversarialModel(WithDiscriminator, LatentModel):
             )
         if self.generator_norm == "conditional" and not self.num_classes:
             raise UserError("generator_norm is 'conditional', which needs num_classes of the data.")
+        if self.classifier_weight < 0:
+            raise UserError(
+                f"classifier_weight is {self.classifier_weight}, but must be at least 0."
+            )
+        if self.classifier_weight and not self.num_classes:
+            raise UserError(
+                f"classifier_weight is {self.classifier_weight}, but the model knows no classes to"
+                " recognise: set num_classes, or leave classifier_weight out."
+            )
 
     def check_labels(self, labels: jax.Array) -> None:
         if not self.num_classes:
@@ -118,6 +129,11 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     def update_schedule(self) -> tuple[tuple[tuple[str, ...], int], ...]:  # (6)
         alone = ((("discriminator",), self.discriminator_steps - 1),)
         return (*(alone if self.discriminator_steps > 1 else ()), (tuple(self.players), 1))
+
+    @property
+    def discriminator_outputs(self) -> int:
+        """Number of outputs of the discriminator: s of (3) and, in a model with one, c of (9)."""
+        return 1 + self.num_classes * (2 if self.classifier_weight else 1)
 
     def generator(self, momentum: float = 0.9) -> nn.Module:
         """Return G: [N, latent_dim + num_classes] -> images [N, H, W, C] in [-1, 1].
@@ -163,8 +179,9 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         )
         losses = {"discriminator": found.discriminator, "generator": found.generator}
         terms = found.terms
-        if self.classifier_weight and y is not None:  # (9)
-            of_x, of_g = (self._cross_entropy(outputs, y) for outputs in (of_real, of_fake))
+        if self.classifier_weight:  # (9)
+            logits = [outputs[..., 1 + self.num_classes :] for outputs in (of_real, of_fake)]
+            of_x, of_g = (measure_class_loss(some, batch.labels) for some in logits)
             losses["discriminator"] += self.classifier_weight * of_x
             losses["generator"] += self.classifier_weight * of_g
             terms = terms | {"class_loss(x)": of_x, "class_loss(G(z))": of_g}
@@ -175,27 +192,35 @@ class AdversarialModel(WithDiscriminator, LatentModel):
     ) -> Float[Array, "n ..."]:
         return select_score(outputs[..., : 1 + self.num_classes], labels)
 
-    def _cross_entropy(
-        self, outputs: Float[Array, "n ... k"], labels: Int[Array, " n"]
-    ) -> Float[Array, ""]:
-        logits = outputs[..., 1 + self.num_classes :]
-        rows = labels.reshape(-1, *(1,) * (logits.ndim - 2), 1)
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), rows, axis=-1)
-        return -jnp.mean(chosen)
-
     def chance_levels(self) -> dict[str, float]:
         loss, levels = losses.ADVERSARIAL[self.loss], super().chance_levels()
         if not levels:
             return {}
         even = jnp.float32(loss.indifferent)
-        return levels | {"generator_loss": float(loss.generator(even, even))}
+        levels |= {"generator_loss": float(loss.generator(even, even))}
+        if self.classifier_weight:  # a classifier to which all classes are alike
+            of_classes = float(np.log(self.num_classes))
+            for name in ("discriminator_loss", "generator_loss"):
+                levels[name] += self.classifier_weight * of_classes
+            levels |= dict.fromkeys(("class_loss(x)", "class_loss(G(z))"), of_classes)
+        return levels
 
     def equations(self) -> list[tuple[str, str]]:
         y = "" if not self.num_classes else f" and of one of {self.num_classes} classes y"
         generated = ("x~ = G(z)", f"the generator, of {self.latent_dim} numbers z ~ N(0, I){y}")
         changes = f"what the discriminator sees: random changes of {', '.join(self.augment)}"
         seen = ("T(x),   T(x~)", changes)
-        return [*super().equations(), generated, *([seen] if self.augment else [])]
+        w = f"{self.classifier_weight:g}"
+        classified = (
+            f"L_D + {w} E[-log c_y(x)],   L_G + {w} E[-log c_y(x~)]",
+            "the losses with an auxiliary classifier c, further outputs of the discriminator",
+        )
+        return [
+            *super().equations(),
+            generated,
+            *([seen] if self.augment else []),
+            *([classified] if self.classifier_weight else []),
+        ]
 
     def condition_latents(
         self, z: Float[Array, "n d"], labels: Int[Array, " n"]
@@ -225,29 +250,9 @@ class AdversarialModel(WithDiscriminator, LatentModel):
 
     def recompute_stats(self, params: Params, key: PRNGKeyArray) -> Params:
         """Return `params` with standing statistics, the means of those of many batches of G(z)."""
-        return _recompute_stats(params, key) if "generator" in params.stats else params
+        return compute_standing_stats(params, key) if "generator" in params.stats else params
 
 
 def select_classes(z: jax.Array, num_classes: int, norm: GeneratorNorm) -> jax.Array | None:
     """Return the one-hot classes of a generator's input where its normalisation needs them, (7)."""
     return z[:, -num_classes:] if norm == "conditional" else None
-
-
-@jax.jit
-def _recompute_stats(params: Params, key: jax.Array) -> Params:
-    model = params.model
-    assert isinstance(model, AdversarialModel)
-    generator = model.generator(momentum=0.0)
-
-    def statistics(keys: tuple[jax.Array, jax.Array]) -> Weights:
-        key_z, key_network = keys
-        z = model.with_class(model.sample_latents(params, key_z, _STANDING_BATCH))
-        options = {"train": True, "mutable": list(params.stats["generator"])}
-        rngs = {"params": key_network}
-        return model.forward(generator, params, "generator", z, rngs=rngs, **options)[1]
-
-    key_networks = jax.random.fold_in(key, _STANDING_BATCHES)
-    keys = [jax.random.split(k, _STANDING_BATCHES) for k in (key, key_networks)]
-    every = jax.lax.map(statistics, tuple(keys))
-    mean = jax.tree.map(partial(jnp.mean, axis=0), every)
-    return params.replace(stats=params.stats | {"generator": mean})

@@ -85,7 +85,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4).
+    """Score images [N, H, W, C] in [-1, 1]: [N, outputs].
 
     With `return_features` also the output of every convolution, before batch normalisation and
     LeakyReLU: (scores, tuple of [N, h, w, features]).

@@ -39,7 +39,7 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4)."""
+    """Score images [N, H, W, C] in [-1, 1]: [N, outputs]."""
 
     hidden: tuple[int, ...]
     norm: Normalization

@@ -96,8 +96,6 @@ class HierarchicalVAE(DecoderModel):
     binarize: bool = True
     free_bits: float = 0.0
     warmup: float = 0.0
-    encoder_dropout: float = 0.0
-    decoder_dropout: float = 0.0
 
     family: ClassVar[str] = "hierarchical VAE"
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {"vae": ("encoder", "decoder")}
@@ -160,10 +158,9 @@ class HierarchicalVAE(DecoderModel):
             self.grids,
             self.pixel_channels,
             (height, width, channels * LIKELIHOODS[self.likelihood].outputs),
-            self.decoder_dropout,
         )
         return {
-            "encoder": (BottomUp(self.channels, self.encoder_blocks, self.encoder_dropout), self.image_shape),
+            "encoder": (BottomUp(self.channels, self.encoder_blocks), self.image_shape),
             "decoder": (decoder, (self.latent_dim,), *((*size, f) for size, f in scales)),
         }
 

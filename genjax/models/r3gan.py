@@ -79,7 +79,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Score images [N, H, W, C] in [-1, 1]: [N, 1 + num_classes], s of `with_discriminator` (4)."""
+    """Score images [N, H, W, C] in [-1, 1]: [N, outputs]."""
 
     widths: tuple[int, ...]
     kernel_size: int

@@ -26,7 +26,7 @@ from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, TrainingWarning
 from genjax.model.schedule import follow_cosine
 from genjax.models.adversarial_watch import derive_overfitting, list_warnings, measure_diversity
-from genjax.nn.networks import flatten
+from genjax.models.outputs import average_patches, select_score
 from genjax.nn.normalization import Normalization
 
 
@@ -129,7 +129,8 @@ class WithDiscriminator(Model):
         labels: Int[Array, " n"] | None = None,
     ) -> Float[Array, " n"]:
         """Score images in [0, 1], (1), as images of the classes `labels`, (4)."""
-        return average_patches(self.select_score(self.apply_discriminator(params, 2 * images - 1), labels))
+        outputs = self.apply_discriminator(params, 2 * images - 1)
+        return average_patches(self.select_score(outputs, labels))
 
     def apply_discriminator(
         self, params: Params, images: Float[Array, "n h w c"]
@@ -240,25 +241,3 @@ class WithDiscriminator(Model):
 
     def warnings(self, terms: Mapping[str, float]) -> list[TrainingWarning]:
         return list_warnings(terms)
-
-
-def select_score(
-    outputs: Float[Array, "n ... k"], labels: Int[Array, " n"] | None
-) -> Float[Array, "n ..."]:
-    """Return the scores (4) of a discriminator's outputs [N, 1 + K] for classes `labels`.
-
-    Without labels, each image gets the score of the class that it fits best. Of a discriminator
-    that scores patches, [N, patches, 1 + K], each patch has a score.
-    """
-    common, of_classes = outputs[..., 0], outputs[..., 1:]
-    if not of_classes.shape[-1]:
-        return common
-    if labels is None:
-        return common + jnp.max(of_classes, axis=-1)
-    rows = labels.reshape(-1, *(1,) * (outputs.ndim - 1))
-    return common + jnp.take_along_axis(of_classes, rows, axis=-1)[..., 0]
-
-
-def average_patches(scores: Float[Array, "n ..."]) -> Float[Array, " n"]:
-    """Return the score of each image: the mean of those of its patches, where it has some."""
-    return scores if scores.ndim == 1 else jnp.mean(flatten(scores), axis=1)

@@ -52,15 +52,14 @@ class BottomUp(nn.Module):
 
     widths: Sequence[int]
     blocks: Sequence[int]
-    dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, ...]:
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, ...]:
         features: list[jax.Array] = []
         for width, blocks in zip(self.widths, self.blocks, strict=True):
             x = Conv(width, _KERNEL, 2)(nn.relu(x) if features else x)
             for _ in range(blocks):
-                x = ResidualBlock(self.dropout)(x, train)
+                x = ResidualBlock()(x)
             features.append(x)
         return tuple(features[::-1])
 
@@ -87,11 +86,10 @@ class TopDown(nn.Module):
     grids: Sequence[Grid]
     pixel_width: int
     image_shape: Grid
-    dropout: float = 0.0
 
     @nn.compact
     def __call__(
-        self, epsilon: jax.Array, *features: jax.Array, train: bool = False
+        self, epsilon: jax.Array, *features: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
         height, width, channels = self.image_shape
         noises = iter(split_levels(epsilon, self.grids))
@@ -105,7 +103,7 @@ class TopDown(nn.Module):
                     deltas.append(flatten(delta))
                     log_scales.append(flatten(log_s))
                 for _ in range(blocks):
-                    h = ResidualBlock(self.dropout)(h, train)
+                    h = ResidualBlock()(h)
         x = ConvTranspose(self.pixel_width, _KERNEL, 2, (height, width))(nn.relu(h))
         outputs = Conv(channels, 1)(nn.relu(x))
         return outputs, jnp.concatenate(deltas, axis=1), jnp.concatenate(log_scales, axis=1)

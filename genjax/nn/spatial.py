@@ -10,18 +10,12 @@ from genjax.nn.networks import halved_sizes
 
 
 class ResidualBlock(nn.Module):
-    """Add two 3x3 convolutions of the input to it: [N, H, W, F] -> [N, H, W, F].
-
-    In training, a share `dropout` of what lies between them is zero, drawn anew every time.
-    """
-
-    dropout: float = 0.0
+    """Add two 3x3 convolutions of the input to it: [N, H, W, F] -> [N, H, W, F]."""
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[-1]
         inner = nn.relu(Conv(width, 3)(nn.relu(x)))
-        inner = nn.Dropout(self.dropout, deterministic=not train)(inner)
         return x + Conv(width, 3)(inner)
 
 

@@ -60,6 +60,11 @@ PANELS = (
     ),
     Panel("Penalty on the discriminator's gradient", ("penalty",)),
     Panel(
+        "Auxiliary classifier on real images x and samples G(z)",
+        ("class_loss(x)", "class_loss(G(z))"),
+        "cross-entropy in nats",
+    ),
+    Panel(
         "Overfitting of the discriminator",
         ("D_overfitting",),
         "share of its lead",

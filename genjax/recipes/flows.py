@@ -28,7 +28,8 @@ register_recipe(
         training=_TRAINING,
         num_images=500,
         num_generated=10_000,
-        description="flow matching, U-Net 32-64, class-conditional, guidance 1.25, 16 steps of Euler, on MNIST",
+        description="flow matching, U-Net 32-64, class-conditional, guidance 1.25, 16 steps of"
+        " Euler, on MNIST",
         headline=_SAMPLES,
     ),
 )

@@ -302,6 +302,8 @@ def test_a_failing_training_warns_once_and_is_recorded(tmp_path, key):
         ({"loss": "cross_entropy"}, "loss is 'cross_entropy'"),
         ({"augment": ("rotation",)}, "augment is .*a tuple of 'colour', 'cutout', 'translation'"),
         ({"generator_norm": "conditional"}, "needs num_classes"),
+        ({"classifier_weight": 1.0}, "knows no classes to recognise"),
+        ({"classifier_weight": -1.0, "num_classes": 2}, "classifier_weight is -1.0, but must be"),
         ({"penalty_end": -0.1}, "penalty_end is -0.1"),
         ({"discriminator_steps": 0}, "discriminator_steps is 0"),
         ({"depth": 4}, "one pixel high or wide after 3 layers"),

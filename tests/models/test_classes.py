@@ -15,6 +15,7 @@ from genjax.errors import UserError
 from genjax.metrics.classifiers import Classifier
 from genjax.metrics.generation import class_agreement
 from genjax.model import Batch
+from genjax.models import GAN
 from genjax.training.configuration import Optimizer, Training
 from tests.helpers import blobs, small
 
@@ -118,6 +119,48 @@ def test_every_gan_may_know_classes(name, key):
     assert genjax.sample(params, key, labels=[1, 0, 1]).shape == (3, 8, 8, 1)
     shapes = {leaf.shape for leaf in jax.tree.leaves(params.weights["generator"])}
     assert any(len(shape) == 2 and shape[0] == 2 for shape in shapes)
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_an_auxiliary_classifier_adds_its_cross_entropy(name, key):  # (9)
+    """Of the softmax of the outputs beyond the scores, of real images and of samples."""
+    fields = {"num_classes": 2, "r1": 0.0, "r2": 0.0}
+    fields |= {"generator_norm": "none", "discriminator_norm": "none"}
+    model = small(name, image_shape=SHAPE, classifier_weight=0.7, **fields)
+    params = lively(model, key)
+    noise = model.draw_noise(BATCH, key)
+    values, (terms, _) = model.losses(params, BATCH, noise)
+    x, y = 2 * BATCH.images - 1, np.asarray(BATCH.labels)
+    x_fake = model.apply(params, "generator", model.with_class(noise.z))
+
+    def outputs(images):
+        found = np.asarray(model.apply_discriminator(params, images), np.float64)
+        return found.reshape(16, -1, 5)  # a common score, two of classes, two logits
+
+    def cross_entropy(images):
+        odds = np.exp(outputs(images)[..., 3:])
+        return -np.mean(np.log(odds[np.arange(16), :, y] / odds.sum(axis=2)))
+
+    def score(images):
+        s = outputs(images)
+        return s[..., 0] + s[np.arange(16), :, 1 + y]
+
+    adversarial = losses.ADVERSARIAL[model.loss]
+    r, f = score(x), score(x_fake)
+    of_d = jnp.mean(adversarial.discriminator(r, f)) + 0.7 * cross_entropy(x)
+    of_g = jnp.mean(adversarial.generator(r, f)) + 0.7 * cross_entropy(x_fake)
+    np.testing.assert_allclose(values["discriminator"], of_d, rtol=1e-4)
+    np.testing.assert_allclose(values["generator"], of_g, rtol=1e-4)
+    np.testing.assert_allclose(terms["class_loss(G(z))"], cross_entropy(x_fake), rtol=1e-4)
+    best = outputs(x)[..., 0] + outputs(x)[..., 1:3].max(axis=2)
+    np.testing.assert_allclose(model.score(params, BATCH.images), best.mean(axis=1), rtol=1e-4)
+
+
+def test_chance_of_an_auxiliary_classifier_is_that_of_even_classes():
+    plain, classified = (GAN(num_classes=3, classifier_weight=w).chance_levels() for w in (0, 2.0))
+    for name in ("discriminator_loss", "generator_loss"):
+        assert classified[name] - plain[name] == pytest.approx(2 * np.log(3))
+    assert classified["class_loss(x)"] == pytest.approx(np.log(3))
 
 
 def test_labels_that_cannot_be_had_are_refused(of_shades, key):

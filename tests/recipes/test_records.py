@@ -114,6 +114,22 @@ def test_the_seeds_of_a_study_are_averaged(tmp_path, monkeypatch):
     assert record["results"]["beta-vae"]["nll_sd"] == pytest.approx(2**0.5)
 
 
+def test_the_seeds_of_a_recipe_that_were_trained_one_by_one_are_averaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    folder = tmp_path / "runs" / "vae-mnist"
+    for seed, nll in enumerate((80.0, 82.0)):
+        write(folder / f"vae-mnist-{seed}", result(nll=nll))
+    path = write_record(folder)
+    assert path == tmp_path / "vae-mnist.json"
+    record = read_json(path)
+    assert (record["recipe"], record["seeds"]) == ("vae-mnist", [0, 1])
+    assert record["metrics"]["nll"] == 81
+    assert records.summarize_record("vae-mnist") == "NLL 81; 1 minutes"
+    write(folder / "vae-mnist-2", result(recipe="vae-mnist-2d"))
+    with pytest.raises(UserError, match="is a run of vae-mnist-2d, but stands among vae-mnist's"):
+        write_record(folder)
+
+
 def test_times_of_another_device_are_not_averaged(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.results.record.FOLDER", tmp_path)
     places = {0: {"processor": "p", "device": "cpu"}, 1: {"processor": "q", "device": "H100"}}
