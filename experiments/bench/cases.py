@@ -70,7 +70,9 @@ def _make_cases() -> dict[str, Case]:
         "mlp-vae": Case(mlp, adam, title="MLP VAE 784-400-20"),
         "mlp-vae-grey": Case(replace(mlp, binarize=False), adam, title="the same on grey images"),
         "conv-vae": Case(conv, adam, title="convolutional VAE 32-64-256-20"),
-        "gan": Case(GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=game),
+        # the other programs update the discriminator first, genjax both players at once: without
+        # batch normalisation in the discriminator that is another game in its first steps
+        "gan": Case(GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=2 * game),
         "dcgan": Case(DCGAN((32, 32, 3)), slow, "cifar10", 64, "DCGAN 64-128-256, 32×32×3", game),
         "vae-gan": Case(larsen, slow, "cifar10", 64, "VAE-GAN 32-64-64-256-64, 32×32×3", game),
     }

@@ -180,8 +180,10 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         losses = {"discriminator": found.discriminator, "generator": found.generator}
         terms = found.terms
         if self.classifier_weight:  # (9)
-            logits = [outputs[..., 1 + self.num_classes :] for outputs in (of_real, of_fake)]
-            of_x, of_g = (measure_class_loss(some, batch.labels) for some in logits)
+            of_x, of_g = (
+                measure_class_loss(self._select_logits(outputs), batch.labels)
+                for outputs in (of_real, of_fake)
+            )
             losses["discriminator"] += self.classifier_weight * of_x
             losses["generator"] += self.classifier_weight * of_g
             terms = terms | {"class_loss(x)": of_x, "class_loss(G(z))": of_g}
@@ -191,6 +193,16 @@ class AdversarialModel(WithDiscriminator, LatentModel):
         self, outputs: Float[Array, "n ... k"], labels: Int[Array, " n"] | None
     ) -> Float[Array, "n ..."]:
         return select_score(outputs[..., : 1 + self.num_classes], labels)
+
+    def _select_logits(self, outputs: Float[Array, "n ... k"]) -> Float[Array, "n ... classes"]:
+        """Return the logits of (9) among the outputs of the discriminator."""
+        if outputs.shape[-1] != self.discriminator_outputs:
+            raise UserError(
+                f"the discriminator has {outputs.shape[-1]} outputs, but must have"
+                f" {self.discriminator_outputs} where classifier_weight is set: a score, and a"
+                f" score and a logit of each of the {self.num_classes} classes."
+            )
+        return outputs[..., 1 + self.num_classes :]
 
     def chance_levels(self) -> dict[str, float]:
         loss, levels = losses.ADVERSARIAL[self.loss], super().chance_levels()

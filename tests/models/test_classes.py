@@ -156,6 +156,17 @@ def test_an_auxiliary_classifier_adds_its_cross_entropy(name, key):  # (9)
     np.testing.assert_allclose(model.score(params, BATCH.images), best.mean(axis=1), rtol=1e-4)
 
 
+def test_a_discriminator_without_an_auxiliary_classifier_is_refused(key):
+    class Plain(GAN):
+        def discriminator(self):
+            return dataclasses.replace(super().discriminator(), outputs=3)
+
+    model = Plain(SHAPE, latent_dim=3, hidden=(4,), num_classes=2, classifier_weight=1.0)
+    params = model.init(key)
+    with pytest.raises(UserError, match="has 3 outputs, but must have 5 where classifier_weight"):
+        model.losses(params, BATCH, model.draw_noise(BATCH, key))
+
+
 def test_chance_of_an_auxiliary_classifier_is_that_of_even_classes():
     plain, classified = (GAN(num_classes=3, classifier_weight=w).chance_levels() for w in (0, 2.0))
     for name in ("discriminator_loss", "generator_loss"):
