@@ -156,15 +156,13 @@ def test_an_auxiliary_classifier_adds_its_cross_entropy(name, key):  # (9)
     np.testing.assert_allclose(model.score(params, BATCH.images), best.mean(axis=1), rtol=1e-4)
 
 
-def test_a_discriminator_without_an_auxiliary_classifier_is_refused(key):
-    class Plain(GAN):
-        def discriminator(self):
-            return dataclasses.replace(super().discriminator(), outputs=3)
-
-    model = Plain(SHAPE, latent_dim=3, hidden=(4,), num_classes=2, classifier_weight=1.0)
-    params = model.init(key)
+def test_a_discriminator_without_an_auxiliary_classifier_is_refused(key, monkeypatch):
+    whole = GAN.discriminator
+    monkeypatch.setattr(GAN, "discriminator", lambda self: whole(self).clone(outputs=3))
+    model = small("gan", image_shape=SHAPE, num_classes=2, classifier_weight=1.0)
+    noise = model.draw_noise(BATCH, key)
     with pytest.raises(UserError, match="has 3 outputs, but must have 5 where classifier_weight"):
-        model.losses(params, BATCH, model.draw_noise(BATCH, key))
+        model.losses(model.init(key), BATCH, noise)
 
 
 def test_chance_of_an_auxiliary_classifier_is_that_of_even_classes():
