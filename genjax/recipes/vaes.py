@@ -63,12 +63,12 @@ register_recipe(
     "vae-cifar10",
     Recipe(
         dataset="cifar10",
-        model=VAE(latent_dim=64, channels=(32, 64, 64), likelihood="gaussian", scale=0.2),
+        model=VAE(latent_dim=64, channels=(32, 64, 64), likelihood="optimal_gaussian"),
         training=Training(
             epochs=12, optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=500)
         ),
         num_samples=20,
-        description="VAE, 64 latents, Gaussian likelihood (σ = 0.2), on CIFAR-10",
+        description="VAE, 64 latents, Gaussian likelihood with the optimal σ, on CIFAR-10",
         headline=_ERROR_FIRST,
     ),
 )
