@@ -87,7 +87,7 @@ register_recipe(
         ),
         num_generated=10_000,
         description="DCGAN 64-128-256, class-conditional, auxiliary classifier, augmentation, on"
-        " CIFAR-10 (65 minutes on 2 CPU cores)",
+        " CIFAR-10 (60 minutes on 2 CPU cores)",
         headline=_CLASSES,
     ),
 )
