@@ -82,6 +82,8 @@ def _record_seeds(folder: Path) -> dict[str, Any]:
         found = check_is_recorded(path.parent, read_json(path))["recipe"]
         if found != folder.name:
             raise UserError(f"{path.parent} is a run of {found}, but stands among {folder.name}'s.")
+        if not re.fullmatch(rf"{re.escape(found)}-\d+", path.parent.name):
+            raise UserError(f"{path.parent} must be called {found}-SEED, after the run's seed.")
     record = _record_study(folder)
     metrics = record.pop("results")[folder.name]
     return {"recipe": record.pop("study"), **record, "metrics": metrics}

@@ -16,6 +16,7 @@ from genjax.runs.weights import load_best
 from genjax.sharing.publish_page import publish
 
 _WITHOUT = "the latents are not measured on images, and no points are drawn"
+_OTHERWISE = "; or publish it as it is now, with unfinished=True"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def publish_runs(options: Options) -> Path:
     models: dict[str, Params] = {}
     images, densities = {}, {}
     for place in places:
-        if not options.unfinished:
-            _check_finished(place)
+        if place.is_dir() and not options.unfinished:
+            run_folder.check_finished(place, _OTHERWISE)
         name = _name(place, models)
         models[name] = params = load_best(place)
         require(params.model, CanDecode)
@@ -80,16 +81,3 @@ def _name(place: Path, taken: dict[str, Params]) -> str:
     """Return the name of a run on the page, such as "vae-mnist"; another where it is taken."""
     name = place.resolve().name if place.is_dir() else place.stem
     return name if name not in taken else f"{name} (2)"
-
-
-def _check_finished(place: Path) -> None:
-    """Raise `UserError` where a run has not come to its end."""
-    if not place.is_dir():
-        return
-    end = run_folder.find_end(place)
-    done = max((line["epoch"] for line in run_folder.read_metrics(place)), default=0)
-    if done < end:
-        raise UserError(
-            f"{place} is not finished: epoch {done} of {end}. Train it to its end, with the command"
-            " that began it; or publish it as it is now, with unfinished=True."
-        )

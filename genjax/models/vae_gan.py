@@ -35,7 +35,7 @@ from genjax.errors import UserError
 from genjax.model import Batch, Networks, Params, Terms, Weights, register
 from genjax.models.dcgan import Discriminator, doubled_widths
 from genjax.models.vae import VAE
-from genjax.models.with_discriminator import Scored, WithDiscriminator, select_score
+from genjax.models.with_discriminator import Scored, WithDiscriminator
 
 
 class Noise(NamedTuple):
@@ -201,7 +201,7 @@ class VAEGAN(VAE, WithDiscriminator):
         These are the output of the l-th convolution, before normalisation and LeakyReLU.
         """
         scores, features = self.apply(params, "discriminator", images, return_features=True)
-        return Scored(images, select_score(scores, None)), features[self.feature_layer - 1]
+        return Scored(images, self.select_score(scores, None)), features[self.feature_layer - 1]
 
 
 def _mean(values: list[jax.Array]) -> jax.Array:

@@ -173,13 +173,9 @@ def measure_runs(
 def _finished_config(place: Path) -> dict[str, Any]:
     if not place.is_dir():
         raise UserError(f"{place} is a file of weights: give the folders of runs.")
-    end, newest = run_folder.find_end(place), checkpoints.find_newest(place)
-    done = [line["epoch"] for line in run_folder.read_metrics(place)][-1:]
-    if done != [end] or newest is None:
-        raise UserError(
-            f"{place} is not finished: epoch {sum(done)} of {end}. Train it to its end, with the"
-            " command that began it."
-        )
+    run_folder.check_finished(place)
+    if checkpoints.find_newest(place) is None:
+        raise UserError(f"{place} has lost its checkpoints: train it again.")
     return run_folder.read_config(place)
 
 

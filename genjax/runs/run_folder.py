@@ -86,6 +86,17 @@ def find_end(folder: Path) -> int:
     return found
 
 
+def check_finished(folder: Path, otherwise: str = "") -> None:
+    """Raise `UserError` where a run is not at its end; `otherwise` is what else can be done."""
+    end = find_end(folder)
+    done = max((line["epoch"] for line in read_metrics(folder)), default=0)
+    if done != end:
+        raise UserError(
+            f"{folder} is not finished: epoch {done} of {end}. Train it to its end, with the command"
+            f" that began it{otherwise}."
+        )
+
+
 def note_early_end(folder: Path, epoch: int, reason: str) -> None:
     """Note in `config.json` that the run has ended after `epoch`, and why."""
     config = read_config(folder) | {"ended_early": {"epoch": epoch, "reason": reason}}
