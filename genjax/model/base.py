@@ -172,9 +172,11 @@ class Model:
         A whole number n as the key stands for jax.random.key(n).
         """
         self.check()
-        return self._init(as_key(key))
+        key = as_key(key)
+        traced = isinstance(key, jax.core.Tracer)  # within a user's program, which has its options
+        quickly = jax.default_backend() == "cpu" and not traced
+        return (_init_quickly if quickly else _init)(self, key)
 
-    @partial(jax.jit, static_argnums=0)
     def _init(self, key: PRNGKeyArray) -> Params:
         weights, stats = {}, {}
         for index, (name, (network, *inputs)) in enumerate(self.networks().items()):
@@ -248,6 +250,13 @@ class Model:
                 " out to take it from the data set."
             )
         return dataclasses.replace(self, image_shape=image_shape)
+
+
+_init = jax.jit(Model._init, static_argnums=0)
+# It runs once: compiled well, it takes a CPU three times as long before the first step.
+_init_quickly = jax.jit(
+    Model._init, static_argnums=0, compiler_options={"xla_backend_optimization_level": 1}
+)
 
 
 class DecoderModel(Model):
