@@ -5,7 +5,8 @@ stream.py     Stream: a data set that is too large for the device and stays on d
 loaders.py    register_dataset and load: a name for every loader
 resolve.py    resolve: the training and test set for a name, a folder or an .npz file
 arrays.py     from_arrays, from_npz: arrays of the user
-folder.py     from_folder: image files of the user (tree.py finds them, picture.py reads one)
+folder.py     from_folder: image files of the user (tree.py finds them, picture.py reads one,
+              decode_folder.py reads all)
 cache.py      decoded images, kept for the next start
 made/         data sets that are computed: sprites, stacked digits, biased data, points
 published/    data sets from files: downloaded, prepared and read as TFDS does

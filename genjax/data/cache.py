@@ -7,8 +7,11 @@ is decoded again, so the cache cannot go stale, and all of it may be deleted.
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +21,26 @@ from genjax.runs.files import cache_folder, replace_file
 
 def identify_files(files: Iterable[Path]) -> str:
     """Return a key that changes with the files: where each lies, its size, when it was written."""
-    paths = sorted(file.resolve() for file in files)
-    return str([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths])
+    status = ((os.path.abspath(file), os.stat(file)) for file in files)
+    found = sorted((path, one.st_size, one.st_mtime_ns) for path, one in status)
+    return hashlib.sha256(repr(found).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def decode_cached(stem: str, key: str, decode: Callable[[], HostImages]) -> tuple[HostImages, str]:
-    """Return what `decode()` returns, and its checksum: from the cache if `key` fits."""
+def decode_cached(
+    stem: str, key: str, decode: Callable[[], HostImages], least_seconds: float = 0.0
+) -> tuple[HostImages, str]:
+    """Return what `decode()` returns, and its checksum: from the cache if `key` fits.
+
+    What took less than `least_seconds` is not kept.
+    """
     if found := _read(stem, key):
         return found
+    began = time.monotonic()
     decoded = decode()
+    took = time.monotonic() - began
     digest = compute_checksum(decoded.images, decoded.labels)
-    _write(stem, key, decoded, digest)
+    if took >= least_seconds:
+        _write(stem, key, decoded, digest)
     return decoded, digest
 
 
@@ -37,22 +49,24 @@ def _locate(stem: str) -> tuple[Path, Path, Path]:
     return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
 
 
-def _compute_seal(key: str, source: str, digest: str) -> str:
-    return hashlib.sha256(json.dumps([key, source, digest]).encode()).hexdigest()
+def _compute_seal(entry: dict[str, Any]) -> str:
+    sealed = {name: value for name, value in entry.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
 
 
 def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
     images_path, labels_path, json_path = _locate(stem)
     try:
         entry = json.loads(json_path.read_text())
-        source, digest = entry["source"], entry["checksum"]
-        if entry["seal"] != _compute_seal(key, source, digest):
+        digest = entry["checksum"]
+        if entry["key"] != key or entry["seal"] != _compute_seal(entry):
             return None
         images = np.load(images_path, mmap_mode="r")
         labels = np.load(labels_path, mmap_mode="r")
         whole = (images.dtype, labels.dtype) == (np.uint8, np.int32)
         if whole and compute_checksum(images, labels) == digest:
-            return HostImages(images, labels, source), digest
+            names, warnings = tuple(entry["label_names"]), tuple(entry["warnings"])
+            return HostImages(images, labels, entry["source"], names, warnings), digest
     except Exception:  # a missing or damaged file: each kind of damage raises an error of its own
         pass
     return None
@@ -60,12 +74,14 @@ def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
 
 def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
     images_path, labels_path, json_path = _locate(stem)
-    entry = {
+    entry: dict[str, Any] = {
         "key": key,
         "source": decoded.source,
         "checksum": digest,
-        "seal": _compute_seal(key, decoded.source, digest),
+        "label_names": list(decoded.label_names),
+        "warnings": list(decoded.warnings),
     }
+    entry["seal"] = _compute_seal(entry)
     try:
         images_path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(images_path, lambda file: np.save(file, decoded.images))

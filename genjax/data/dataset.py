@@ -15,11 +15,16 @@ from genjax.errors import UserError, as_numpy, check_integer
 
 
 class HostImages(NamedTuple):
-    """Decoded images on the host: what every source of data returns."""
+    """Decoded images on the host: what every source of data returns.
+
+    `label_names` are those that only decoding tells, and `warnings` what it met on the way.
+    """
 
     images: UInt8[np.ndarray, "n h w c"]
     labels: Int[np.ndarray, " n"]
     source: str
+    label_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class DatasetBase:
@@ -30,6 +35,7 @@ class DatasetBase:
     source: str
     checksum: str
     label_names: tuple[str, ...]
+    path: str
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -48,7 +54,7 @@ class DatasetBase:
 
     def record(self) -> dict[str, Any]:
         """Return the description that a run's record keeps, ready for JSON."""
-        return {
+        found = {
             "name": self.name,
             "split": self.split,
             "source": self.source,
@@ -57,6 +63,7 @@ class DatasetBase:
             "checksum": self.checksum,
             "label_names": list(self.label_names),
         }
+        return found | ({"path": self.path} if self.path else {})
 
     def check_count(self, num: int) -> int:
         """Return `num` as an int. Raises `UserError` unless it is from 1 to len(self)."""
@@ -110,10 +117,6 @@ class Dataset(DatasetBase):
         """(height, width, channels)"""
         _, height, width, channels = self.images.shape
         return height, width, channels
-
-    def record(self) -> dict[str, Any]:
-        """Return the description that a run's record keeps, ready for JSON."""
-        return super().record() | ({"path": self.path} if self.path else {})
 
     def take(self, num: int) -> "Dataset":
         """Return the first `num` images. Data sorted by class call for `draw_subset` instead.

@@ -1,9 +1,10 @@
 """`resolve`: the training and the test set for a name, a folder or a file."""
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def resolve(
             or the name of a data set of images that TFDS has prepared.
         image_size: side of the images of a folder, or of TFDS data whose images differ in size; or
             their (height, width).
-        stream: leave the training set on disk, as in `genjax.data.load`.
+        stream: leave the training set on disk, as in `genjax.data.load` and `from_folder`.
 
     Returns:
         The two sets. Where the data come without a test set, every tenth image is taken for it; a
@@ -46,11 +47,17 @@ def resolve(
         return load(dataset, "train", stream=stream), load(dataset, "test", stream=False)
     path, name = resolve_path(dataset), str(dataset)
     if _is_true(path.is_dir) or (_is_true(path.is_file) and path.suffix == ".npz"):
+        if _is_true(path.is_dir):
+            return split_every_tenth(from_folder(path, image_size, stream=stream))
         if stream:
-            raise UserError(f"{name} cannot be streamed: only data prepared by TFDS are.")
-        if path.suffix == ".npz" and has_splits(path):
-            return _warn_of_copies(from_npz(path, "train"), from_npz(path, "test"))
-        return split_every_tenth(load_undivided(path, image_size))
+            raise UserError(
+                f"{name} cannot be streamed: only folders, and data that TFDS has prepared, can."
+            )
+        if has_splits(path):
+            both = from_npz(path, "train"), from_npz(path, "test")
+            _warn_of_copies(*both)
+            return both
+        return split_every_tenth(from_npz(path))
     if not is_prepared(name):
         raise UserError(
             f"{name[:200]!r} is neither a folder of images nor one of {', '.join(NAMES)}, nor an"
@@ -78,7 +85,7 @@ def _load_prepared(
     sizes = list_splits(name)
     test = next((split for split in ("test", "validation") if split in sizes), None)
     if test is None:
-        return split_every_tenth(as_dataset(load_prepared(name, "train", None, False, image_size)))
+        return split_every_tenth(load_prepared(name, "train", stream=False, image_size=image_size))
     return (
         load_prepared(name, "train", stream=stream, image_size=image_size),
         as_dataset(load_prepared(name, test, stream=False, image_size=image_size)),
@@ -112,13 +119,23 @@ def take_images(images: Any, name: str = "dataset") -> Dataset | Stream:
     return from_arrays(images)
 
 
-def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
+@overload
+def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]: ...
+
+
+@overload
+def split_every_tenth(whole: Dataset | Stream) -> tuple[Dataset | Stream, Dataset]: ...
+
+
+def split_every_tenth(whole: Dataset | Stream) -> tuple[Dataset | Stream, Dataset]:
     """Split a data set into a training set, and a test set of every tenth image.
+
+    Of a stream, the training set is one too; the test set is as much of its share as fits.
 
     Raises:
         UserError: where there are fewer than 20 images.
     """
-    whole = as_dataset(whole)
+    whole = take_images(whole)
     if len(whole) < _FEWEST:
         raise UserError(
             f"{len(whole)} images in {whole.name} are too few to split: give {_FEWEST}."
@@ -126,20 +143,33 @@ def split_every_tenth(whole: Dataset) -> tuple[Dataset, Dataset]:
     is_test = np.arange(len(whole)) % 10 == 9
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     train_set = whole.subset(train, f"{len(train)} images (nine in ten)")
-    test_set = whole.subset(test, f"{len(test)} images (every tenth)")
-    return _warn_of_copies(train_set, test_set)
+    test_set = as_dataset(whole.subset(test, f"{len(test)} images (every tenth)"))
+    _warn_of_copies(train_set, test_set)
+    return train_set, test_set
 
 
-def _warn_of_copies(train_set: Dataset, test_set: Dataset) -> tuple[Dataset, Dataset]:
-    """Warn with the number of test images that the training set holds too; return both sets."""
-    known = {image.tobytes() for image in np.asarray(train_set.images)}
-    copies = sum(image.tobytes() in known for image in np.asarray(test_set.images))
+def _warn_of_copies(train_set: Dataset | Stream, test_set: Dataset) -> None:
+    """Warn with the number of test images that the training set holds too."""
+    known = {_hash(image) for part in _list_parts(train_set) for image in part}
+    copies = sum(_hash(image) in known for image in np.asarray(test_set.images))
     if copies:
         warn_user(
             f"{copies} of the {len(test_set)} test images of {test_set.name} are exact copies of"
             " training images: test results will look better than they are."
         )
-    return train_set, test_set
+
+
+def _hash(image: np.ndarray) -> bytes:
+    return hashlib.sha1(image.tobytes(), usedforsecurity=False).digest()  # the fastest that fits
+
+
+def _list_parts(images: Dataset | Stream) -> Iterator[np.ndarray]:
+    """Yield all images, a stream's a thousand at a time."""
+    if isinstance(images, Dataset):
+        yield np.asarray(images.images)
+        return
+    for first in range(0, len(images), 1000):
+        yield images.read(np.arange(first, min(first + 1000, len(images))))[0]
 
 
 def select_trained(train_set: Images, record: Mapping[str, Any]) -> Images:

@@ -1,38 +1,44 @@
-"""`Stream`: a data set too large for a device stays on disk and is decoded as it is used.
+"""`Stream`: a data set too large for a device stays on disk, and is read as it is used.
 
-Its records are those of TFDS's array_record; grain reads them by position, in any order.
+Its images lie there as TFDS prepared them (`genjax.data.published.record_stream`), or decoded, as
+those of a user's folder (`genjax.data.folder`). Grain reads them ahead, in any order.
 """
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Int, Int32, UInt8
 
-from genjax.data.dataset import Dataset, DatasetBase, HostImages, draw_positions, to_device
-from genjax.data.published import record_files
+from genjax.data.dataset import (
+    Dataset,
+    DatasetBase,
+    HostImages,
+    check_positions,
+    draw_positions,
+    to_device,
+)
 from genjax.errors import UserError
 from genjax.runs.progress import progress
 
 LARGEST_RESIDENT = 2 * 2**30  # bytes, where the device does not say how much memory it has
 _LARGEST_PART = 2**29  # bytes that are copied to the device where no number is given
-_READ_AT_ONCE = 1024  # records: one by one takes several times as long
-_TAIL = 2**20  # bytes of a shard that are hashed
+_READ_AT_ONCE = 1024  # images: one by one takes several times as long
+# positions [M] -> images [M, H, W, C] and labels [M]; raises UserError where the data are damaged
+Read = Callable[[Int[np.ndarray, " m"]], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stream(DatasetBase):
     """A data set that lies on disk; `genjax.fit` trains on it as on a `Dataset`.
 
-    The images have the same positions as there, so that the same key gives the same run. `checksum`
-    is a sha256 over number and shape of the images and, for every shard, its size and its last MiB,
-    where array_record notes the place of every record. Hashing all images would take too long.
+    The images have the same positions as there, so that the same key gives the same run. Of TFDS's
+    data, `checksum` is another one: hashing all images would take too long.
     """
 
     name: str
@@ -41,10 +47,9 @@ class Stream(DatasetBase):
     label_names: tuple[str, ...]
     source: str
     checksum: str
-    folder: Path
-    _records: Any  # grain's source: its `__getitems__` reads many at once
-    _features: record_files.Features
-    _positions: Int[np.ndarray, " n"] | None = None  # of the images in `_records`; all, if None
+    _read: Read
+    path: str = ""
+    _positions: Int[np.ndarray, " n"] | None = None  # of the images among all; all, if None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -76,32 +81,29 @@ class Stream(DatasetBase):
         Raises:
             UserError: where the data are damaged.
         """
-        index = index if self._positions is None else self._positions[index]
-        try:
-            return record_files.parse_records(
-                self._records.__getitems__(index.tolist()), self._features
-            )
-        except Exception as error:  # array_record, protobuf and pillow have each their own errors
-            raise record_files.explain_damage(self.folder, error) from error
+        return self._read(index if self._positions is None else self._positions[index])
 
     def take(self, num: int) -> "Stream":
         """Return the first `num` images, on disk, as `Dataset.take` does."""
         num = self.check_count(num)
-        return self if num == len(self) else self._select(np.arange(num), f"the first {num}")
+        return self if num == len(self) else self.subset(np.arange(num), f"the first {num}")
 
     def draw_subset(self, num: int, seed: int = 0) -> "Stream":
         """Draw `num` different images at random, on disk, as `Dataset.draw_subset` does."""
         num = self.check_count(num)
         if num == len(self):
             return self
-        return self._select(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
+        return self.subset(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
 
-    def _select(self, index: Int[np.ndarray, " m"], description: str) -> "Stream":
+    def subset(self, index: Int[np.ndarray, " m"], description: str) -> "Stream":
+        """Return the images at the positions `index`, on disk, as `Dataset.subset` does."""
+        index = check_positions(index, len(self))
+        chosen = hashlib.sha256(self.checksum.encode() + index.astype("<i8").tobytes())
         return replace(
             self,
             shape=(len(index), *self.image_shape),
             source=f"{description} of: {self.source}",
-            checksum=hashlib.sha256(f"{description} of {self.checksum}".encode()).hexdigest(),
+            checksum=chosen.hexdigest(),
             _positions=index if self._positions is None else self._positions[index],
         )
 
@@ -120,81 +122,27 @@ class Stream(DatasetBase):
                 images[start:stop], labels[start:stop] = part.read(np.arange(start, stop))
                 bar.update(stop - start)
         host = HostImages(images, labels, part.source)
-        return to_device(self.name, self.split, host, self.label_names)
+        return replace(to_device(self.name, self.split, host, self.label_names), path=self.path)
 
     def _count_fitting(self) -> int:
         return min(len(self), max(1, _LARGEST_PART // math.prod(self.image_shape)))
 
 
-def check_can_stream(name: str) -> None:
-    """Raise `UserError` where a package that streaming needs is missing."""
-    if not record_files.can_read_array_record() or find_spec("grain") is None:
+def check_can_read_ahead(name: str) -> None:
+    """Raise `UserError` where grain, which reads ahead of the device, is missing."""
+    if find_spec("grain") is None:
         raise UserError(
-            f"{name} cannot be streamed: that needs the packages array-record and grain, which are"
-            " made for Linux and Apple silicon: pip install grain. Or load it with stream=False."
+            f"{name} cannot be streamed: that needs the package grain, which is made for Linux and"
+            " Apple silicon: pip install grain. Or load it with stream=False."
         )
 
 
-def open_stream(name: str, split: str, folder: Path, label_names: tuple[str, ...]) -> Stream:
-    """Open a split of the data set that TFDS has prepared in `folder`.
+def should_stream(size: int) -> bool:
+    """Tell whether decoded images of `size` bytes should stay on disk.
 
-    Raises:
-        UserError: where it cannot be streamed, or is damaged.
+    They should if they take more than half of the device's free memory, or where the device does
+    not tell, more than `LARGEST_RESIDENT`.
     """
-    check_can_stream(name)
-    file_format, expected = record_files.read_info(folder)
-    if file_format != "array_record":
-        raise UserError(
-            f"{name} cannot be streamed: {folder} holds {file_format}, and only array_record can be"
-            " read in any order. Let TFDS prepare it with --file_format=array_record, or load it"
-            " with stream=False."
-        )
-    shards = record_files.list_files(folder, split)[:-1]
-    features = record_files.read_features(folder)
-    source, shape, origin = _open_shards(folder, shards, expected.get(split, 0), features)
-    checksum = _compute_checksum(shape, shards)
-    return Stream(name, split, shape, label_names, origin, checksum, folder, source, features)
-
-
-def _open_shards(
-    folder: Path, shards: list[Path], expected: int, features: record_files.Features
-) -> tuple[Any, Any, str]:
-    """Return the records, the shape [N, H, W, C] of their images, and where they are from."""
-    try:
-        from grain.sources import ArrayRecordDataSource
-
-        source = ArrayRecordDataSource([str(shard) for shard in shards])
-        if len(source) != expected:
-            raise ValueError(f"it holds {len(source)} records instead of {expected}")
-        images, _ = record_files.parse_records([source[0]], features)
-        return (
-            source,
-            (expected, *images.shape[1:]),
-            record_files.describe_source(folder, source[0]),
-        )
-    except Exception as error:  # array_record, protobuf and pillow have each their own errors
-        raise record_files.explain_damage(folder, error) from error
-
-
-def _compute_checksum(shape: tuple[int, ...], shards: Iterable[Path]) -> str:
-    digest = hashlib.sha256(str(shape).encode())
-    for shard in shards:
-        size = shard.stat().st_size
-        digest.update(str(size).encode())
-        with shard.open("rb") as file:
-            file.seek(max(0, size - _TAIL))
-            digest.update(file.read())
-    return digest.hexdigest()
-
-
-def is_large(folder: Path, split: str) -> bool:
-    """Tell whether a split should be streamed.
-
-    It should if it is array_record and takes, decoded, more than half of the device's free memory,
-    or where the device does not tell, more than `LARGEST_RESIDENT`.
-    """
-    file_format, expected = record_files.read_info(folder)
     stats = jax.local_devices()[0].memory_stats() or {}
-    most = (stats.get("bytes_limit", 2 * LARGEST_RESIDENT) - stats.get("bytes_in_use", 0)) // 2
-    size = expected.get(split, 0) * record_files.count_image_bytes(folder)
-    return file_format == "array_record" and size > most
+    free = stats.get("bytes_limit", 2 * LARGEST_RESIDENT) - stats.get("bytes_in_use", 0)
+    return size > free // 2

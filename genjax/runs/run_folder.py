@@ -92,8 +92,8 @@ def check_finished(folder: Path, otherwise: str = "") -> None:
     done = max((line["epoch"] for line in read_metrics(folder)), default=0)
     if done != end:
         raise UserError(
-            f"{folder} is not finished: epoch {done} of {end}. Train it to its end, with the command"
-            f" that began it{otherwise}."
+            f"{folder} is not finished: epoch {done} of {end}. Train it to its end, with the"
+            f" command that began it{otherwise}."
         )
 
 

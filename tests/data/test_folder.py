@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from genjax import data
+from genjax.data import decode_folder, folder
 from genjax.errors import UserError
 
 
@@ -309,3 +310,45 @@ def test_names_that_are_no_text(tmp_path):
     dataset = data.from_folder(tmp_path, 8)
     assert dataset.label_names == ("caf�",)
     json.dumps(dataset.record()).encode()
+
+
+def test_images_that_took_long_to_decode_are_kept(tmp_path, monkeypatch):
+    """They are read again where a file has changed; what was warned of is warned of again."""
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        save(tmp_path / "a" / f"{number}.png", rng.integers(0, 256, (8, 8, 3), np.uint8))
+    (tmp_path / "a" / "3.png").write_bytes(b"no picture")
+    read, decode = [], decode_folder.read_with_range
+    monkeypatch.setattr(
+        decode_folder, "read_with_range", lambda *args: read.append(args) or decode(*args)
+    )
+
+    def load(**options):
+        read.clear()
+        with pytest.warns(UserWarning, match=r"1 of 4 files .* cannot be read: a/3\.png"):
+            return data.from_folder(tmp_path, 8, **options)
+
+    first = load()
+    load()
+    assert len(read) == 4  # a moment's work is not kept
+    monkeypatch.setattr(folder, "_WORTH_KEEPING", 0.0)
+    load()
+    again = load()
+    assert not read
+    assert again.record() == first.record()
+    np.testing.assert_array_equal(again.images, first.images)
+    grey = load(channels=1)
+    assert (len(read), grey.image_shape) == (4, (8, 8, 1))
+    with pytest.raises(UserError, match="cannot be read"):
+        data.from_folder(tmp_path, 8, strict=True)
+    save(tmp_path / "a" / "1.png", rng.integers(0, 256, (8, 8, 3), np.uint8))
+    assert load().checksum != first.checksum
+    assert len(read) == 4
+
+
+def test_kept_grey_images_have_one_channel(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_WORTH_KEEPING", 0.0)
+    save(tmp_path / "a.png", np.full((8, 8, 3), 70, np.uint8))
+    for _ in range(2):
+        found = data.from_folder(tmp_path, 8)
+        np.testing.assert_array_equal(found.images, np.full((1, 8, 8, 1), 70))

@@ -135,8 +135,9 @@ def test_a_folder_is_split_and_copies_are_counted(tmp_path):
         file.write_bytes(files[0].read_bytes())
     with pytest.warns(UserWarning, match="2 of the 4 test images of .* exact copies"):
         data.resolve(str(tmp_path), 8)
-    with pytest.raises(UserError, match="cannot be streamed"):
-        data.resolve(tmp_path, 8, stream=True)
+    np.savez(tmp_path / "some.npz", images=whole.images)
+    with pytest.raises(UserError, match=r"some\.npz cannot be streamed: only folders, and data"):
+        data.resolve(tmp_path / "some.npz", stream=True)
 
 
 def test_a_folder_of_few_images_is_refused(tmp_path):

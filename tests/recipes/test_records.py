@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_the_seeds_of_a_recipe_that_were_trained_one_by_one_are_averaged(tmp_pat
     write(folder / "vae-mnist-2", result(recipe="vae-mnist-2d"))
     with pytest.raises(UserError, match="is a run of vae-mnist-2d, but stands among vae-mnist's"):
         write_record(folder)
-    (folder / "vae-mnist-2").rename(folder / "third")
+    shutil.rmtree(folder / "vae-mnist-2")
     write(folder / "third", result())
     with pytest.raises(UserError, match="third must be called vae-mnist-SEED"):
         write_record(folder)

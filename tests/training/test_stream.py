@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import genjax
-from genjax.data import Dataset, Stream, stream
-from genjax.data.published import record_files
+from genjax.data import Dataset, Stream, decode_folder, stream
+from genjax.data.published import record_files, record_stream
 from genjax.errors import UserError
 from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
@@ -126,7 +127,42 @@ def test_the_size_decides(data_dir, monkeypatch):
         stats = {"bytes_limit": free + 300, "bytes_in_use": 300}
         device = SimpleNamespace(memory_stats=lambda stats=stats: stats)
         monkeypatch.setattr(jax, "local_devices", lambda device=device: [device])
-        assert stream.is_large(data_dir / "mnist/3.0.1", "train") == (kind is Stream)
+        assert record_stream.is_large(data_dir / "mnist/3.0.1", "train") == (kind is Stream)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """57 pictures of the classes 0 to 2."""
+    for number, image in enumerate(np.asarray(blobs(57).images)):
+        path = tmp_path / "pictures" / str(number % 3) / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(path)
+    return tmp_path / "pictures"
+
+
+def test_a_folder_of_images_can_be_streamed(folder, monkeypatch):
+    """The same images and labels as in memory; decoded once; the test set is in memory."""
+    resident = genjax.data.from_folder(folder, 8)
+    streamed = genjax.data.from_folder(folder, 8, stream=True)
+    index = np.array([56, 0, 3, 0])
+    for ours, theirs in zip(streamed.read(index), (resident.images, resident.labels), strict=True):
+        np.testing.assert_array_equal(ours, theirs[index])
+    assert streamed.record() == resident.record() | {"streamed": True}
+    monkeypatch.setattr(decode_folder, "read_with_range", None)  # nothing is decoded again
+    train, test = genjax.data.resolve(folder, 8, stream=True)
+    assert (type(train), len(train), type(test), len(test)) == (Stream, 52, Dataset, 5)
+    others = genjax.data.split_every_tenth(resident)
+    np.testing.assert_array_equal(train.to_dataset(52).images, others[0].images)
+    np.testing.assert_array_equal(test.images, others[1].images)
+    for least, kind in ((57 * 64 * 3, Dataset), (57 * 64 * 3 - 1, Stream)):
+        monkeypatch.setattr(stream, "LARGEST_RESIDENT", least)
+        assert type(genjax.data.from_folder(folder, 8, stream=None)) is kind
+
+
+def test_a_folder_that_the_disk_has_no_room_for(folder, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=57 * 64 * 6 - 1))
+    with pytest.raises(UserError, match=r"57 decoded images need .* GENJAX_CACHE_DIR"):
+        genjax.data.from_folder(folder, 8, stream=True)
 
 
 # --- what it refuses ----------------------------------------------------------------------------
@@ -140,9 +176,14 @@ def test_what_cannot_be_streamed(data_dir, tmp_path, monkeypatch):
     folder.write_text(folder.read_text().replace("array_record", "tfrecord"))
     with pytest.raises(UserError, match=r"3\.0\.1 holds tfrecord, and only array_record"):
         genjax.data.load("mnist", data_dir=tmp_path / "old", stream=True)
-    monkeypatch.setattr(stream, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs the packages array-record and grain"):
+    monkeypatch.setattr(record_files, "can_read_array_record", lambda: False)
+    with pytest.raises(UserError, match="needs the package array-record"):
         genjax.data.load("mnist", data_dir=data_dir, stream=True)
+    monkeypatch.setattr(stream, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="mnist cannot be streamed: that needs the package grain"):
+        genjax.data.load("mnist", data_dir=data_dir, stream=True)
+    with pytest.raises(UserError, match="needs the package grain"):
+        genjax.data.from_folder(tmp_path, 8, stream=True)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
@@ -238,6 +279,16 @@ def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkey
     assert [line.keys() for line in ours] == [line.keys() for line in theirs]
     for name in ours[0].keys() - {"warnings"}:
         assert [line[name] for line in ours] == pytest.approx([line[name] for line in theirs], 1e-5)
+
+
+def test_a_run_on_a_streamed_folder_is_the_resident_one_and_goes_on(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    expected = fit("gan", genjax.data.from_folder(folder, 8), tmp_path / "resident")
+    streamed = genjax.data.from_folder(folder, 8, stream=True)
+    with pytest.raises(Stop):
+        fit("gan", streamed, tmp_path / "streamed", stop_in=2)
+    again = genjax.data.from_folder(folder, 8, stream=True)
+    assert_same(fit("gan", again, tmp_path / "streamed"), expected)
 
 
 def test_fewer_images_than_a_batch(streamed, key):

