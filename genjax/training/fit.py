@@ -151,7 +151,7 @@ def _check(
         )
     model = model.for_images(dataset.image_shape)
     if isinstance(dataset, Stream):
-        streaming.check(model, dataset, key)
+        streaming.check(model, dataset)
     else:
         model.check_labels(dataset.labels)
     return model

@@ -22,7 +22,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Int, Int32, Key, UInt8
 
 from genjax.data import Stream
-from genjax.distributed import devices
+from genjax.distributed import devices, seeds
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, registered_name
 from genjax.training.configuration import Training
@@ -33,40 +33,35 @@ _CHUNK_STEPS = 64  # at most
 _CHUNK_BYTES = 2**26  # of images, at most, but for a single step
 _THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
 _DIAGNOSED = 512  # images, drawn at random, that `Model.diagnose` sees
-Order = Int[np.ndarray, "steps batches b"]  # positions of images
+Order = Int[np.ndarray, "*seeds steps batches b"]  # positions of images
 
 
-def check(model: Model, stream: Stream, key: Key[Array, "*seeds"]) -> None:
-    """Raise `UserError` where the model, or that many seeds, cannot be trained on a stream."""
-    remedy = f"Load {stream.name} with stream=False."
+def check(model: Model, stream: Stream) -> None:
+    """Raise `UserError` where the model cannot be trained on a stream."""
     if type(model).choose_order is not Model.choose_order:
         raise UserError(
             f"{registered_name(model)} visits the data in an order of its own, which needs all"
-            f" images on the device: it cannot be trained on a stream. {remedy}"
-        )
-    if key.ndim:
-        raise UserError(
-            f"{len(key)} runs at once cannot be trained on a stream, for each visits the data in"
-            f" another order. Train one seed after the other. Or: {remedy}"
+            " images on the device: it cannot be trained on a stream. Load"
+            f" {stream.name} with stream=False."
         )
     model.check_labels(jnp.arange(max(1, len(stream.label_names))))
 
 
-def select_rows(process: int, processes: int, batch_size: int) -> slice:
-    """Return the rows of every batch that a process reads, where several share the work.
+def select_rows(process: int, processes: int, count: int, what: str = "images") -> slice:
+    """Return what a process reads of the `count` images of every batch, or of as many seeds.
 
     Raises:
-        UserError: where they cannot share evenly.
+        UserError: where the processes cannot share evenly.
 
     >>> select_rows(1, 2, 8)
     slice(4, 8, None)
     """
-    if batch_size % processes:
+    if count % processes:
         raise UserError(
-            f"a batch of {batch_size} images cannot be shared out evenly over {processes}"
-            f" processes: give a batch_size that is a multiple of {processes}."
+            f"{count} {what} cannot be shared out evenly over {processes} processes: give a"
+            f" multiple of {processes}."
         )
-    share = batch_size // processes
+    share = count // processes
     return slice(process * share, (process + 1) * share)
 
 
@@ -87,7 +82,7 @@ def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
 class _Chunks:
     """All chunks from an epoch on, by number, as grain reads them.
 
-    A chunk holds only the `rows` of every batch.
+    A chunk holds only the `rows` of every batch; of many seeds, those of the seeds `rows`.
     """
 
     def __init__(
@@ -106,10 +101,12 @@ class _Chunks:
 
     def __getitem__(
         self, number: int
-    ) -> tuple[UInt8[np.ndarray, "k batches b h w c"], Int32[np.ndarray, "k batches b"]]:
+    ) -> tuple[UInt8[np.ndarray, "*rows h w c"], Int32[np.ndarray, "*rows"]]:
         epoch, part = divmod(number, len(self._parts))
         first, after = self._parts[part]
-        index = self._order(self._epochs[epoch])[first:after, :, self._rows]
+        order = self._order(self._epochs[epoch])
+        many = order.ndim > 3
+        index = order[self._rows, first:after] if many else order[first:after, :, self._rows]
         images, labels = self._stream.read(index.ravel())
         return images.reshape(*index.shape, *images.shape[1:]), labels.reshape(index.shape)
 
@@ -125,14 +122,17 @@ def make_choose_order(
     own = devices.gather(state.key)
     data, impl = np.asarray(jax.random.key_data(own)), jax.random.key_impl(own)
 
-    @jax.jit
-    def order(epoch: Int[Array, ""]) -> Int[Array, "steps batches b"]:
-        key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
+    def choose(key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, "steps batches b"]:
         bare = TrainState(Params({}, {}, model), {}, {}, key, epoch)
         # stand-ins, never computed: `Model.choose_order` needs only their number
         images = jnp.zeros((len(stream), *stream.image_shape), jnp.uint8)
         labels = jnp.zeros(len(stream), jnp.int32)
         return choose_order(bare, images, labels, training=training, steps=steps)[0]
+
+    @jax.jit
+    def order(epoch: Int[Array, ""]) -> Int[Array, "*seeds steps batches b"]:
+        key = jax.random.wrap_key_data(jnp.asarray(data), impl=impl)
+        return (jax.vmap(choose, (0, None)) if key.ndim else choose)(key, epoch)
 
     return lru_cache(maxsize=2)(lambda epoch: np.asarray(order(np.int32(epoch))))
 
@@ -147,10 +147,22 @@ def run_chunk(
     steps: int,
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
-    """Run K steps of an epoch on their `rows`, from number `first` on; the terms are [K]."""
-    numbers = first + jnp.arange(rows[1].shape[0])
-    done = run_steps(state, numbers, rows, scale_batch, training=training, steps=steps, mesh=mesh)
-    return devices.constrain(done, mesh)
+    """Run K steps of an epoch on their `rows`, from number `first` on; the terms are [K].
+
+    Of many seeds, whose rows and terms have an axis [S] before, run those of each.
+    """
+    numbers = first + jnp.arange(rows[1].shape[-3])
+    run = partial(run_steps, make_batch=scale_batch, steps=steps)
+    if not state.key.ndim:
+        done = run(state, numbers, rows, training=training, mesh=mesh)
+        return devices.constrain(done, mesh)
+
+    def run_one(one: tuple[TrainState, Any, Rows], numbers: Int[Array, " k"]) -> Any:
+        state, rate, rows = one
+        return run(state, numbers, rows, training=training.with_rate(rate), mesh=None)
+
+    rates = training.stack_rates(state.key.shape)
+    return seeds.map_seeds(run_one, (state, rates, rows), numbers, mesh=mesh)
 
 
 @partial(jax.jit, static_argnames="mesh", donate_argnames="state")
@@ -162,8 +174,14 @@ def finish_chunks(
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Terms]:
     """Finish an epoch that was run in chunks, from their terms and some images of the data."""
-    terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts)), *parts)
-    return finish_epoch(state, terms, images, mesh)
+    terms = jax.tree.map(lambda *parts: jnp.mean(jnp.concatenate(parts, -1), -1), *parts)
+    if not state.key.ndim:
+        return finish_epoch(state, terms, images, mesh)
+
+    def finish_one(one: tuple[TrainState, Terms], images: jax.Array) -> tuple[TrainState, Terms]:
+        return finish_epoch(*one, images, mesh=None)
+
+    return seeds.map_seeds(finish_one, (state, terms), images, mesh=mesh)
 
 
 class StreamedEpochs:
@@ -176,29 +194,34 @@ class StreamedEpochs:
         self, stream: Stream, state: TrainState, training: Training, steps: int, mesh: Mesh | None
     ):
         order = make_choose_order(stream, state, training, steps)
-        _, batches, batch_size = shape = order(state.epochs_done).shape
-        bytes_a_step = batches * batch_size * math.prod(stream.image_shape)
+        *many, _, batches, batch_size = order(state.epochs_done).shape
+        bytes_a_step = math.prod((*many, batches, batch_size, *stream.image_shape))
         most = max(1, min(_CHUNK_STEPS, _CHUNK_BYTES // bytes_a_step))
         self._parts, self._mesh, self._steps = split_steps(steps, most), mesh, steps
         self.on_part: Callable[[float], None] = lambda share: None
         some = stream.draw_subset(min(_DIAGNOSED, len(stream)))
         self._diagnosed = devices.place(some.to_dataset(len(some)).images, mesh)
-        self._compile(state, shape[1:], stream.image_shape, training)
+        # each device has seeds of its own, or images of every batch
+        axes = (devices.AXIS,) if many else (None, None, devices.AXIS)
+        self._sharding = NamedSharding(mesh, P(*axes)) if mesh else None
+        self._compile(state, tuple(many), (batches, batch_size), stream.image_shape, training)
         processes = jax.process_count() if mesh else 1
-        rows = select_rows(jax.process_index() % processes, processes, batch_size)
+        shared = (many[0], "seeds") if many else (batch_size, "images of a batch")
+        rows = select_rows(jax.process_index() % processes, processes, *shared)
         epochs = range(state.epochs_done, training.epochs)
         self._read = _read_ahead(_Chunks(stream, order, self._parts, epochs, rows))
 
     def _compile(
         self,
         state: TrainState,
-        batches: tuple[int, ...],
+        many: tuple[int, ...],
+        batches: tuple[int, int],
         image_shape: tuple[int, ...],
         training: Training,
     ) -> None:
         self._compiled, terms = {}, {}
         for length in {after - first for first, after in self._parts}:
-            shape = (length, *batches)
+            shape = (*many, length, *batches)
             lowered = run_chunk.lower(
                 state,
                 (self._spec((*shape, *image_shape), jnp.uint8), self._spec(shape, jnp.int32)),
@@ -211,10 +234,6 @@ class StreamedEpochs:
             terms[length] = lowered.out_info[1]
         parts = [terms[after - first] for first, after in self._parts]
         self._finish = finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh).compile()
-
-    @property
-    def _sharding(self) -> NamedSharding | None:
-        return NamedSharding(self._mesh, P(None, None, devices.AXIS)) if self._mesh else None
 
     def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)

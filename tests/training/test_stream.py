@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +22,9 @@ from genjax.data.published import record_files, record_stream
 from genjax.errors import UserError
 from genjax.runs import checkpoints
 from genjax.runs.progress import TrainingProgress
+from genjax.runs.weights import save_params
 from genjax.training import streaming
-from genjax.training.configuration import Training
+from genjax.training.configuration import Optimizer, Training
 from genjax.training.epoch import choose_order
 from genjax.training.state import init_state
 from tests.data.files import write_prepared
@@ -219,8 +221,6 @@ def test_damage_is_found_while_training(data_dir, tmp_path):
 def test_what_cannot_be_trained_on_a_stream(streamed, key):
     with pytest.raises(UserError, match=r"debiasing_vae visits the data in an order of its own"):
         genjax.fit(small("debiasing_vae"), streamed, key, Training(epochs=1), progress=False)
-    with pytest.raises(UserError, match="3 runs at once cannot be trained on a stream"):
-        genjax.fit(small("vae"), streamed, jax.random.split(key, 3), progress=False)
     for use in (lambda: genjax.metrics.make_distance(streamed), lambda: streamed.labels):
         with pytest.raises(UserError, match=r"streamed from disk.*to_dataset"):
             use()
@@ -342,13 +342,28 @@ def test_every_process_reads_its_rows_of_a_batch():
     rows = [np.arange(12)[streaming.select_rows(process, 3, 12)] for process in range(3)]
     np.testing.assert_array_equal(np.concatenate(rows), np.arange(12))
     assert [len(own) for own in rows] == [4, 4, 4]
-    with pytest.raises(UserError, match=r"batch of 12 .* over 5 processes: .* multiple of 5"):
-        streaming.select_rows(0, 5, 12)
+    with pytest.raises(UserError, match=r"12 seeds cannot .* over 5 processes: .* multiple of 5"):
+        streaming.select_rows(0, 5, 12, "seeds")
+
+
+def fit_seeds(images: Dataset | Stream, name: str = "gan") -> genjax.Params:
+    """Four seeds of a case at once, with a learning rate each."""
+    model, training = CASES[name]
+    rates = Optimizer(learning_rate=(1e-3, 2e-3, 3e-3, 4e-3))
+    keys = jax.random.split(jax.random.key(3), 4)
+    return genjax.fit(model, images, keys, replace(training, optimizer=rates), progress=False)
+
+
+def test_many_streamed_runs_are_the_resident_ones(streamed, resident, monkeypatch):
+    monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
+    assert_same(fit_seeds(streamed), fit_seeds(resident))
 
 
 def on_two_devices(data: Path, folder: Path) -> None:
     assert len(jax.devices()) == 2
-    fit("vae", genjax.data.load("mnist", data_dir=data, stream=True), folder)
+    streamed = genjax.data.load("mnist", data_dir=data, stream=True)
+    fit("vae", streamed, folder / "one")
+    save_params(folder / "four", fit_seeds(streamed, "vae"))
 
 
 def test_two_devices_train_as_one(data_dir, streamed, tmp_path):
@@ -357,9 +372,11 @@ def test_two_devices_train_as_one(data_dir, streamed, tmp_path):
     environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
     command = [sys.executable, __file__, str(data_dir), str(tmp_path / "two")]
     subprocess.run(command, env=os.environ | environment, check=True)
-    one, two = fit("vae", streamed, tmp_path / "one"), genjax.load(tmp_path / "two")
-    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
+    ours = {"one": fit("vae", streamed, tmp_path / "one"), "four": fit_seeds(streamed, "vae")}
+    for name, params in ours.items():
+        theirs = genjax.load(tmp_path / "two" / name)
+        for left, right in zip(jax.tree.leaves(params), jax.tree.leaves(theirs), strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
 
 
 if __name__ == "__main__":
