@@ -10,7 +10,7 @@ from genjax.data.cache import decode_cached, identify_files
 from genjax.data.dataset import Dataset, to_device
 from genjax.data.decode_folder import decode_folder
 from genjax.data.memory import check_memory
-from genjax.data.stream import Stream, check_can_read_ahead, should_stream
+from genjax.data.stream import Stream, can_read_ahead, check_can_read_ahead, should_stream
 from genjax.data.tree import find_images, printable
 from genjax.data.warn import warn_user
 from genjax.errors import UserError, check_integer
@@ -64,7 +64,8 @@ def from_folder(
         strict: raise `UserError` on a file or folder that cannot be read, which is otherwise left
             out, with one warning for all of them.
         stream: leave the decoded images on disk, in the cache folder, and read them while a model
-            trains. None does so with images that fill more than half of the device's free memory.
+            trains. None does so with images that fill more than half of the device's free memory, where
+            grain is installed.
 
     Raises:
         UserError: where there is no readable image, an argument is out of range, an image is so
@@ -80,7 +81,8 @@ def from_folder(
         check_can_read_ahead(name)
     paths, unreadable = find_images(folder)
     num_bytes = len(paths) * size[0] * size[1] * (channels or 3)
-    stream = should_stream(num_bytes) if stream is None else stream
+    if stream is None:
+        stream = should_stream(num_bytes) and can_read_ahead()
     if not stream:
         check_memory(num_bytes, f"{len(paths)} images of {size}")
     asked = f"{folder.resolve()} {size} {channels}"

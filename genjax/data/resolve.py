@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -17,9 +18,11 @@ from genjax.data.stream import Stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
+from genjax.runs.progress import progress
 
 Images = TypeVar("Images", Dataset, Stream)
 _FEWEST = 20  # images that can be split
+_AT_ONCE = 1000  # images of a stream
 
 
 def resolve(
@@ -84,12 +87,10 @@ def _load_prepared(
 ) -> tuple[Dataset | Stream, Dataset]:
     sizes = list_splits(name)
     test = next((split for split in ("test", "validation") if split in sizes), None)
+    read = partial(load_prepared, name, image_size=image_size)
     if test is None:
-        return split_every_tenth(load_prepared(name, "train", stream=False, image_size=image_size))
-    return (
-        load_prepared(name, "train", stream=stream, image_size=image_size),
-        as_dataset(load_prepared(name, test, stream=False, image_size=image_size)),
-    )
+        return split_every_tenth(read("train", stream=stream))
+    return read("train", stream=stream), as_dataset(read(test, stream=False))
 
 
 def as_dataset(images: Dataset | Stream) -> Dataset:
@@ -168,8 +169,9 @@ def _list_parts(images: Dataset | Stream) -> Iterator[np.ndarray]:
     if isinstance(images, Dataset):
         yield np.asarray(images.images)
         return
-    for first in range(0, len(images), 1000):
-        yield images.read(np.arange(first, min(first + 1000, len(images))))[0]
+    starts = range(0, len(images), _AT_ONCE)
+    for first in progress(starts, total=len(starts), desc="looking for copies"):
+        yield images.read(np.arange(first, min(first + _AT_ONCE, len(images))))[0]
 
 
 def select_trained(train_set: Images, record: Mapping[str, Any]) -> Images:

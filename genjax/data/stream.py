@@ -128,9 +128,14 @@ class Stream(DatasetBase):
         return min(len(self), max(1, _LARGEST_PART // math.prod(self.image_shape)))
 
 
+def can_read_ahead() -> bool:
+    """Tell whether grain is there, which reads ahead of the device."""
+    return find_spec("grain") is not None
+
+
 def check_can_read_ahead(name: str) -> None:
-    """Raise `UserError` where grain, which reads ahead of the device, is missing."""
-    if find_spec("grain") is None:
+    """Raise `UserError` where grain is missing."""
+    if not can_read_ahead():
         raise UserError(
             f"{name} cannot be streamed: that needs the package grain, which is made for Linux and"
             " Apple silicon: pip install grain. Or load it with stream=False."

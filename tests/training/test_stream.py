@@ -161,6 +161,16 @@ def test_a_folder_of_images_can_be_streamed(folder, monkeypatch):
         assert type(genjax.data.from_folder(folder, 8, stream=None)) is kind
 
 
+def test_a_stream_without_a_test_set_is_split(tmp_path, monkeypatch):
+    images = blobs(30)
+    write_prepared(tmp_path, images, (20, 10), name="kmnist/3.0.1", splits=("train",))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    train, test = genjax.data.resolve("kmnist", stream=True)
+    assert (type(train), len(train), type(test)) == (Stream, 27, Dataset)
+    np.testing.assert_array_equal(test.images, images.images[9::10])
+    np.testing.assert_array_equal(train.read(np.array([9]))[0], images.images[10:11])
+
+
 def test_a_folder_that_the_disk_has_no_room_for(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=57 * 64 * 6 - 1))
     with pytest.raises(UserError, match=r"57 decoded images need .* GENJAX_CACHE_DIR"):
