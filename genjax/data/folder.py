@@ -64,7 +64,7 @@ def from_folder(
         strict: raise `UserError` on a file or folder that cannot be read, which is otherwise left
             out, with one warning for all of them.
         stream: leave the decoded images on disk, in the cache folder, and read them while a model
-            trains. None does so with images that fill more than half of the device's free memory, where
+            trains. None does so where they fill more than half of the device's free memory and
             grain is installed.
 
     Raises:
