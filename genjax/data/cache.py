@@ -21,9 +21,17 @@ from genjax.runs.files import cache_folder, replace_file
 
 def identify_files(files: Iterable[Path]) -> str:
     """Return a key that changes with the files: where each lies, its size, when it was written."""
-    status = ((os.path.abspath(file), os.stat(file)) for file in files)
-    found = sorted((path, one.st_size, one.st_mtime_ns) for path, one in status)
+    found = sorted((os.path.abspath(file), *_measure(file)) for file in files)
     return hashlib.sha256(repr(found).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _measure(file: Path) -> tuple[int, int]:
+    """Return a file's size, and when it was written; zeros where it has vanished."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def decode_cached(

@@ -17,6 +17,7 @@ from genjax.errors import UserError, check_integer
 from genjax.runs.files import resolve_path
 
 _WORTH_KEEPING = 2.0  # seconds
+_EDITION = 1  # of what decoding makes of a file: raise it with every change, and caches are renewed
 
 
 @overload
@@ -89,7 +90,7 @@ def from_folder(
     decode = partial(decode_folder, folder, paths, unreadable, size, channels, strict, stream)
     host, checksum = decode_cached(
         f"folder-{hashlib.sha256(os.fsencode(asked)).hexdigest()[:16]}",
-        f"{asked} {strict} {sorted(map(str, unreadable))} {identify_files(paths)}",
+        f"{_EDITION} {asked} {strict} {sorted(map(str, unreadable))} {identify_files(paths)}",
         decode,
         least_seconds=0.0 if stream else _WORTH_KEEPING,
     )
