@@ -83,7 +83,6 @@ register_recipe(
             ema_decay=0.999,
         ),
         num_samples=1,  # its bound has nothing to draw
-        description="VQ-VAE, 7x7 codes of 128, a PixelCNN as prior, on binary MNIST (60"
-        " minutes on 2 CPU cores)",
+        description="VQ-VAE, 7x7 codes of 128, a PixelCNN as prior, on binary MNIST",
     ),
 )
