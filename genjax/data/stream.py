@@ -86,19 +86,25 @@ class Stream(DatasetBase):
     def take(self, num: int) -> "Stream":
         """Return the first `num` images, on disk, as `Dataset.take` does."""
         num = self.check_count(num)
-        return self if num == len(self) else self.subset(np.arange(num), f"the first {num}")
+        return self if num == len(self) else self._select(np.arange(num), f"the first {num}")
 
     def draw_subset(self, num: int, seed: int = 0) -> "Stream":
         """Draw `num` different images at random, on disk, as `Dataset.draw_subset` does."""
         num = self.check_count(num)
         if num == len(self):
             return self
-        return self.subset(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
+        return self._select(draw_positions(len(self), num, seed), f"{num} drawn with seed {seed}")
 
     def subset(self, index: Int[np.ndarray, " m"], description: str) -> "Stream":
         """Return the images at the positions `index`, on disk, as `Dataset.subset` does."""
         index = check_positions(index, len(self))
-        chosen = hashlib.sha256(self.checksum.encode() + index.astype("<i8").tobytes())
+        return self._select(index, description, index.astype("<i8").tobytes())
+
+    def _select(
+        self, index: Int[np.ndarray, " m"], description: str, positions: bytes = b""
+    ) -> "Stream":
+        """Return the images at `index`; `positions` tells apart what `description` does not."""
+        chosen = hashlib.sha256(f"{description} of {self.checksum}".encode() + positions)
         return replace(
             self,
             shape=(len(index), *self.image_shape),
