@@ -18,6 +18,7 @@ _COMPILED = tuple(name for name, (compiled, _) in PYTORCH_PROGRAMS.items() if co
 _START_SECONDS = 5  # of a process, before it compiles
 _COMPILING_SECONDS = 60  # of PyTorch
 _WHOLE = 60_000  # images
+_UNKNOWN = {"images_per_second": 1000.0, "cold_start_seconds": 15.0, "steps": 0}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def estimate_seconds(measurement: Measurement, options: Options) -> float:
     _, model, contender = measurement
     known = _read_speed(model)
     batch = CASES[model].batch
-    images = (1 + options.epochs) * (options.steps or _WHOLE // batch) * batch
+    steps = (1 + options.epochs) * (options.steps or _WHOLE // batch)
+    images = max(0, steps - known["steps"]) * batch  # a cold start ends with the first epoch
     if contender == GENJAX:
         images *= options.seeds
     slower = known.get(f"ratio_{contender.replace('-', '_')}", 1.0)
@@ -100,8 +102,8 @@ def _read_speed(model: str) -> dict[str, float]:
     """Return what the newest record of a CPU says about a model."""
     records = sorted(map(read_json, BENCHMARKS.glob("*.json")), key=lambda record: record["date"])
     known = [
-        record["results"][model]
+        record["results"][model] | {"steps": record["measured_with"]["steps"]}
         for record in records
         if record["device"] == "cpu" and model in record["results"]
     ]
-    return known[-1] if known else {"images_per_second": 1000.0, "cold_start_seconds": 15.0}
+    return known[-1] if known else _UNKNOWN
