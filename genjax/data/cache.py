@@ -11,12 +11,11 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genjax.data.dataset import HostImages, compute_checksum
-from genjax.runs.files import cache_folder, replace_file
+from genjax.runs.files import cache_folder, replace_file, seal, unseal
 
 
 def identify_files(files: Iterable[Path]) -> str:
@@ -57,17 +56,12 @@ def _locate(stem: str) -> tuple[Path, Path, Path]:
     return folder / f"{stem}.images.npy", folder / f"{stem}.labels.npy", folder / f"{stem}.json"
 
 
-def _compute_seal(entry: dict[str, Any]) -> str:
-    sealed = {name: value for name, value in entry.items() if name != "seal"}
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
-
-
 def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
     images_path, labels_path, json_path = _locate(stem)
     try:
-        entry = json.loads(json_path.read_text())
-        digest = entry["checksum"]
-        if entry["key"] != key or entry["seal"] != _compute_seal(entry):
+        entry = unseal(json.loads(json_path.read_text()))
+        digest = entry["digest"]
+        if entry["key"] != key:
             return None
         images = np.load(images_path, mmap_mode="r")
         labels = np.load(labels_path, mmap_mode="r")
@@ -82,18 +76,17 @@ def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
 
 def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
     images_path, labels_path, json_path = _locate(stem)
-    entry: dict[str, Any] = {
+    entry = {
         "key": key,
         "source": decoded.source,
-        "checksum": digest,
+        "digest": digest,
         "label_names": list(decoded.label_names),
         "warnings": list(decoded.warnings),
     }
-    entry["seal"] = _compute_seal(entry)
     try:
         images_path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(images_path, lambda file: np.save(file, decoded.images))
         replace_file(labels_path, lambda file: np.save(file, decoded.labels))
-        replace_file(json_path, lambda file: file.write(json.dumps(entry, indent=1).encode()))
+        replace_file(json_path, lambda file: file.write(json.dumps(seal(entry), indent=1).encode()))
     except OSError:
         pass  # no room or no right to write: the next start decodes again

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -18,11 +18,9 @@ from genjax.data.stream import Stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
-from genjax.runs.progress import progress
 
 Images = TypeVar("Images", Dataset, Stream)
 _FEWEST = 20  # images that can be split
-_AT_ONCE = 1000  # images of a stream
 
 
 def resolve(
@@ -151,7 +149,12 @@ def split_every_tenth(whole: Dataset | Stream) -> tuple[Dataset | Stream, Datase
 
 def _warn_of_copies(train_set: Dataset | Stream, test_set: Dataset) -> None:
     """Warn with the number of test images that the training set holds too."""
-    known = {_hash(image) for part in _list_parts(train_set) for image in part}
+    parts = (
+        [np.asarray(train_set.images)]
+        if isinstance(train_set, Dataset)
+        else (images for images, _ in train_set.read_parts("looking for copies in"))
+    )
+    known = {_hash(image) for part in parts for image in part}
     copies = sum(_hash(image) in known for image in np.asarray(test_set.images))
     if copies:
         warn_user(
@@ -162,16 +165,6 @@ def _warn_of_copies(train_set: Dataset | Stream, test_set: Dataset) -> None:
 
 def _hash(image: np.ndarray) -> bytes:
     return hashlib.sha1(image.tobytes(), usedforsecurity=False).digest()  # the fastest that fits
-
-
-def _list_parts(images: Dataset | Stream) -> Iterator[np.ndarray]:
-    """Yield all images, a stream's a thousand at a time."""
-    if isinstance(images, Dataset):
-        yield np.asarray(images.images)
-        return
-    starts = range(0, len(images), _AT_ONCE)
-    for first in progress(starts, total=len(starts), desc="looking for copies"):
-        yield images.read(np.arange(first, min(first + _AT_ONCE, len(images))))[0]
 
 
 def select_trained(train_set: Images, record: Mapping[str, Any]) -> Images:

@@ -6,7 +6,7 @@ those of a user's folder (`genjax.data.folder`). Grain reads them ahead, in any 
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -83,6 +83,14 @@ class Stream(DatasetBase):
         """
         return self._read(index if self._positions is None else self._positions[index])
 
+    def read_parts(self, doing: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read all images and labels, a thousand at a time, with a bar that says `doing`."""
+        with progress(total=len(self), desc=f"{doing} {self.name}") as bar:
+            for start in range(0, len(self), _READ_AT_ONCE):
+                part = self.read(np.arange(start, min(start + _READ_AT_ONCE, len(self))))
+                yield part
+                bar.update(len(part[1]))
+
     def take(self, num: int) -> "Stream":
         """Return the first `num` images, on disk, as `Dataset.take` does."""
         num = self.check_count(num)
@@ -122,11 +130,11 @@ class Stream(DatasetBase):
         part = self.draw_subset(self._count_fitting()) if num is None else self.take(num)
         images = np.empty((len(part), *self.image_shape), np.uint8)
         labels = np.empty(len(part), np.int32)
-        with progress(total=len(part), desc=f"decoding {self.name}") as bar:
-            for start in range(0, len(part), _READ_AT_ONCE):
-                stop = min(start + _READ_AT_ONCE, len(part))
-                images[start:stop], labels[start:stop] = part.read(np.arange(start, stop))
-                bar.update(stop - start)
+        start = 0
+        for some, of_them in part.read_parts("decoding"):
+            stop = start + len(some)
+            images[start:stop], labels[start:stop] = some, of_them
+            start = stop
         host = HostImages(images, labels, part.source)
         return replace(to_device(self.name, self.split, host, self.label_names), path=self.path)
 
