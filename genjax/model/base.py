@@ -25,6 +25,7 @@ from genjax.errors import (
     check_type,
     to_tuples,
 )
+from genjax.model.once import jit_once
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
 from genjax.model.random_keys import as_key
 from genjax.model.watch import note_run
@@ -172,10 +173,7 @@ class Model:
         A whole number n as the key stands for jax.random.key(n).
         """
         self.check()
-        key = as_key(key)
-        traced = isinstance(key, jax.core.Tracer)  # within a user's program, which has its options
-        quickly = jax.default_backend() == "cpu" and not traced
-        return (_init_quickly if quickly else _init)(self, key)
+        return _init(self, as_key(key))
 
     def _init(self, key: PRNGKeyArray) -> Params:
         weights, stats = {}, {}
@@ -252,11 +250,7 @@ class Model:
         return dataclasses.replace(self, image_shape=image_shape)
 
 
-_init = jax.jit(Model._init, static_argnums=0)
-# It runs once: compiled well, it takes a CPU three times as long before the first step.
-_init_quickly = jax.jit(
-    Model._init, static_argnums=0, compiler_options={"xla_backend_optimization_level": 1}
-)
+_init = jit_once(Model._init, static_argnums=0)
 
 
 class DecoderModel(Model):

@@ -17,7 +17,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from genjax.errors import check_images
 from genjax.model import Model, Params, Terms, TrainingWarning
 from genjax.nn.networks import flatten
-from genjax.nn.permutation import permute
 
 _WATCHED = 256  # samples whose diversity is watched
 _OUTPUTS = ("D(x)", "validation_D(x)", "D(G(z))")
@@ -42,12 +41,14 @@ def derive_overfitting(terms: Mapping[str, Any]) -> dict[str, Any]:
 
 def measure_diversity(model: Model, params: Params, images: Array, key: PRNGKeyArray) -> Terms:
     """Measure `diversity`: see `WithDiscriminator.diagnose`."""
-    num = min(_WATCHED, images.shape[0])
+    count = images.shape[0]
+    num = min(_WATCHED, count)
     if num < 2:
         return {}
     key_samples, key_images = jax.random.split(key)
-    drawn = permute(key_images, images.shape[0])[:num]
-    of_data = nearest_distance(check_images(images[drawn]), skip_copies=True)
+    if count > num:  # some twice: a sort of all positions would take long to compile
+        images = images[jax.random.bits(key_images, (num,)) % count]
+    of_data = nearest_distance(check_images(images), skip_copies=True)
     of_samples = nearest_distance(model.sample(params, key_samples, num))
     return {"diversity": of_samples / jnp.maximum(of_data, 1e-6)}
 

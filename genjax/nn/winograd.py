@@ -8,9 +8,9 @@ neighbouring outputs of two taps need three products instead of four:
     y1 = x1 w0 + x2 w1 = m1 + m2        m1 = x1 (w0 + w1)
                                         m2 = (x2 - x1) w1
 
-that is y = A[(B x)·(G w)] with small matrices B, G and A. Along both sides of an image, a tile of
-2×2 outputs comes from 3×3 inputs and 9 products, one for each place p. With B, G and A applied to
-whole arrays, and B*, G*, A* their adjoints, the three passes of `genjax.nn.conv` are products of
+that is y = A[(B x)·(G w)] with small matrices B, G and A = Gᵀ. Along both sides of an image, a tile
+of 2×2 outputs comes from 3×3 inputs and 9 products, one for each place p. With B, G and A applied
+to whole arrays, and B*, G*, A* their adjoints, the three passes of `genjax.nn.conv` are products of
 the same three transforms:
 
 (2) x̂ = B x, ŵ = G w, ŷ = A* y     [9, tiles, 4C], [9, 4C, O], [9, tiles, O]
@@ -19,27 +19,31 @@ the same three transforms:
 (5) K = G*[x̂_pᵀ ŷ_p]
 
 In a gradient, where F, T and K of the same arrays meet, the compiler transforms each array once.
-All coefficients are 0 and ±1, so that rounding loses little.
+All coefficients are 0 and ±1, so that rounding loses little. G and A of both sides are one matrix
+each, and applied as a product: sums of slices take XLA longer to compile, and run no faster.
 """
 
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from genjax.nn.blocks import from_blocks, to_blocks
 
 Size = tuple[int, ...]  # (H, W)
 KERNEL, STRIDE = 4, 2
+_SIDE = np.array([[1, 0], [1, 1], [0, 1]])
+_G = np.kron(_SIDE, _SIDE)  # G of (1) along both sides, [9 places, 2·2]; A is its transpose
 
 
 def forward(x: Array, w: Array) -> Array:
     """Compute (3): [N,H,W,C] * [4,4,C,O] → [N,⌈H/2⌉,⌈W/2⌉,O]."""
     h, v = (-(-n // STRIDE) for n in x.shape[1:3])
     products = _product(_transform_images(x), _transform_kernel(w), 2, 1)
-    products = products.reshape(3, 3, len(x), _tiles(h), _tiles(v), -1)
-    rows = [_interleave(_sums(row), 2) for row in _sums(products)]
-    return _interleave(rows, 1)[:, :h, :v].astype(x.dtype)
+    y = _apply(_G.T, products).reshape(2, 2, len(x), _tiles(h), _tiles(v), -1)
+    y = y.transpose(2, 3, 0, 4, 1, 5).reshape(len(x), 2 * _tiles(h), 2 * _tiles(v), -1)
+    return y[:, :h, :v].astype(x.dtype)
 
 
 def transposed(size: Size, y: Array, w: Array) -> Array:
@@ -56,9 +60,9 @@ def transposed(size: Size, y: Array, w: Array) -> Array:
 def kernel_gradient(x: Array, y: Array) -> Array:
     """Compute (5): [N,H,W,C], [N,h,w,O] → [4,4,C,O]."""
     c, o = x.shape[-1], y.shape[-1]
-    products = _product(_transform_images(x), _transform_outputs(y), 1, 1).reshape(3, 3, 4 * c, o)
-    taps = jnp.stack([jnp.stack(_sums(row)) for row in _sums(products)])
-    return taps.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(4, 4, c, o).astype(x.dtype)
+    products = _product(_transform_images(x), _transform_outputs(y), 1, 1)  # [9, 4C, O]
+    taps = _exchange_taps(_apply(_G.T, products).reshape(4, 4, c, o))
+    return taps.reshape(4, 4, c, o).astype(x.dtype)
 
 
 def _product(a: Array, b: Array, axis_a: int, axis_b: int) -> Array:
@@ -78,18 +82,26 @@ def _transform_images(x: Array) -> Array:
 def _transform_kernel(w: Array) -> Array:
     """Compute ŵ of (2) from [4,4,C,O]."""
     _, _, c, o = w.shape
-    taps = w.reshape(2, 2, 2, 2, c, o).swapaxes(1, 2).reshape(2, 2, 4 * c, o)
-    return jnp.stack([place for row in _spread(*taps) for place in _spread(*row)])
+    return _apply(_G, _exchange_taps(w)).reshape(9, 4 * c, o)
 
 
 def _transform_outputs(y: Array) -> Array:
     """Compute ŷ of (2) from [N,h,w,O]."""
     n, h, v, o = y.shape
     y = jnp.pad(y, [(0, 0), (0, h % 2), (0, v % 2), (0, 0)])
-    y = y.reshape(n, _tiles(h), 2, _tiles(v), 2, o)
-    rows = _spread(y[:, :, 0], y[:, :, 1])
-    places = [place for row in rows for place in _spread(row[:, :, :, 0], row[:, :, :, 1])]
-    return jnp.stack(places).reshape(9, -1, o)
+    y = y.reshape(n, _tiles(h), 2, _tiles(v), 2, o).transpose(2, 4, 0, 1, 3, 5)
+    return _apply(_G, y).reshape(9, -1, o)
+
+
+def _apply(matrix: np.ndarray, arrays: Array) -> Array:
+    """Multiply a matrix [P, Q] by Q arrays, the first axes of `arrays`: → [P, ...]."""
+    rows = arrays.reshape(matrix.shape[1], -1)
+    return jnp.matmul(matrix.astype(arrays.dtype), rows, precision="highest")
+
+
+def _exchange_taps(w: Array) -> Array:
+    """Exchange the middle axes of w[2·2,2·2,C,O], from [s,d,r,...] to [s,r,d,...] and back."""
+    return w.reshape(2, 2, 2, 2, *w.shape[2:]).swapaxes(1, 2)
 
 
 def _differences(x: Array, axis: int) -> tuple[Array, Array, Array]:
@@ -107,17 +119,6 @@ def _overlap(tiles: Sequence[Array] | Array, axis: int) -> Array:
     even, odd = jnp.pad(a, early) + jnp.pad(c, late), jnp.pad(b - a - c, early)
     x = _interleave([even, odd], axis)
     return lax.slice_in_dim(x, 0, x.shape[axis] - 1, 1, axis)
-
-
-def _spread(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """Apply G of (1), or A*, which is the same map."""
-    return a, a + b, b
-
-
-def _sums(places: Sequence[Array] | Array) -> tuple[Array, Array]:
-    """Apply A of (1), or G*, which is the same map."""
-    a, b, c = places
-    return a + b, b + c
 
 
 def _interleave(arrays: Sequence[Array], axis: int) -> Array:

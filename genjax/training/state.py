@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PRNGKeyArray
 
 from genjax.model import Model, Params, Weights
+from genjax.model.once import jit_once
 from genjax.runs import weights
 from genjax.runs.keys import Purpose, derive_key
 from genjax.training.configuration import Training
@@ -67,15 +68,21 @@ def init_state(
     params = model.init(jax.random.fold_in(key, 0))
     if start is not None:
         params = params.replace(weights=start.weights, stats=start.stats)
-    opt_state = {  # the number of steps, for the schedule, is no part of it
-        player: training.build_optimizer(model, player, 1).init(
-            select_weights(model, params.weights, player)
-        )
-        for player in model.players
-    }
+    opt_state = _init_optimizers(model, training, params.weights)
     averages = model.ema_networks if training.ema_decay else ()
     ema = {name: jax.tree.map(jnp.copy, params.weights[name]) for name in averages}
     return TrainState(params, opt_state, ema, jax.random.fold_in(key, 1), jnp.int32(0))
+
+
+@partial(jit_once, static_argnums=(0, 1))
+def _init_optimizers(model: Model, training: Training, weights: Weights) -> dict[str, Any]:
+    """Return the first state of every player's optimizer, by the player's name."""
+    return {  # the number of steps, for the schedule, is no part of it
+        player: training.build_optimizer(model, player, 1).init(
+            select_weights(model, weights, player)
+        )
+        for player in model.players
+    }
 
 
 def select_weights(model: Model, weights: Weights, player: str) -> Weights:

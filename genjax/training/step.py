@@ -117,8 +117,7 @@ def update(
         if (skipped := find_skipped(opt_state[player])) is not None:
             terms["skipped" if len(model.players) == 1 else f"{player}_skipped"] = skipped
         if len(model.players) > 1:
-            squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)]
-            terms[f"{player}_gradient_norm"] = jnp.sqrt(sum(squares))
+            terms[f"{player}_gradient_norm"] = optax.global_norm(gradient)
     params = state.params.replace(weights=weights, stats=stats)
     return state.replace(params=params, opt_state=opt_state), terms
 
