@@ -2,9 +2,11 @@
 
 For every data set and split the cache holds three files: images, labels, and a JSON that says from
 which files they were decoded (`key`) and what they must hash to. Whatever does not fit together
-is decoded again, so the cache cannot go stale, and all of it may be deleted.
+is decoded again, so the cache cannot go stale, and all of it may be deleted. What nobody has read
+for 30 days is deleted when something else is kept.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +18,8 @@ import numpy as np
 
 from genjax.data.dataset import HostImages, compute_checksum
 from genjax.runs.files import cache_folder, replace_file, seal, unseal
+
+_UNREAD_SECONDS = 30 * 24 * 3600  # after which an entry is deleted
 
 
 def identify_files(files: Iterable[Path]) -> str:
@@ -68,10 +72,25 @@ def _read(stem: str, key: str) -> tuple[HostImages, str] | None:
         whole = (images.dtype, labels.dtype) == (np.uint8, np.int32)
         if whole and compute_checksum(images, labels) == digest:
             names, warnings = tuple(entry["label_names"]), tuple(entry["warnings"])
+            _note_use(json_path)
             return HostImages(images, labels, entry["source"], names, warnings), digest
     except Exception:  # a missing or damaged file: each kind of damage raises an error of its own
         pass
     return None
+
+
+def _note_use(json_path: Path) -> None:
+    with contextlib.suppress(OSError):  # a cache that cannot be written is read all the same
+        os.utime(json_path)
+
+
+def _remove_unread(folder: Path) -> None:
+    """Delete the entries that were last read, or written, so long ago."""
+    for json_path in folder.glob("*.json"):
+        with contextlib.suppress(OSError):
+            if time.time() - json_path.stat().st_mtime > _UNREAD_SECONDS:
+                for path in _locate(json_path.stem):
+                    path.unlink(missing_ok=True)
 
 
 def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
@@ -85,6 +104,7 @@ def _write(stem: str, key: str, decoded: HostImages, digest: str) -> None:
     }
     try:
         images_path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unread(images_path.parent)
         replace_file(images_path, lambda file: np.save(file, decoded.images))
         replace_file(labels_path, lambda file: np.save(file, decoded.labels))
         replace_file(json_path, lambda file: file.write(json.dumps(seal(entry), indent=1).encode()))

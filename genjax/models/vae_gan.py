@@ -126,11 +126,16 @@ class VAEGAN(VAE, WithDiscriminator):
         return super().networks() | {"discriminator": (self.discriminator(), self.image_shape)}
 
     def draw_noise(self, batch: Batch, key: PRNGKeyArray) -> Noise:
-        key_x, key_z, key_u, key_networks = jax.random.split(key, 4)
-        x = self.observe(batch.images, key_x)
-        epsilon, z_p = jax.random.normal(key_z, (2, len(x), self.latent_dim), jnp.float32)
-        u = jax.random.uniform(key_u, (len(x),), jnp.float32)
-        return Noise(x, epsilon, z_p, u, key_networks)
+        key_vae, key_prior, key_u, key_networks = jax.random.split(key, 4)
+        key_x, key_z = jax.random.split(key_vae)
+        shape = (batch.images.shape[0], self.latent_dim)
+        return Noise(
+            self.observe(batch.images, key_x),
+            jax.random.normal(key_z, shape, jnp.float32),
+            jax.random.normal(key_prior, shape, jnp.float32),
+            jax.random.uniform(key_u, shape[:1], jnp.float32),
+            key_networks,
+        )
 
     def losses(
         self, params: Params, batch: Batch, noise: Any

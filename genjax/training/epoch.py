@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
@@ -21,7 +20,13 @@ from genjax.nn.augmentation import mirror_half
 from genjax.runs.keys import Purpose, derive_epoch_keys
 from genjax.training.configuration import Training
 from genjax.training.state import TrainState
-from genjax.training.step import count_batches, count_updates, run_step, update_ema
+from genjax.training.step import (
+    compute_norm,
+    count_batches,
+    count_updates,
+    run_step,
+    update_ema,
+)
 
 Rows = tuple[UInt8[Array, "*rows h w c"], Int[Array, "*rows"]]  # images and labels
 
@@ -120,7 +125,7 @@ def finish_epoch(
     """
     model = state.params.model
     terms = terms | model.diagnose(state.params, images, state.derive_key(Purpose.DIAGNOSE))
-    terms["finite"] = jnp.isfinite(optax.global_norm(state.params))
+    terms["finite"] = jnp.isfinite(compute_norm(state.params))
     return devices.constrain((state.replace(epoch=state.epoch + 1), terms), mesh)
 
 

@@ -117,9 +117,14 @@ def update(
         if (skipped := find_skipped(opt_state[player])) is not None:
             terms["skipped" if len(model.players) == 1 else f"{player}_skipped"] = skipped
         if len(model.players) > 1:
-            terms[f"{player}_gradient_norm"] = optax.global_norm(gradient)
+            terms[f"{player}_gradient_norm"] = compute_norm(gradient)
     params = state.params.replace(weights=weights, stats=stats)
     return state.replace(params=params, opt_state=opt_state), terms
+
+
+def compute_norm(tree: Any) -> Float[Array, ""]:
+    """Compute the root of the sum of the squares of all leaves."""
+    return jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
 
 
 def update_ema(state: TrainState, decay: Float[Array, ""] | float) -> TrainState:

@@ -1,6 +1,8 @@
 """The cache of decoded images."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,23 @@ def test_cache_is_never_stale(tiny_copy, tmp_path):
     shutil.rmtree(path / "mnist")
     shutil.copytree(tmp_path / "other/mnist", path / "mnist")
     assert len(data.load("mnist", "train", path)) == 20  # other data in the same folder
+
+
+@needs_array_record
+def test_entries_that_nobody_reads_are_deleted(tiny_mnist):
+    folder = cache.cache_folder() / "data"
+
+    def list_entries_after(split, long_ago):
+        path = folder / f"mnist-{long_ago}.json"
+        os.utime(path, (time.time() - 31 * 24 * 3600,) * 2)
+        data.load("mnist", split, tiny_mnist[0])
+        return {path.name.split(".")[0] for path in folder.iterdir()}
+
+    data.load("mnist", "train", tiny_mnist[0])
+    assert list_entries_after("test", long_ago="train") == {"mnist-test"}
+    list_entries_after("test", long_ago="test")  # read, which counts as new
+    data.load("mnist", "train", tiny_mnist[0])
+    assert len(list(folder.glob("*.json"))) == 2
 
 
 @needs_array_record
