@@ -100,7 +100,7 @@ def _apply(matrix: np.ndarray, arrays: Array) -> Array:
 
 
 def _exchange_taps(w: Array) -> Array:
-    """Exchange the middle axes of w[2·2,2·2,C,O], from [s,d,r,...] to [s,r,d,...] and back."""
+    """Lay out w[2d+r,2e+r',C,O] at [d,e,r,r',C,O], and what is laid out so at [d,r,e,r',C,O]."""
     return w.reshape(2, 2, 2, 2, *w.shape[2:]).swapaxes(1, 2)
 
 
