@@ -25,7 +25,7 @@ On a GPU or TPU the passes are XLA's (`genjax.nn.conv_native`). On a CPU XLA's t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -202,9 +202,18 @@ def native_convolutions(forms: ModuleType = conv_native) -> Iterator[None]:
 def _by_platform(cpu: Pass, native: Pass, *static: Any) -> Callable[[Array, Array], Array]:
     if forms := _forms.get():
         return partial(getattr(forms, native.__name__), *static)
-    return lambda a, b: lax.platform_dependent(
-        a, b, cpu=_one_at_a_time(partial(cpu, *static)), default=partial(native, *static)
-    )
+    return _trace_once(cpu, native, static)
+
+
+@cache
+def _trace_once(cpu: Pass, native: Pass, static: tuple[Any, ...]) -> Callable:
+    """Return a pass that is traced once for all arrays of the same shapes."""
+
+    def run(a: Array, b: Array) -> Array:
+        one = _one_at_a_time(partial(cpu, *static))
+        return lax.platform_dependent(a, b, cpu=one, default=partial(native, *static))
+
+    return jax.jit(run, inline=True)
 
 
 def _one_at_a_time(bilinear: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
