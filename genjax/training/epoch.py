@@ -20,13 +20,7 @@ from genjax.nn.augmentation import mirror_half
 from genjax.runs.keys import Purpose, derive_epoch_keys
 from genjax.training.configuration import Training
 from genjax.training.state import TrainState
-from genjax.training.step import (
-    compute_norm,
-    count_batches,
-    count_updates,
-    run_step,
-    update_ema,
-)
+from genjax.training.step import compute_norm, count_batches, count_updates, run_step, update_ema
 
 Rows = tuple[UInt8[Array, "*rows h w c"], Int[Array, "*rows"]]  # images and labels
 
