@@ -1,8 +1,5 @@
 """Decode the images of a folder: read each, and say what cannot be read or looks wrong."""
 
-import math
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32
 
 from genjax.data.dataset import HostImages
+from genjax.data.memory import allocate_images
 from genjax.data.picture import Picture, read_with_range
 from genjax.data.tree import printable
 from genjax.errors import UserError
-from genjax.runs.files import cache_folder
 from genjax.runs.progress import progress
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval"}
@@ -42,7 +39,7 @@ def decode_folder(
         strict: raise `UserError` on what cannot be read.
         on_disk: keep the images in a file that vanishes with the array.
     """
-    images = _allocate((len(paths), *size, channels or 3), on_disk)
+    images = allocate_images((len(paths), *size, channels or 3), on_disk)
     bad, good = dict(unreadable), list[Path]()
     dark: dict[Path, Picture] = {}
     has_colour = False
@@ -64,31 +61,6 @@ def decode_folder(
     labels, label_names, of_labels = _read_labels(folder, good)
     source = f"{len(images)} images in the folder {printable(folder)}"
     return HostImages(images, labels, source, label_names, (*noted, *of_labels))
-
-
-def _allocate(shape: tuple[int, ...], on_disk: bool) -> UInt8[np.ndarray, "n h w c"]:
-    """Return an array in memory, or in a file that vanishes with it.
-
-    Raises `UserError` where the disk has no room for it and for a copy in the cache.
-    """
-    if not on_disk:
-        return np.empty(shape, np.uint8)
-    folder, needed = cache_folder(), 2 * math.prod(shape)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < needed:
-            raise UserError(
-                f"{shape[0]} decoded images need {needed / 2**30:.1f} GiB in the cache folder"
-                f" {folder}, which has less: let GENJAX_CACHE_DIR name another, or give a smaller"
-                " image_size."
-            )
-        with tempfile.TemporaryFile(dir=folder) as file:
-            return np.memmap(file, np.uint8, "w+", shape=shape)
-    except OSError as error:
-        raise UserError(
-            f"decoded images cannot be kept in {folder}: {error.strerror}. Let GENJAX_CACHE_DIR"
-            " name a folder that can be written."
-        ) from None
 
 
 def _read_all(

@@ -10,7 +10,13 @@ from genjax.data.cache import decode_cached, identify_files
 from genjax.data.dataset import Dataset, to_device
 from genjax.data.decode_folder import decode_folder
 from genjax.data.memory import check_memory
-from genjax.data.stream import Stream, can_read_ahead, check_can_read_ahead, should_stream
+from genjax.data.stream import (
+    Stream,
+    can_read_ahead,
+    check_can_read_ahead,
+    open_stream,
+    should_stream,
+)
 from genjax.data.tree import find_images, printable
 from genjax.data.warn import warn_user
 from genjax.errors import UserError, check_integer
@@ -97,16 +103,7 @@ def from_folder(
     for warning in host.warnings:
         warn_user(warning)
     if stream:
-        return Stream(
-            name,
-            "all",
-            host.images.shape,
-            host.label_names,
-            host.source,
-            checksum,
-            lambda index: (host.images[index], host.labels[index]),
-            str(folder),
-        )
+        return open_stream(name, "all", host, host.label_names, checksum, str(folder))
     dataset = to_device(name, "all", host, host.label_names, checksum)
     return replace(dataset, path=str(folder))
 

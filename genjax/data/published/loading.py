@@ -1,5 +1,6 @@
 """Load MNIST, Fashion-MNIST and CIFAR-10 from the nearest place that has them."""
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -13,8 +14,13 @@ from genjax.data.published.download import find_manual_folder, find_original_fil
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.offline_sample import read_digits
 from genjax.data.published.prepare import prepare
-from genjax.data.published.record_stream import check_can_stream, is_large, open_stream
-from genjax.data.stream import Stream
+from genjax.data.stream import (
+    Stream,
+    can_read_ahead,
+    check_can_read_ahead,
+    open_stream,
+    should_stream,
+)
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
@@ -28,7 +34,7 @@ def load_published(
 ) -> Dataset | Stream:
     """Load a split of a data set of `LABEL_NAMES`; `genjax.data.published` says from where."""
     if stream:
-        check_can_stream(name)
+        check_can_read_ahead(name)
     folder = find_data_folder(data_dir)
     if not (version := record_files.find_prepared(name, folder)):
         try:
@@ -36,24 +42,35 @@ def load_published(
         except ConnectionError as error:
             return _load_offline(name, split, folder, error)
         if not record_files.can_read_array_record():
-            return _load_cached(name, split, files.values(), partial(_parse, name, split, files))
+            decode = partial(_parse, name, split, files)
+            return _load_cached(name, split, files.values(), decode, LABEL_NAMES[name], stream)
         version = prepare(name, files, folder)
     return load_version(name, split, version, LABEL_NAMES[name], stream)
 
 
 def load_version(
-    name: str, split: str, version: Path, label_names: tuple[str, ...], stream: bool | None
+    name: str,
+    split: str,
+    version: Path,
+    label_names: tuple[str, ...],
+    stream: bool | None,
+    image_size: tuple[int, int] | None = None,
 ) -> Dataset | Stream:
-    """Load a split of the version of a data set that TFDS has prepared in a folder."""
-    if stream or (stream is None and is_large(version, split)):
-        return open_stream(name, split, version, label_names)
-    size = record_files.read_info(version)[1].get(split, 0) * record_files.count_image_bytes(
-        version
-    )
-    check_memory(size, f"{name} ({split}), which is not streamed,")
-    decode = partial(record_files.decode_split, version, split)
+    """Load a split of the version of a data set that TFDS has prepared in a folder.
+
+    Where an `image_size` (height, width) is given, the images are scaled and cropped to it.
+    """
+    if stream:
+        check_can_read_ahead(name)
+    shape = (*image_size, 3) if image_size else record_files.read_features(version).shape
+    size = record_files.read_info(version)[1].get(split, 0) * math.prod(shape or (0,))
+    if stream is None:
+        stream = should_stream(size) and can_read_ahead()
+    if not stream:
+        check_memory(size, f"{name} ({split}), which is not streamed,")
+    decode = partial(record_files.decode_split, version, split, image_size, stream)
     files = record_files.list_files(version, split)
-    return _load_cached(name, split, files, decode, label_names)
+    return _load_cached(name, split, files, decode, label_names, stream, image_size)
 
 
 def find_data_folder(data_dir: str | os.PathLike[str] | None) -> Path:
@@ -74,13 +91,15 @@ def _load_cached(
     split: str,
     files: Iterable[Path],
     decode: Callable[[], HostImages],
-    label_names: tuple[str, ...] | None = None,
-) -> Dataset:
-    host, checksum = decode_cached(
-        f"{name.replace('/', '-')}-{split}", identify_files(files), decode
-    )
-    names = LABEL_NAMES[name] if label_names is None else label_names
-    return to_device(name, split, host, names, checksum)
+    label_names: tuple[str, ...],
+    stream: bool | None,
+    image_size: tuple[int, int] | None = None,
+) -> Dataset | Stream:
+    stem = "-".join(map(str, (name.replace("/", "-"), split, *(image_size or ()))))
+    host, checksum = decode_cached(stem, identify_files(files), decode)
+    if stream:
+        return open_stream(name, split, host, label_names, checksum)
+    return to_device(name, split, host, label_names, checksum)
 
 
 def _parse(name: str, split: str, files: dict[str, Path]) -> HostImages:

@@ -1,11 +1,9 @@
 """Load any data set of images that TFDS has prepared on disk."""
 
-import math
 import os
 from pathlib import Path
 
-from genjax.data.dataset import Dataset, to_device
-from genjax.data.memory import check_memory
+from genjax.data.dataset import Dataset
 from genjax.data.published import record_files
 from genjax.data.published.loading import find_data_folder, load_version
 from genjax.data.stream import Stream
@@ -39,14 +37,13 @@ def load_prepared(
     names = record_files.read_label_names(version, features)
     if min(features.shape, default=0) > 0:
         return load_version(name, split, version, names, stream)
-    if stream or image_size is None:
+    if image_size is None:
         raise UserError(
             f"the images of {name} differ in size: give an image_size, to which they are scaled and"
-            " cropped; they cannot be streamed."
+            " cropped."
         )
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-    check_memory(sizes[split] * math.prod(size) * 3, f"{sizes[split]} images of {name}")
-    return to_device(name, split, record_files.decode_split(version, split, size), names)
+    return load_version(name, split, version, names, stream, size)
 
 
 def find_version(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import UInt8
 
 from genjax.data.dataset import HostImages
+from genjax.data.memory import allocate_images
 from genjax.data.picture import read_picture
 from genjax.data.published.crc32c import compute_masked_crc32c
 from genjax.errors import UserError
@@ -97,59 +98,69 @@ def read_label_names(folder: Path, features: Features) -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def count_image_bytes(folder: Path) -> int:
-    """Return the bytes of an image [H, W, C]; 0 where the description does not say."""
-    return max(0, math.prod(read_features(folder).shape or (0,)))
-
-
 def list_files(folder: Path, split: str) -> list[Path]:
     """List what a split is decoded from: its shards, in order, and the data set's description."""
     shards = folder.glob(f"*-{split}.{read_info(folder)[0]}-*-of-*")
     return [*sorted(shards), folder / "dataset_info.json"]
 
 
-def decode_split(folder: Path, split: str, image_size: tuple[int, int] | None = None) -> HostImages:
-    """Decode a split of the data set prepared in `folder`.
+def decode_split(
+    folder: Path, split: str, image_size: tuple[int, int] | None = None, on_disk: bool = False
+) -> HostImages:
+    """Decode a split of the data set prepared in `folder`, one shard after the other.
 
     Args:
         folder: of the version, such as mnist/3.0.1.
         split: such as "train".
         image_size: (height, width) to scale and crop the images to; by default they stay as they
             are, and must be of one size.
+        on_disk: keep the images in a file that vanishes with the array.
 
     Raises:
-        UserError: where the data are damaged.
+        UserError: where the data are damaged, or the disk has no room.
     """
     try:
         file_format, expected = read_info(folder)
         read = {"array_record": read_array_records, "tfrecord": read_tf_records}[file_format]
-        shards = list_files(folder, split)[:-1]
-        records = [record for shard in shards for record in read(shard)]
-        if len(records) != expected[split]:
-            raise ValueError(f"it holds {len(records)} records instead of {expected[split]}")
-        bar = progress(records, desc=f"decoding {folder.parent.name}")
-        images, labels = parse_records(bar, read_features(folder), image_size)
-        return HostImages(images, labels, describe_source(folder, records[0]))
+        records = (record for shard in list_files(folder, split)[:-1] for record in read(shard))
+        return _decode_records(folder, records, expected[split], image_size, on_disk)
     except Exception as error:  # array_record, protobuf and pillow have each their own errors
         raise explain_damage(folder, error) from error
 
 
-def parse_records(
+def _decode_records(
+    folder: Path,
     records: Iterable[bytes],
-    features: Features,
-    image_size: tuple[int, int] | None = None,
-) -> tuple[UInt8[np.ndarray, "n h w c"], Int32[np.ndarray, " n"]]:
-    """Parse records, at least one, into images and labels."""
-    images, labels = [], []
-    for record in records:
-        feature = _parse_example(record)
-        images.append(
-            _decode_image(feature[features.image].bytes_list.value[0], features, image_size)
-        )
-        label = feature[features.label].int64_list.value
-        labels.append(label[0] if label or features.has_labels else 0)
-    stacked = np.stack(images)
-    return stacked[..., None] if stacked.ndim == 3 else stacked, np.array(labels, np.int32)
+    expected: int,
+    image_size: tuple[int, int] | None,
+    on_disk: bool,
+) -> HostImages:
+    features, labels = read_features(folder), np.empty(expected, np.int32)
+    images, source = np.empty(0, np.uint8), ""
+    found = 0
+    for record in progress(records, total=expected, desc=f"decoding {folder.parent.name}"):
+        if found < expected:
+            image, labels[found] = _parse_record(record, features, image_size)
+            if not found:
+                images = allocate_images((expected, *image.shape), on_disk)
+                source = describe_source(folder, record)
+            if image.shape != images.shape[1:]:
+                raise ValueError(f"image {found} is {image.shape}, others {images.shape[1:]}")
+            images[found] = image
+        found += 1
+    if not 0 < found == expected:
+        raise ValueError(f"it holds {found} records instead of {expected}")
+    return HostImages(images, labels, source)
+
+
+def _parse_record(
+    record: bytes, features: Features, image_size: tuple[int, int] | None
+) -> tuple[UInt8[np.ndarray, "h w c"], int]:
+    feature = _parse_example(record)
+    image = _decode_image(feature[features.image].bytes_list.value[0], features, image_size)
+    label = feature[features.label].int64_list.value
+    number = label[0] if label or features.has_labels else 0
+    return image[..., None] if image.ndim == 2 else image, number
 
 
 def _decode_image(
