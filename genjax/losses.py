@@ -34,11 +34,12 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-from jax.nn import relu, softplus
+from jax.nn import relu
 from jaxtyping import Array, Float
 
 from genjax.distributions import sum_event
 from genjax.errors import OneOf, check_new_name
+from genjax.nn.softplus import softplus
 
 Score = Callable[[jax.Array], jax.Array]  # images [B, H, W, C] -> [B]
 

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from numpy.typing import ArrayLike
 
+from genjax.nn.softplus import softplus
+
 _LEAST_VARIANCE = 1e-6
 _NARROWEST = -80.0  # log sigma, below which a standardised distance would overflow float32
 
@@ -174,7 +176,7 @@ class Bernoulli:
 
     def log_prob(self, value: jax.Array) -> jax.Array:
         """Compute (2), in nats: [N, ...] -> [N]. For grey values it is minus the cross-entropy."""
-        return sum_event(value * self.logits - jax.nn.softplus(self.logits))
+        return sum_event(value * self.logits - softplus(self.logits))
 
 
 def standard_normal_like(q: Normal) -> Normal:

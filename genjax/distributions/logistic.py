@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from genjax.distributions.elementary import sum_event
+from genjax.nn.softplus import softplus
 
 _HALF_BIN = 1 / 510  # h
 _NARROWEST = -8.0  # log c: at its peak a byte then has all but 0.3 % of the probability
@@ -38,7 +39,7 @@ def log_probability(
     precision = jnp.exp(-log_scale)
     upper = (x + _HALF_BIN - loc) * precision
     lower = (x - _HALF_BIN - loc) * precision
-    below, above = jax.nn.log_sigmoid(upper), jax.nn.log_sigmoid(-lower)
+    below, above = -softplus(-upper), -softplus(lower)  # log sigmoid(upper), log sigmoid(-lower)
     inside = below + above + jnp.log(-jnp.expm1(-2 * _HALF_BIN * precision))  # (2)
     return jnp.where(x < _HALF_BIN, below, jnp.where(x > 1 - _HALF_BIN, above, inside))
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import re
 import struct
 from collections.abc import Iterable, Iterator
