@@ -86,8 +86,8 @@ def load(
         split: "train" or "test".
         data_dir: where TFDS keeps its data; by default the environment variable TFDS_DATA_DIR, or
             ~/tensorflow_datasets.
-        stream: leave the images on disk and decode them while a model trains. By default only data
-            that take, decoded, more than half of the device's free memory, or where the device
+        stream: leave the decoded images on disk and read them while a model trains. By default only
+            data that take more than half of the device's free memory, or where the device
             does not tell (a CPU), more than 2 GiB.
 
     Returns:

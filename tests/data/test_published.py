@@ -102,6 +102,8 @@ def test_tfrecord_is_read_too(tiny_copy):
     as_tfrecord(path / "mnist/3.0.1")
     dataset = data.load("mnist", "train", path)
     assert as_rows(dataset.images, dataset.labels) == as_rows(*truth["train"])
+    streamed = data.load("mnist", "train", path, stream=True).to_dataset()
+    np.testing.assert_array_equal(streamed.images, dataset.images)
 
 
 @needs_array_record

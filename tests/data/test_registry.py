@@ -90,6 +90,13 @@ def test_features_of_other_names_and_images_of_several_sizes(tmp_path, monkeypat
     assert data.resolve("flowers", image_size=(6, 9))[1].image_shape == (6, 9, 3)
     np.testing.assert_array_equal(train.images[5], np.full((9, 9, 3), 50))
     np.testing.assert_array_equal(train.labels, blobs(24).labels)
+    streamed, _ = data.resolve("flowers", image_size=9, stream=True)
+    assert type(streamed) is data.Stream
+    np.testing.assert_array_equal(streamed.to_dataset().images, train.images)
+    info = tmp_path / "flowers/1.0.0/features.json"
+    info.write_text(info.read_text().replace("-1", "12"))  # but they are not all 12 high
+    with pytest.raises(UserError, match=r"image 1 is \(11, 12, 3\), others \(10, 12, 3\)"):
+        data.load("flowers")
 
 
 @needs_array_record
