@@ -1,11 +1,12 @@
 """Compile every model for TPUs, on a machine that has none: `make check-tpu`.
 
 The package libtpu (`pip install libtpu`) compiles for a TPU v5e. Compiled are a step, an epoch,
-sampling and decoding, for one chip and (but for the step) for four, in float32 and in bfloat16. Of
-every program the command prints the CPU-seconds of compiling, the operations, memory, and the sums
-over chips (all-reduces); of a step also the operations that the algebra needs. The compiler counts
-the body of a loop once, so that the operations of an epoch are those of one of its steps, and what
-it does once beside.
+sampling and decoding, for one chip and (but for the step) for four, in float32 and in bfloat16; and
+beside it the step of the benchmark's Flax program, for one chip in float32. Of every program the
+command prints the CPU-seconds of compiling, the operations, memory, and the sums over chips
+(all-reduces); of a step also the operations that the algebra needs. The compiler counts the body of
+a loop once, so that the operations of an epoch are those of one of its steps, and what it does once
+beside.
 
 Nothing is run. What a chip would reach is an estimate from the peak of its matrix units and from
 its memory bandwidth (S and B below), for b images of F operations and A bytes each, and W bytes
@@ -31,11 +32,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from experiments.bench.cases import CASES, NUM_SAMPLES, Case
+from experiments.bench.flax_programs import make_step
 from experiments.bench.genjax_program import count_operations
 from experiments.bench.plan import check_names
 from experiments.device_programs import DeviceProgram, list_programs
@@ -71,7 +74,7 @@ class Options:
     only: tuple[str, ...] = ()
     """Compile these models alone, by the benchmark's name or the registered one; else all."""
     program: tuple[str, ...] = ()
-    """Compile these programs alone: step, epoch, sample, decode; else all four."""
+    """Compile these programs alone: step, flax-step, epoch, sample, decode; else all five."""
     chips: tuple[int, ...] = (1, 4)
     """Numbers of chips."""
     dtype: tuple[ComputeDtype, ...] = ("float32", "bfloat16")
@@ -154,7 +157,10 @@ def measure_model(
         for chips in options.chips:
             mesh = Mesh(np.array(devices[:chips]), (AXIS,)) if chips > 1 else None
             cast = replace(model, compute_dtype=dtype)
-            for program in list_programs(cast, training, num_images, NUM_SAMPLES, mesh):
+            programs = list_programs(cast, training, num_images, NUM_SAMPLES, mesh)
+            if name in CASES and chips == 1 and dtype == "float32":
+                programs.append(make_flax_step(case))
+            for program in programs:
                 key = f"{name}, {program.name}, {chips}, {dtype}"
                 chosen = program.name in (options.program or (program.name,))
                 if chosen and key not in known and (chips == 1 or program.name != "step"):
@@ -166,6 +172,14 @@ def measure_model(
                         needed = count_operations(replace(case, model=model))
                         found["operations_needed"] = case.batch * needed
                     yield key, found
+
+
+def make_flax_step(case: Case) -> DeviceProgram:
+    """Return the step of the benchmark's Flax program, which takes a batch of images in [0, 1]."""
+    key = jax.random.key(0)
+    state, step, _ = make_step(case, key)
+    x = jax.ShapeDtypeStruct((case.batch, *case.model.image_shape), jnp.float32)
+    return DeviceProgram("flax-step", step, (state, x, key), {})
 
 
 def _count_weights(params: Any) -> int:

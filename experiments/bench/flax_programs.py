@@ -23,8 +23,7 @@ QUARTER = nn.initializers.variance_scaling(4.0, "fan_in", "truncated_normal")
 
 def make_program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
     """Make the program: `steps` steps per epoch over the uint8 images of `dataset`."""
-    made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
-    state, step, sample = made(case, key)
+    state, step, sample = make_step(case, key)
     images = np.asarray(dataset.images)
     rng, count = np.random.default_rng(0), 0
 
@@ -40,6 +39,11 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
 
     noise = jax.random.normal(key, (NUM_SAMPLES, case.model.latent_dim))
     return Program(train, lambda: jax.block_until_ready(sample(state, noise)))
+
+
+def make_step(case: Case, key: Any) -> tuple[Any, Step, Callable]:
+    """Return the first state, the step, and the sampler, which takes a state and latents."""
+    return {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind](case, key)
 
 
 class Encoder(nn.Module):

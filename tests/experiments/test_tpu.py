@@ -1,8 +1,10 @@
 """What is said of programs for TPUs; libtpu itself is no part of the tests."""
 
+import jax
 import pytest
 
 from experiments import tpu
+from experiments.bench.cases import CASES
 from genjax.errors import UserError
 from genjax.model import MODELS
 from tests.helpers import NAMES
@@ -31,6 +33,14 @@ def test_the_estimate_is_the_slower_of_products_and_memory():
     assert slow["images_per_second"] == pytest.approx(800, rel=1e-3)
     assert slow["limit"] == pytest.approx(1000)
     assert slow["filling_batch"] == 16
+
+
+@pytest.mark.parametrize("name", ["mlp-vae", "gan"])
+def test_the_step_of_flax_takes_what_it_is_compiled_for(name):
+    step = tpu.make_flax_step(CASES[name])
+    state, loss = jax.eval_shape(step.function, *step.arguments)
+    assert jax.tree.structure(state) == jax.tree.structure(step.arguments[0])
+    assert loss.shape == ()
 
 
 def test_an_unknown_model_is_refused():
