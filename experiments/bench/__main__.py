@@ -74,7 +74,8 @@ def bench(options: Options) -> None:
     environment = read_environment()
     runs = read_runs(options, environment)
     known = {(run["round"], run["model"], run["contender"]) for run in runs}
-    left = [measurement for measurement in list_measurements(options) if measurement not in known]
+    chosen = list_measurements(options, environment["device"])
+    left = [measurement for measurement in chosen if measurement not in known]
     failed = _measure_all(left, options, environment, runs)
     rows = make_rows(runs)
     print("\n".join(["", HEADING, *map(format_row, rows)]))

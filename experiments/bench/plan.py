@@ -15,6 +15,8 @@ from genjax.runs.files import read_json
 GENJAX, CEILING = "genjax", "ceiling"
 CONTENDERS = (GENJAX, FLAX, *PYTORCH_PROGRAMS, CEILING)
 _COMPILED = tuple(name for name, (compiled, _) in PYTORCH_PROGRAMS.items() if compiled)
+_HALF = tuple(name for name, (_, bfloat16) in PYTORCH_PROGRAMS.items() if bfloat16)
+_CPUINFO = Path("/proc/cpuinfo")  # of Linux
 _START_SECONDS = 5  # of a process, before it compiles
 _COMPILING_SECONDS = 60  # of PyTorch
 _WHOLE = 60_000  # images
@@ -39,7 +41,8 @@ class Options:
     contender: tuple[str, ...] = ()
     """Measure these contenders alone: genjax, flax, pytorch, pytorch-bf16, pytorch-compiled,
     pytorch-compiled-bf16, ceiling. By default all but the compiled ones, which take a minute each
-    to start."""
+    to start, and those in bfloat16 on a CPU that has no such products, where they take 10 to 20
+    times as long."""
     out: Path = Path("runs/bench.json")
     """The file of the results. Where it holds some of this command, the others are added."""
 
@@ -69,11 +72,12 @@ def check_names(what: str, names: Collection[str], choices: Collection[str]) -> 
             raise UserError(f"there is no {what} {name!r}: choose from {', '.join(choices)}.")
 
 
-def list_measurements(options: Options) -> list[Measurement]:
-    """List what the options choose, in order."""
+def list_measurements(options: Options, device: str = "cpu") -> list[Measurement]:
+    """List what the options choose on the device, in order."""
     torch = importlib.util.find_spec("torch")
     usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
-    chosen = options.contender or [name for name in usual if name not in _COMPILED]
+    slow = {*_COMPILED, *(_HALF if device == "cpu" and not _has_half_products() else ())}
+    chosen = options.contender or [name for name in usual if name not in slow]
     return [
         Measurement(number, model, contender)
         for number in range(1, options.rounds + 1)
@@ -82,6 +86,13 @@ def list_measurements(options: Options) -> list[Measurement]:
         for contender in CONTENDERS
         if contender in chosen
     ]
+
+
+def _has_half_products() -> bool:
+    """Tell whether the processor multiplies in bfloat16; true where it does not say."""
+    if not _CPUINFO.exists():
+        return True
+    return bool({"avx512_bf16", "amx_bf16"} & set(_CPUINFO.read_text().split()))
 
 
 def estimate_seconds(measurement: Measurement, options: Options) -> float:

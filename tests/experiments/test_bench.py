@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.bench import __main__ as command
-from experiments.bench import flax_programs, genjax_program, pytorch_programs
+from experiments.bench import flax_programs, genjax_program, plan, pytorch_programs
 from experiments.bench.cases import CASES, Case
 from experiments.bench.measure import measure_contender
 from experiments.bench.plan import Options, estimate_seconds, list_measurements
@@ -176,6 +176,19 @@ def test_options_choose_models_and_contenders_by_their_names():
     usual = list_measurements(Options())
     assert {one.model for one in usual} == set(CASES)
     assert not {"pytorch-compiled"} & {one.contender for one in usual}
+
+
+@pytest.mark.parametrize(
+    ("flags", "device", "expected"),
+    [("avx2", "cpu", False), ("avx2 avx512_bf16", "cpu", True), ("avx2", "NVIDIA H100", True)],
+)
+def test_bfloat16_is_measured_where_it_has_products(tmp_path, monkeypatch, flags, device, expected):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(plan, "_CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags} sse\n")
+    usual = {one.contender for one in list_measurements(Options(), device)}
+    assert ("pytorch-bf16" in usual) == expected
+    assert "pytorch" in usual
 
 
 def test_the_default_takes_ten_minutes(monkeypatch):
