@@ -169,7 +169,8 @@ def test_a_stream_without_a_test_set_is_split(tmp_path, monkeypatch):
     np.testing.assert_array_equal(train.read(np.array([9]))[0], images.images[10:11])
 
 
-def test_images_that_the_disk_has_no_room_for(folder, data_dir, monkeypatch):
+def test_images_that_the_disk_has_no_room_for(folder, data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("GENJAX_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=57 * 64 * 2 - 1))
     with pytest.raises(UserError, match=r"57 decoded images need .* GENJAX_CACHE_DIR"):
         genjax.data.from_folder(folder, 8, stream=True)
