@@ -158,12 +158,17 @@ def measure_model(
             mesh = Mesh(np.array(devices[:chips]), (AXIS,)) if chips > 1 else None
             cast = replace(model, compute_dtype=dtype)
             programs = list_programs(cast, training, num_images, NUM_SAMPLES, mesh)
-            if name in CASES and chips == 1 and dtype == "float32":
+
+            def is_due(program: str, chips: int = chips, dtype: str = dtype) -> bool:
+                chosen = program in (options.program or (program,))
+                return chosen and f"{name}, {program}, {chips}, {dtype}" not in known
+
+            has_twin = name in CASES and chips == 1 and dtype == "float32"
+            if has_twin and is_due("flax-step"):
                 programs.append(make_flax_step(case))
             for program in programs:
                 key = f"{name}, {program.name}, {chips}, {dtype}"
-                chosen = program.name in (options.program or (program.name,))
-                if chosen and key not in known and (chips == 1 or program.name != "step"):
+                if is_due(program.name) and (chips == 1 or program.name != "step"):
                     found: dict[str, Any] = {"batch": case.batch}
                     found |= compile_program(program, mesh, devices[0])
                     if program.name == "step":

@@ -10,13 +10,7 @@ from genjax.data.cache import decode_cached, identify_files
 from genjax.data.dataset import Dataset, to_device
 from genjax.data.decode_folder import decode_folder
 from genjax.data.memory import check_memory
-from genjax.data.stream import (
-    Stream,
-    can_read_ahead,
-    check_can_read_ahead,
-    open_stream,
-    should_stream,
-)
+from genjax.data.stream import Stream, check_can_read_ahead, decide_to_stream, open_stream
 from genjax.data.tree import find_images, printable
 from genjax.data.warn import warn_user
 from genjax.errors import UserError, check_integer
@@ -88,8 +82,7 @@ def from_folder(
         check_can_read_ahead(name)
     paths, unreadable = find_images(folder)
     num_bytes = len(paths) * size[0] * size[1] * (channels or 3)
-    if stream is None:
-        stream = should_stream(num_bytes) and can_read_ahead()
+    stream = decide_to_stream(stream, num_bytes)
     if not stream:
         check_memory(num_bytes, f"{len(paths)} images of {size}")
     asked = f"{folder.resolve()} {size} {channels}"

@@ -161,6 +161,11 @@ def check_can_read_ahead(name: str) -> None:
         )
 
 
+def decide_to_stream(stream: bool | None, size: int) -> bool:
+    """Return `stream`; where it is None, whether `size` bytes should and can be streamed."""
+    return should_stream(size) and can_read_ahead() if stream is None else stream
+
+
 def should_stream(size: int) -> bool:
     """Tell whether decoded images of `size` bytes should stay on disk.
 

@@ -14,13 +14,7 @@ from genjax.data.published.download import find_manual_folder, find_original_fil
 from genjax.data.published.formats import LABEL_NAMES, parse
 from genjax.data.published.offline_sample import read_digits
 from genjax.data.published.prepare import prepare
-from genjax.data.stream import (
-    Stream,
-    can_read_ahead,
-    check_can_read_ahead,
-    open_stream,
-    should_stream,
-)
+from genjax.data.stream import Stream, check_can_read_ahead, decide_to_stream, open_stream
 from genjax.data.warn import warn_user
 from genjax.errors import UserError
 from genjax.runs.files import resolve_path
@@ -64,8 +58,7 @@ def load_version(
         check_can_read_ahead(name)
     shape = (*image_size, 3) if image_size else record_files.read_features(version).shape
     size = record_files.read_info(version)[1].get(split, 0) * math.prod(shape or (0,))
-    if stream is None:
-        stream = should_stream(size) and can_read_ahead()
+    stream = decide_to_stream(stream, size)
     if not stream:
         check_memory(size, f"{name} ({split}), which is not streamed,")
     decode = partial(record_files.decode_split, version, split, image_size, stream)
