@@ -74,7 +74,7 @@ def bench(options: Options) -> None:
     environment = read_environment()
     runs = read_runs(options, environment)
     known = {(run["round"], run["model"], run["contender"]) for run in runs}
-    chosen = list_measurements(options, environment["device"])
+    chosen = list_measurements(options, environment)
     left = [measurement for measurement in chosen if measurement not in known]
     failed = _measure_all(left, options, environment, runs)
     rows = make_rows(runs)
@@ -89,7 +89,8 @@ def _measure_all(
     left: Sequence[Measurement], options: Options, environment: dict[str, Any], runs: list[Run]
 ) -> list[str]:
     """Measure, print and keep one after the other in `runs`; return what failed."""
-    expected = [estimate_seconds(measurement, options) for measurement in left]
+    processor = environment["processor"]
+    expected = [estimate_seconds(measurement, options, processor) for measurement in left]
     if left:
         print(f"{len(left)} measurements, about {_in_minutes(sum(expected))} on a CPU of 2 cores.")
         print(f"Ctrl-C stops; the same command goes on.\n\n{HEADING}", flush=True)

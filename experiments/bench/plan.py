@@ -1,10 +1,10 @@
 """What the benchmark measures, in which order, and about how long it takes."""
 
 import importlib.util
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.bench.cases import CASES
 from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS
@@ -16,11 +16,12 @@ GENJAX, CEILING = "genjax", "ceiling"
 CONTENDERS = (GENJAX, FLAX, *PYTORCH_PROGRAMS, CEILING)
 _COMPILED = tuple(name for name, (compiled, _) in PYTORCH_PROGRAMS.items() if compiled)
 _HALF = tuple(name for name, (_, bfloat16) in PYTORCH_PROGRAMS.items() if bfloat16)
-_CPUINFO = Path("/proc/cpuinfo")  # of Linux
+_NO_HALF = ("AVX2", "AVX-512")  # processors without products in bfloat16 end so
+_ROUNDS_OF_GENJAX = 2  # at least: the second one starts with a filled compilation cache
 _START_SECONDS = 5  # of a process, before it compiles
 _COMPILING_SECONDS = 60  # of PyTorch
 _WHOLE = 60_000  # images
-_UNKNOWN = {"images_per_second": 1000.0, "cold_start_seconds": 15.0, "steps": 0}
+_UNKNOWN = {"images_per_second": 1000.0, "cold_first_step_seconds": 15.0}
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Options:
     """What is measured, and how often."""
 
     rounds: int = 1
-    """Number of processes per contender. The rounds alternate, so that a machine that slows down
-    slows all contenders."""
+    """Number of processes per contender, of genjax at least two: the second finds its compilation
+    cache filled. The rounds alternate, so that a machine that slows down slows all contenders."""
     epochs: int = 2
     """Number of timed epochs per process, after a first one."""
     steps: int = 30
@@ -72,49 +73,48 @@ def check_names(what: str, names: Collection[str], choices: Collection[str]) -> 
             raise UserError(f"there is no {what} {name!r}: choose from {', '.join(choices)}.")
 
 
-def list_measurements(options: Options, device: str = "cpu") -> list[Measurement]:
-    """List what the options choose on the device, in order."""
+def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[Measurement]:
+    """List what the options choose on a machine, in order."""
     torch = importlib.util.find_spec("torch")
     usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
-    slow = {*_COMPILED, *(_HALF if device == "cpu" and not _has_half_products() else ())}
+    no_half = environment["device"] == "cpu" and environment["processor"].endswith(_NO_HALF)
+    slow = {*_COMPILED, *(_HALF if no_half else ())}
     chosen = options.contender or [name for name in usual if name not in slow]
     return [
         Measurement(number, model, contender)
-        for number in range(1, options.rounds + 1)
+        for number in range(1, max(options.rounds, _ROUNDS_OF_GENJAX) + 1)
         for model in CASES
         if model in (options.only or CASES)
         for contender in CONTENDERS
-        if contender in chosen
+        if contender in chosen and (number <= options.rounds or contender == GENJAX)
     ]
 
 
-def _has_half_products() -> bool:
-    """Tell whether the processor multiplies in bfloat16; true where it does not say."""
-    if not _CPUINFO.exists():
-        return True
-    return bool({"avx512_bf16", "amx_bf16"} & set(_CPUINFO.read_text().split()))
+def estimate_seconds(measurement: Measurement, options: Options, processor: str) -> float:
+    """Estimate how long a measurement takes, from the newest committed record of the processor.
 
-
-def estimate_seconds(measurement: Measurement, options: Options) -> float:
-    """Estimate how long a measurement takes, from the newest committed record of a CPU."""
+    Where there is none, from that of another one.
+    """
     _, model, contender = measurement
-    known = _read_speed(model)
+    known = _read_speed(model, processor)
     batch = CASES[model].batch
     steps = (1 + options.epochs) * (options.steps or _WHOLE // batch)
-    images = max(0, steps - known["steps"]) * batch  # a cold start ends with the first epoch
+    images = steps * batch
     if contender == GENJAX:
         images *= options.seeds
     slower = known.get(f"ratio_{contender.replace('-', '_')}", 1.0)
     start = _START_SECONDS + (_COMPILING_SECONDS if contender in _COMPILED else 0)
-    return start + known["cold_start_seconds"] + images * slower / known["images_per_second"]
+    if contender != CEILING:
+        start += known["cold_first_step_seconds"]
+    return start + images * slower / known["images_per_second"]
 
 
-def _read_speed(model: str) -> dict[str, float]:
-    """Return what the newest record of a CPU says about a model."""
-    records = sorted(map(read_json, BENCHMARKS.glob("*.json")), key=lambda record: record["date"])
-    known = [
-        record["results"][model] | {"steps": record["measured_with"]["steps"]}
-        for record in records
-        if record["device"] == "cpu" and model in record["results"]
-    ]
-    return known[-1] if known else _UNKNOWN
+def _read_speed(model: str, processor: str) -> dict[str, float]:
+    """Return what the newest record says about a model, on this processor rather than another."""
+    records = [read_json(path) for path in BENCHMARKS.glob("*.json")]
+    known = [record for record in records if record["device"] == "cpu"]
+    known.sort(key=lambda record: (record["processor"] == processor, record["date"]))
+    for record in reversed(known):
+        if model in record["results"]:
+            return _UNKNOWN | record["results"][model]
+    return _UNKNOWN

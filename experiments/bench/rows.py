@@ -11,13 +11,14 @@ from genjax.errors import UserError
 Run = dict[str, Any]  # a measurement, whether its compilation caches were empty, and its "numbers"
 Row = dict[str, Any]
 
+_FIRST = "first_step_seconds"
 _COLUMNS = {  # key: heading, width, how it is written
     "images_per_second": ("images/s", 10, "{:,.0f}"),
     "ratio": ("genjax", 8, "{:.2f}x"),
     "samples_per_second": ("samples/s", 11, "{:,.0f}"),
     "sampling_ratio": ("genjax", 8, "{:.2f}x"),
-    "cold_start_seconds": ("cold s", 8, "{:.1f}"),
-    "warm_start_seconds": ("warm s", 8, "{:.1f}"),
+    "cold_first_step_seconds": ("cold s", 8, "{:.1f}"),
+    "warm_first_step_seconds": ("warm s", 8, "{:.1f}"),
     "peak_bytes": ("GB", 7, "{:.2f}"),
     "loss": ("loss", 9, "{:.4g}"),
 }
@@ -43,10 +44,10 @@ def _take_medians(model: str, contender: str, runs: Sequence[Run]) -> Row:
         name: statistics.median(run["numbers"][name] for run in runs) for name in runs[0]["numbers"]
     }
     row: Row = {"model": model, "contender": contender, **median}
-    if "start_seconds" in row:
-        del row["start_seconds"]
-        for name, cold in (("cold_start_seconds", True), ("warm_start_seconds", False)):
-            seconds = [run["numbers"]["start_seconds"] for run in runs if run["cold"] == cold]
+    if _FIRST in row:
+        del row[_FIRST]
+        for name, cold in ((f"cold_{_FIRST}", True), (f"warm_{_FIRST}", False)):
+            seconds = [run["numbers"][_FIRST] for run in runs if run["cold"] == cold]
             row[name] = statistics.median(seconds) if seconds else None
     return row
 

@@ -14,12 +14,19 @@ import jax
 
 _ROOT = Path(__file__).parent.parent.parent
 _PACKAGES = ("genjax-vae-gan", "jax", "jaxlib", "flax", "optax", "numpy")
+_CPUINFO = Path("/proc/cpuinfo")  # of Linux
+_INSTRUCTIONS = {  # flag: name; of the widest kind that the processor has, the first
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX-512 BF16",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+}
 
 
 def describe_environment() -> dict[str, Any]:
     """Return processor, device, versions, the commit where there is one, and the date."""
     described: dict[str, Any] = {
-        "processor": _name_processor(),
+        "processor": name_processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -43,12 +50,14 @@ def describe_command() -> str:
     return shlex.join(["genjax" if ours else name, *arguments])
 
 
-def _name_processor() -> str:
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text(errors="replace").splitlines() if info.exists() else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def name_processor() -> str:
+    """Return the processor's model and, where the system tells, the widest instructions it has."""
+    lines = _CPUINFO.read_text(errors="replace").splitlines() if _CPUINFO.exists() else []
+    found = {key.strip(): value.strip() for key, _, value in (one.partition(":") for one in lines)}
+    flags = found.get("flags", "").split()
+    widest = next((name for flag, name in _INSTRUCTIONS.items() if flag in flags), "")
+    model = found.get("model name") or platform.processor() or platform.machine()
+    return f"{model}, {widest}" if widest else model
 
 
 def _find_versions() -> dict[str, str]:
