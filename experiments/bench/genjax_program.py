@@ -13,19 +13,17 @@ from experiments.device_programs import list_programs
 from genjax.distributed.seeds import select_seed
 from genjax.nn.conv import native_convolutions
 from genjax.training.configuration import Training
-from genjax.training.epoch import run_epoch, run_seeds_epoch
+from genjax.training.loop import compile_epoch
 from genjax.training.state import init_state
 
 
 def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1) -> Program:
     """Make the program; with several seeds it trains all at once, and samples the first."""
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
-    start, of_runs = partial(init_state, case.model, training=training), run_epoch
+    start = partial(init_state, case.model, training=training)
     if seeds > 1:
-        start, of_runs, key = jax.vmap(start), run_seeds_epoch, jax.random.split(key, seeds)
-    state = start(key)
-    arrays = (dataset.images, dataset.labels)
-    compiled = of_runs.lower(state, *arrays, training=training, steps=steps).compile()
+        start, key = jax.vmap(start), jax.random.split(key, seeds)
+    state, arrays, compiled = compile_epoch(start(key), dataset, training, steps)
     draw = jax.jit(genjax.sample, static_argnums=2)
 
     def train() -> float:

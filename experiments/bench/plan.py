@@ -21,7 +21,11 @@ _ROUNDS_OF_GENJAX = 2  # at least: the second one starts with a filled compilati
 _START_SECONDS = 5  # of a process, before it compiles
 _COMPILING_SECONDS = 60  # of PyTorch
 _WHOLE = 60_000  # images
-_UNKNOWN = {"images_per_second": 1000.0, "cold_first_step_seconds": 15.0}
+_UNKNOWN = {
+    "images_per_second": 1000.0,
+    "cold_first_step_seconds": 15.0,
+    "warm_first_step_seconds": 5.0,
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Options:
     cache filled. The rounds alternate, so that a machine that slows down slows all contenders."""
     epochs: int = 2
     """Number of timed epochs per process, after a first one."""
-    steps: int = 30
+    steps: int = 20
     """Number of steps per epoch; 0: the whole data set once."""
     seeds: int = 1
     """Number of seeds that genjax trains at once; its images per second count all of them."""
@@ -95,7 +99,7 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
 
     Where there is none, from that of another one.
     """
-    _, model, contender = measurement
+    number, model, contender = measurement
     known = _read_speed(model, processor)
     batch = CASES[model].batch
     steps = (1 + options.epochs) * (options.steps or _WHOLE // batch)
@@ -103,9 +107,9 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
     if contender == GENJAX:
         images *= options.seeds
     slower = known.get(f"ratio_{contender.replace('-', '_')}", 1.0)
-    start = _START_SECONDS + (_COMPILING_SECONDS if contender in _COMPILED else 0)
+    start: float = _START_SECONDS + (_COMPILING_SECONDS if contender in _COMPILED else 0)
     if contender != CEILING:
-        start += known["cold_first_step_seconds"]
+        start += known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
     return start + images * slower / known["images_per_second"]
 
 

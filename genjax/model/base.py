@@ -25,7 +25,7 @@ from genjax.errors import (
     check_type,
     to_tuples,
 )
-from genjax.model.once import jit_once
+from genjax.model.compiling import jit_once
 from genjax.model.params import Batch, Params, Terms, TrainingPass, TrainingWarning, Weights
 from genjax.model.random_keys import as_key
 from genjax.model.watch import note_run

@@ -12,6 +12,7 @@ import numpy as np
 from genjax.data import Dataset, Stream
 from genjax.distributed import devices, hosts
 from genjax.model import Terms
+from genjax.model.compiling import compile_lowered
 from genjax.runs import checkpoints, run_folder
 from genjax.runs.progress import TrainingProgress
 from genjax.training import epoch_terms
@@ -197,7 +198,7 @@ def compile_epoch(
     data = devices.place((dataset.images, dataset.labels), mesh)
     run = run_seeds_epoch if many else run_epoch
     lowered = run.lower(state, *data, training=training, steps=steps, mesh=mesh)
-    return state, data, lowered.compile()
+    return state, data, compile_lowered(lowered)
 
 
 def _fetch_terms(terms: Terms) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int32, Key, PRNGKeyArray
 
 from genjax.model import Model, Params, Weights
-from genjax.model.once import jit_once
+from genjax.model.compiling import jit_once
 from genjax.runs import weights
 from genjax.runs.keys import Purpose, derive_key
 from genjax.training.configuration import Training

@@ -25,12 +25,13 @@ from genjax.data import Stream
 from genjax.distributed import devices, seeds
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms, registered_name
+from genjax.model.compiling import compile_lowered
 from genjax.training.configuration import Training
 from genjax.training.epoch import Rows, choose_order, finish_epoch, run_steps, scale_batch
 from genjax.training.state import TrainState
 
 _CHUNK_STEPS = 64  # at most
-_CHUNK_BYTES = 2**26  # of images, at most, but for a single step
+_CHUNK_BYTES = 2**26  # of images, at most, but for two or three steps
 _THREADS = max(1, min(8, (os.cpu_count() or 2) - 1))
 _DIAGNOSED = 512  # images, drawn at random, that `Model.diagnose` sees
 Order = Int[np.ndarray, "*seeds steps batches b"]  # positions of images
@@ -66,17 +67,19 @@ def select_rows(process: int, processes: int, count: int, what: str = "images") 
 
 
 def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
-    """Split steps into chunks of at most `most`: pairs of a first step and the one after the last.
+    """Split steps into chunks of about `most` at most: pairs of a first step and the one after.
 
-    All chunks get one length, where fewer than twice as many suffice: each length is compiled.
+    Their lengths differ by at most 1, and not at all where fewer than twice as many chunks suffice:
+    each length is compiled. None is a lone step, if there are more: XLA takes a loop of one step
+    apart, and what it then computes is the same only up to rounding.
 
     >>> split_steps(7, 3)
-    [(0, 3), (3, 6), (6, 7)]
+    [(0, 2), (2, 4), (4, 7)]
     """
-    least = -(-steps // most)
-    count = next((n for n in range(least, 2 * least) if steps % n == 0), least)
-    length = -(-steps // count)
-    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+    least, longest = -(-steps // most), max(1, steps // 2)  # numbers of chunks
+    count = next((n for n in range(least, min(2 * least, longest + 1)) if steps % n == 0), least)
+    count = min(count, longest)
+    return [(steps * n // count, steps * (n + 1) // count) for n in range(count)]
 
 
 class _Chunks:
@@ -230,10 +233,12 @@ class StreamedEpochs:
                 steps=self._steps,
                 mesh=self._mesh,
             )
-            self._compiled[length] = lowered.compile()
+            self._compiled[length] = compile_lowered(lowered)
             terms[length] = lowered.out_info[1]
         parts = [terms[after - first] for first, after in self._parts]
-        self._finish = finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh).compile()
+        self._finish = compile_lowered(
+            finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh)
+        )
 
     def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)

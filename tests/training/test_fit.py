@@ -368,7 +368,7 @@ def test_divergence_points_to_the_last_good_checkpoint(dataset, tmp_path, monkey
                 state, terms = compiled(state, *data)
                 return state, terms | {"finite": state.epoch < 3}
 
-            return type("Lowered", (), {"compile": lambda self: call})()
+            return type("Lowered", (), {"compile": lambda self, options: call})()
 
     monkeypatch.setattr("genjax.training.loop.run_epoch", Breaking())
     with pytest.raises(genjax.TrainingDiverged, match=r"epoch 3: a weight .*checkpoints/2"):

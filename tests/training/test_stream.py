@@ -252,7 +252,7 @@ def assert_same(left, right):
 
 
 def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkeypatch):
-    """Seven steps in chunks of 3, 3 and 1; also where it was stopped and goes on."""
+    """Seven steps in chunks of 2, 2 and 3; also where it was stopped and goes on."""
     monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     shares: list[float] = []  # of an epoch, as the bar is told
@@ -261,7 +261,7 @@ def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkey
     with pytest.raises(Stop):
         fit("gan", streamed, tmp_path / "streamed", stop_in=2)
     assert_same(fit("gan", streamed, tmp_path / "streamed"), expected)
-    assert shares == [0, 3 / 7, 6 / 7] * 3  # one epoch was done twice
+    assert shares == [0, 2 / 7, 4 / 7] * 3  # one epoch was done twice
     ours, theirs = (lines(tmp_path / folder) for folder in ("streamed", "resident"))
     assert [line.keys() for line in ours] == [line.keys() for line in theirs]
     for name in ours[0].keys() - {"warnings"}:
@@ -313,10 +313,11 @@ def test_the_next_epoch_is_read_ahead(streamed, monkeypatch):
     [
         (6, 6, [6]),
         (6, 4, [3, 3]),
-        (7, 3, [3, 3, 1]),
+        (7, 3, [2, 2, 3]),
         (10, 3, [2] * 5),
         (1, 64, [1]),
-        (3, 1, [1] * 3),
+        (3, 1, [3]),
+        (5, 2, [2, 3]),
     ],
 )
 def test_chunks(steps, most, lengths):
