@@ -20,6 +20,7 @@ class Case:
         tolerance: how much the loss of another program may differ from genjax's: as a share of it,
             or, in a game, of 2 log 2, the loss of a discriminator that tells nothing. At first a
             game's loss falls fast, sooner or later as the random numbers are.
+        steps: of an epoch, by default: as many as take seconds on two cores.
     """
 
     model: Any
@@ -28,6 +29,7 @@ class Case:
     batch: int = 128
     title: str = ""
     tolerance: float = 0.05
+    steps: int = 15
 
     @property
     def kind(self) -> Literal["vae", "vae_gan", "gan"]:
@@ -67,12 +69,16 @@ def _make_cases() -> dict[str, Case]:
     )
     game = 0.25
     return {
-        "mlp-vae": Case(mlp, adam, title="MLP VAE 784-400-20"),
-        "mlp-vae-grey": Case(replace(mlp, binarize=False), adam, title="the same on grey images"),
-        "conv-vae": Case(conv, adam, title="convolutional VAE 32-64-256-20"),
+        "mlp-vae": Case(mlp, adam, title="MLP VAE 784-400-20", steps=150),
+        "mlp-vae-grey": Case(
+            replace(mlp, binarize=False), adam, title="the same on grey images", steps=150
+        ),
+        "conv-vae": Case(conv, adam, title="convolutional VAE 32-64-256-20", steps=30),
         # the other programs update the discriminator first, genjax both players at once: without
         # batch normalisation in the discriminator that is another game in its first steps
-        "gan": Case(GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=2 * game),
+        "gan": Case(
+            GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=2 * game, steps=100
+        ),
         "dcgan": Case(DCGAN((32, 32, 3)), slow, "cifar10", 64, "DCGAN 64-128-256, 32×32×3", game),
         "vae-gan": Case(larsen, slow, "cifar10", 64, "VAE-GAN 32-64-64-256-64, 32×32×3", game),
     }

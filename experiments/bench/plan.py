@@ -37,8 +37,9 @@ class Options:
     cache filled. The rounds alternate, so that a machine that slows down slows all contenders."""
     epochs: int = 2
     """Number of timed epochs per process, after a first one."""
-    steps: int = 20
-    """Number of steps per epoch; 0: the whole data set once."""
+    steps: int | None = None
+    """Number of steps per epoch, by default as many as take seconds on two cores; 0: the
+    whole data set once."""
     seeds: int = 1
     """Number of seeds that genjax trains at once; its images per second count all of them."""
     only: tuple[str, ...] = ()
@@ -63,7 +64,8 @@ class Measurement(NamedTuple):
 def check_options(options: Options) -> None:
     """Raise `UserError` on a number that is too small, or a name that there is not."""
     for name, least in (("rounds", 1), ("epochs", 1), ("steps", 0), ("seeds", 1)):
-        check_integer(getattr(options, name), name, least)
+        if getattr(options, name) is not None:
+            check_integer(getattr(options, name), name, least)
     check_names("model", options.only, CASES)
     check_names("contender", options.contender, CONTENDERS)
     if not importlib.util.find_spec("torch") and set(options.contender) & set(PYTORCH_PROGRAMS):
@@ -94,6 +96,11 @@ def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[
     ]
 
 
+def choose_steps(options: Options, model: str) -> int:
+    """Return the number of steps per epoch of a model; 0: the whole data set."""
+    return CASES[model].steps if options.steps is None else options.steps
+
+
 def estimate_seconds(measurement: Measurement, options: Options, processor: str) -> float:
     """Estimate how long a measurement takes, from the newest committed record of the processor.
 
@@ -102,7 +109,7 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
     number, model, contender = measurement
     known = _read_speed(model, processor)
     batch = CASES[model].batch
-    steps = (1 + options.epochs) * (options.steps or _WHOLE // batch)
+    steps = (1 + options.epochs) * (choose_steps(options, model) or _WHOLE // batch)
     images = steps * batch
     if contender == GENJAX:
         images *= options.seeds

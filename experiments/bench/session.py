@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from experiments.bench.plan import Measurement, Options
+from experiments.bench.plan import Measurement, Options, choose_steps
 from experiments.bench.rows import Run, make_rows
 from genjax.errors import UserError
 from genjax.runs.files import check_file, read_json, write_json
@@ -78,7 +78,9 @@ def measure_apart(measurement: Measurement, options: Options, cache: str) -> dic
         UserError: where it fails; it has said why.
     """
     _, model, contender = measurement
-    spec = json.dumps([model, contender, options.epochs, options.steps, options.seeds])
+    spec = json.dumps(
+        [model, contender, options.epochs, choose_steps(options, model), options.seeds]
+    )
     caches = {"JAX_COMPILATION_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch"}
     out = subprocess.run(
         [*COMMAND, "--measure", spec],

@@ -32,7 +32,11 @@ def _describe(record: dict[str, Any]) -> str:
     machine = record["processor"] if record["device"] == "cpu" else record["device"]
     how, versions = record["measured_with"], record["versions"]
     torch = f", PyTorch {versions['torch']}" if "torch" in versions else ""
-    budget = f"{how['steps']} steps an epoch" if int(how["steps"]) else "whole epochs"
+    steps = how["steps"]
+    if steps is None:
+        usual = [case.steps for case in CASES.values()]
+        steps = f"{min(usual)} to {max(usual)}"
+    budget = f"{steps} steps an epoch" if steps != 0 else "whole epochs"
     return f"**{machine}{cores}** ({record['date']}; jax {versions['jax']}{torch}; {budget})"
 
 

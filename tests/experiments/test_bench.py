@@ -254,7 +254,7 @@ def test_a_stopped_benchmark_goes_on(measured, tmp_path, capsys):
     command.bench(options)  # everything is measured
     assert done == [(1, "gan", "genjax"), (1, "gan", "flax"), (2, "gan", "genjax")]
     assert capsys.readouterr().out.count("1.00x") > 1
-    with pytest.raises(UserError, match="holds results of something else: steps 20, now 7"):
+    with pytest.raises(UserError, match="holds results of something else: steps None, now 7"):
         command.bench(dataclasses.replace(options, steps=7))
 
 
