@@ -198,7 +198,7 @@ def compile_epoch(
     data = devices.place((dataset.images, dataset.labels), mesh)
     run = run_seeds_epoch if many else run_epoch
     lowered = run.lower(state, *data, training=training, steps=steps, mesh=mesh)
-    return state, data, compile_lowered(lowered)
+    return state, data, compile_lowered(lowered, dense=state.is_dense)
 
 
 def _fetch_terms(terms: Terms) -> dict[str, np.ndarray]:

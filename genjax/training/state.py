@@ -50,6 +50,12 @@ class TrainState:
         """The number of epochs done; many seeds go at the same pace."""
         return int(self.epoch.max())
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether no network has a convolution, whose kernel is [k,k,C,O]."""
+        leaves = jax.tree.leaves(self.params.weights)
+        return all(leaf.ndim - self.key.ndim < 4 for leaf in leaves)
+
     def derive_key(self, purpose: Purpose) -> Key[Array, "*seeds"]:
         """Return a key for a purpose, the same in every epoch; for many seeds one each."""
         if self.key.ndim:

@@ -233,12 +233,11 @@ class StreamedEpochs:
                 steps=self._steps,
                 mesh=self._mesh,
             )
-            self._compiled[length] = compile_lowered(lowered)
+            self._compiled[length] = compile_lowered(lowered, dense=state.is_dense)
             terms[length] = lowered.out_info[1]
         parts = [terms[after - first] for first, after in self._parts]
-        self._finish = compile_lowered(
-            finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh)
-        )
+        finish = finish_chunks.lower(state, parts, self._diagnosed, mesh=self._mesh)
+        self._finish = compile_lowered(finish, dense=state.is_dense)
 
     def _spec(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._sharding)
