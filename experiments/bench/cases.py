@@ -29,7 +29,7 @@ class Case:
     batch: int = 128
     title: str = ""
     tolerance: float = 0.05
-    steps: int = 15
+    steps: int = 12
 
     @property
     def kind(self) -> Literal["vae", "vae_gan", "gan"]:
@@ -69,15 +69,15 @@ def _make_cases() -> dict[str, Case]:
     )
     game = 0.25
     return {
-        "mlp-vae": Case(mlp, adam, title="MLP VAE 784-400-20", steps=150),
+        "mlp-vae": Case(mlp, adam, title="MLP VAE 784-400-20", steps=100),
         "mlp-vae-grey": Case(
-            replace(mlp, binarize=False), adam, title="the same on grey images", steps=150
+            replace(mlp, binarize=False), adam, title="the same on grey images", steps=100
         ),
-        "conv-vae": Case(conv, adam, title="convolutional VAE 32-64-256-20", steps=30),
+        "conv-vae": Case(conv, adam, title="convolutional VAE 32-64-256-20", steps=25),
         # the other programs update the discriminator first, genjax both players at once: without
         # batch normalisation in the discriminator that is another game in its first steps
         "gan": Case(
-            GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=2 * game, steps=100
+            GAN(shape), slow, title="GAN 64-256-512-1024-784", tolerance=2 * game, steps=40
         ),
         "dcgan": Case(DCGAN((32, 32, 3)), slow, "cifar10", 64, "DCGAN 64-128-256, 32×32×3", game),
         "vae-gan": Case(larsen, slow, "cifar10", 64, "VAE-GAN 32-64-64-256-64, 32×32×3", game),

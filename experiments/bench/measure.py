@@ -19,7 +19,7 @@ PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     f"{PYTORCH}-compiled": (True, False),
     f"{PYTORCH}-compiled-bf16": (True, True),
 }
-_DRAWS = 5
+DRAWS = 3  # after a first one
 
 
 def measure_contender(
@@ -52,6 +52,7 @@ def measure_contender(
         "peak_bytes": _peak_bytes(),
         "samples_per_second": NUM_SAMPLES / _measure_sampling(program),
         "loss": loss,
+        "steps": steps,
     }
 
 
@@ -86,7 +87,7 @@ def _measure_sampling(program: Program) -> float:
     """Return the median seconds that it takes to draw the samples."""
     program.sample()
     seconds = []
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         began = time.perf_counter()
         program.sample()
         seconds.append(time.perf_counter() - began)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.bench.cases import CASES
-from experiments.bench.measure import FLAX, PYTORCH_PROGRAMS
+from experiments.bench.cases import CASES, NUM_SAMPLES
+from experiments.bench.measure import DRAWS, FLAX, PYTORCH_PROGRAMS
 from experiments.results.record import BENCHMARKS
 from genjax.errors import UserError, check_integer
 from genjax.runs.files import read_json
@@ -23,6 +23,7 @@ _COMPILING_SECONDS = 60  # of PyTorch
 _WHOLE = 60_000  # images
 _UNKNOWN = {
     "images_per_second": 1000.0,
+    "samples_per_second": 5000.0,
     "cold_first_step_seconds": 15.0,
     "warm_first_step_seconds": 5.0,
 }
@@ -108,16 +109,19 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
     """
     number, model, contender = measurement
     known = _read_speed(model, processor)
+    name = contender.replace("-", "_")
     batch = CASES[model].batch
     steps = (1 + options.epochs) * (choose_steps(options, model) or _WHOLE // batch)
-    images = steps * batch
-    if contender == GENJAX:
-        images *= options.seeds
-    slower = known.get(f"ratio_{contender.replace('-', '_')}", 1.0)
-    start: float = _START_SECONDS + (_COMPILING_SECONDS if contender in _COMPILED else 0)
+    images = steps * batch * (options.seeds if contender == GENJAX else 1)
+    speed = known["images_per_second"] / known.get(f"ratio_{name}", 1.0)
+    seconds = _START_SECONDS + images / speed
+    if contender in _COMPILED:
+        seconds += _COMPILING_SECONDS
     if contender != CEILING:
-        start += known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
-    return start + images * slower / known["images_per_second"]
+        sampling = known["samples_per_second"] / known.get(f"sampling_ratio_{name}", 1.0)
+        seconds += (1 + DRAWS) * NUM_SAMPLES / sampling
+        seconds += known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
+    return seconds
 
 
 def _read_speed(model: str, processor: str) -> dict[str, float]:

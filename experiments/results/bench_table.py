@@ -32,11 +32,8 @@ def _describe(record: dict[str, Any]) -> str:
     machine = record["processor"] if record["device"] == "cpu" else record["device"]
     how, versions = record["measured_with"], record["versions"]
     torch = f", PyTorch {versions['torch']}" if "torch" in versions else ""
-    steps = how["steps"]
-    if steps is None:
-        usual = [case.steps for case in CASES.values()]
-        steps = f"{min(usual)} to {max(usual)}"
-    budget = f"{steps} steps an epoch" if steps != 0 else "whole epochs"
+    steps = {int(row.get("steps", how["steps"] or 0)) for row in record["results"].values()}
+    budget = f"{' to '.join(map(str, sorted({min(steps), max(steps)})))} steps an epoch"
     return f"**{machine}{cores}** ({record['date']}; jax {versions['jax']}{torch}; {budget})"
 
 
