@@ -1,5 +1,6 @@
 """How programs are compiled on a CPU, where that takes long: docs/notes/convolutions.md."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,16 @@ _ONCE: Any = {"xla_backend_optimization_level": 1}
 def compile_lowered(lowered: jax.stages.Lowered, *, dense: bool) -> jax.stages.Compiled:
     """Compile a lowered program; one of dense layers on a CPU in about 60% of the usual time.
 
-    One with convolutions would compile in as short a time, but run a few percent slower.
+    One with convolutions would compile in as short a time, but run a few percent slower. A level of
+    optimisation in the environment variable XLA_FLAGS is kept.
 
     >>> double = jax.jit(lambda x: 2 * x).lower(1.0)
     >>> float(compile_lowered(double, dense=True)(3.0))
     6.0
     """
-    return lowered.compile(_DENSE if dense and jax.default_backend() == "cpu" else None)
+    is_chosen = "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", "")
+    quick = dense and jax.default_backend() == "cpu" and not is_chosen
+    return lowered.compile(_DENSE if quick else None)
 
 
 def jit_once(function: Callable[..., Any], static_argnums: int | tuple[int, ...]) -> Callable:

@@ -251,8 +251,13 @@ def assert_same(left, right):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkeypatch):
-    """Seven steps in chunks of 2, 2 and 3; also where it was stopped and goes on."""
+@pytest.mark.parametrize("flags", ["--xla_backend_optimization_level=0", ""])
+def test_a_streamed_run_is_the_resident_one(streamed, resident, tmp_path, monkeypatch, flags):
+    """Seven steps in chunks of 2, 2 and 3; also where it was stopped and goes on.
+
+    And compiled as for users: without a level in the flags, which XLA has read long before.
+    """
+    monkeypatch.setenv("XLA_FLAGS", flags)
     monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     shares: list[float] = []  # of an epoch, as the bar is told
@@ -342,7 +347,10 @@ def fit_seeds(images: Dataset | Stream, name: str = "gan") -> genjax.Params:
     return genjax.fit(model, images, keys, replace(training, optimizer=rates), progress=False)
 
 
-def test_many_streamed_runs_are_the_resident_ones(streamed, resident, monkeypatch):
+@pytest.mark.parametrize("flags", ["--xla_backend_optimization_level=0", ""])
+def test_many_streamed_runs_are_the_resident_ones(streamed, resident, monkeypatch, flags):
+    """Also compiled as for users: without a level in the flags, which XLA has read long before."""
+    monkeypatch.setenv("XLA_FLAGS", flags)
     monkeypatch.setattr(streaming, "_CHUNK_STEPS", 3)
     assert_same(fit_seeds(streamed), fit_seeds(resident))
 
