@@ -123,10 +123,20 @@ def update(
 
 
 def compute_norm(tree: Any) -> Float[Array, ""]:
-    """Compute the root of the sum of the squares of all leaves."""
-    # as one vector: a sum for each leaf would take longer to compile
-    whole = jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
-    return jnp.sqrt(jnp.vdot(whole, whole))
+    """Compute the root of the sum of the squares of all leaves.
+
+    Sums of each leaf would take longer to compile on a CPU, and one vector of all on a TPU.
+    """
+
+    def of_vector(leaves: list[jax.Array]) -> jax.Array:
+        whole = jnp.concatenate([leaf.ravel() for leaf in leaves])
+        return jnp.vdot(whole, whole)
+
+    def of_leaves(leaves: list[jax.Array]) -> jax.Array:
+        return jnp.asarray(sum(jnp.vdot(leaf, leaf) for leaf in leaves))
+
+    leaves = jax.tree.leaves(tree)
+    return jnp.sqrt(jax.lax.platform_dependent(leaves, cpu=of_vector, default=of_leaves))
 
 
 def update_ema(state: TrainState, decay: Float[Array, ""] | float) -> TrainState:
