@@ -76,9 +76,9 @@ def split_steps(steps: int, most: int) -> list[tuple[int, int]]:
     >>> split_steps(7, 3)
     [(0, 2), (2, 4), (4, 7)]
     """
-    least, largest = -(-steps // most), max(1, steps // 2)  # numbers of chunks
-    count = next((n for n in range(least, min(2 * least, largest + 1)) if steps % n == 0), least)
-    count = min(count, largest)
+    least = -(-steps // most)
+    count = next((n for n in range(least, 2 * least) if steps % n == 0), least)
+    count = min(count, max(1, steps // 2))
     return [(steps * n // count, steps * (n + 1) // count) for n in range(count)]
 
 
