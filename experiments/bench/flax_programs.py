@@ -37,8 +37,11 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int) -> Program:
             losses.append(loss)
         return float(np.mean(losses))
 
-    noise = jax.random.normal(key, (NUM_SAMPLES, case.model.latent_dim))
-    return Program(train, lambda: jax.block_until_ready(sample(state, noise)))
+    def draw() -> None:
+        noise = jax.random.normal(jax.random.key(1), (NUM_SAMPLES, case.model.latent_dim))
+        sample(state, noise).block_until_ready()
+
+    return Program(train, draw)
 
 
 def make_step(case: Case, key: Any) -> tuple[Any, Step, Callable]:

@@ -24,7 +24,6 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1)
     if seeds > 1:
         start, key = jax.vmap(start), jax.random.split(key, seeds)
     state, arrays, compiled = compile_epoch(start(key), dataset, training, steps)
-    draw = jax.jit(genjax.sample, static_argnums=2)
 
     def train() -> float:
         nonlocal state
@@ -33,7 +32,7 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1)
 
     def sample() -> None:
         params = state.params if seeds == 1 else select_seed(state.params, 0)
-        draw(params, jax.random.key(1), NUM_SAMPLES).block_until_ready()
+        genjax.sample(params, jax.random.key(1), NUM_SAMPLES).block_until_ready()
 
     return Program(train, sample)
 

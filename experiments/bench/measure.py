@@ -19,7 +19,7 @@ PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     f"{PYTORCH}-compiled": (True, False),
     f"{PYTORCH}-compiled-bf16": (True, True),
 }
-DRAWS = 3  # after a first one
+DRAWS, DRAW_SECONDS = 3, 0.5  # at least, after a first one
 
 
 def measure_contender(
@@ -87,7 +87,7 @@ def _measure_sampling(program: Program) -> float:
     """Return the median seconds that it takes to draw the samples."""
     program.sample()
     seconds = []
-    for _ in range(DRAWS):
+    while len(seconds) < DRAWS or sum(seconds) < DRAW_SECONDS:
         began = time.perf_counter()
         program.sample()
         seconds.append(time.perf_counter() - began)

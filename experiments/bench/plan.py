@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.bench.cases import CASES, NUM_SAMPLES
-from experiments.bench.measure import DRAWS, FLAX, PYTORCH_PROGRAMS
+from experiments.bench.measure import DRAW_SECONDS, DRAWS, FLAX, PYTORCH_PROGRAMS
 from experiments.results.record import BENCHMARKS
 from genjax.errors import UserError, check_integer
 from genjax.runs.files import read_json
@@ -119,7 +119,8 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
         seconds += _COMPILING_SECONDS
     if contender != CEILING:
         sampling = known["samples_per_second"] / known.get(f"sampling_ratio_{name}", 1.0)
-        seconds += (1 + DRAWS) * NUM_SAMPLES / sampling
+        draw = NUM_SAMPLES / sampling
+        seconds += draw + max(DRAWS * draw, DRAW_SECONDS)
         seconds += known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
     return seconds
 

@@ -21,6 +21,7 @@ from genjax.latents.inputs import check_encoder_labels, check_input, map_rows
 from genjax.latents.latent_flow import UPDATES, fit_flow
 from genjax.latents.mixture import fit_mixture
 from genjax.model import CanEncode, HasPosterior, Params, require
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 
 KINDS = ("mixture", "flow")
@@ -45,7 +46,7 @@ class LatentDensity(Protocol):
         ...
 
 
-@jax.jit
+@jit
 def compute_posterior(
     params: Params,
     images: Float[Array, "n h w c"],

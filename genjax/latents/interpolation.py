@@ -19,6 +19,7 @@ from genjax.errors import UserError, check_integer
 from genjax.latents.inputs import Labels, check_labels_for, check_latents, check_row
 from genjax.latents.sampling import decode, encode
 from genjax.model import CanDecode, Params, get_model, require
+from genjax.model.compiling import jit
 
 Latents = Float[Array | np.ndarray, "n d"]
 
@@ -93,7 +94,7 @@ def interpolate(
     return _interpolate(params, *ends, classes, check_integer(num, "num"), bool(spherical))
 
 
-@partial(jax.jit, static_argnames=("num", "spherical"))
+@partial(jit, static_argnames=("num", "spherical"))
 def _interpolate(
     params: Params, start: jax.Array, end: jax.Array, labels: Labels, num: int, spherical: bool
 ) -> jax.Array:
@@ -133,7 +134,7 @@ def shift(
     return _shift(params, z, direction, check_row(strengths, "strengths"), classes)
 
 
-@jax.jit
+@jit
 def _shift(
     params: Params, z: jax.Array, direction: jax.Array, strengths: jax.Array, labels: Labels
 ) -> jax.Array:

@@ -24,6 +24,7 @@ from genjax.errors import check_integer, check_number
 from genjax.latents.inputs import check_input
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, LatentModel, Params, get_model, require
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 
 
@@ -85,7 +86,7 @@ def _prior(params: Params, z: jax.Array) -> jax.Array:
     return length_prior(z) if is_normal else jnp.zeros(len(z))
 
 
-@partial(jax.jit, static_argnames=("starts", "steps"))
+@partial(jit, static_argnames=("starts", "steps"))
 def _invert(
     params: Params,
     images: jax.Array,

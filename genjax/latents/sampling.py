@@ -37,6 +37,7 @@ from genjax.model import (
     takes_labels,
     with_labels,
 )
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 
@@ -87,7 +88,7 @@ def sample(
     return _sample(params, as_key(key), num, temperature, density, classes)
 
 
-@partial(jax.jit, static_argnames="num")
+@partial(jit, static_argnames="num")
 def _sample(
     params: Params,
     key: jax.Array,
@@ -122,7 +123,7 @@ def encode(
     return _encode(params, images, check_labels_for(model, "encode", labels, len(images)))
 
 
-@jax.jit
+@jit
 def _encode(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
     return map_rows(require(get_model(params), CanEncode).encode, params, images, labels)
 
@@ -144,7 +145,7 @@ def decode(
     return _decode(params, z, check_labels_for(model, "decode", labels, len(z)))
 
 
-@jax.jit
+@jit
 def _decode(params: Params, z: jax.Array, labels: Labels) -> jax.Array:
     return decode_rows(params, z, labels)
 
@@ -165,7 +166,7 @@ def reconstruct(
     return _reconstruct(params, images, check_labels_for(model, method, labels, len(images)))
 
 
-@jax.jit
+@jit
 def _reconstruct(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
     model = require(get_model(params), CanReconstruct)
 
@@ -182,7 +183,7 @@ def classify(params: Params, images: ArrayLike) -> Float[Array, "n classes"]:
     return _classify(params, check_input(params, images))
 
 
-@jax.jit
+@jit
 def _classify(params: Params, images: jax.Array) -> jax.Array:
     return in_chunks(partial(require(get_model(params), CanClassify).classify, params), images)
 
@@ -201,6 +202,6 @@ def score(params: Params, images: ArrayLike, labels: ArrayLike | None = None) ->
     return _score(params, images, check_labels_for(model, "score", labels, len(images)))
 
 
-@jax.jit
+@jit
 def _score(params: Params, images: jax.Array, labels: Labels) -> jax.Array:
     return require(get_model(params), CanScore).score(params, images, labels)

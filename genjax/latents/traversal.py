@@ -18,6 +18,7 @@ from genjax.latents.inputs import (
 )
 from genjax.latents.sampling import decode
 from genjax.model import CanDecode, Params, get_model, require
+from genjax.model.compiling import jit
 
 
 def traverse(
@@ -73,7 +74,7 @@ def _check_latent(
     return latent, None if classes is None else classes[0]
 
 
-@partial(jax.jit, static_argnames="num")
+@partial(jit, static_argnames="num")
 def _traverse(
     params: Params,
     z: jax.Array,
@@ -121,7 +122,7 @@ def plane(
     return _plane(params, z, both, check_row(across, "across"), check_row(up, "up"), label)
 
 
-@jax.jit
+@jit
 def _plane(
     params: Params,
     z: jax.Array,

@@ -30,6 +30,7 @@ from genjax.model import (
     require,
     with_labels,
 )
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 from genjax.nn.chunks import in_chunks
 
@@ -91,7 +92,7 @@ def latent_use(
     return _latent_use(params, images, as_key(key), classes)
 
 
-@jax.jit
+@jit
 def _latent_use(params: Params, images: jax.Array, key: jax.Array, labels: Labels) -> LatentUse:
     model = params.model
     q = compute_posterior(params, images, key, labels)

@@ -30,20 +30,21 @@ from genjax.errors import UserError, check_images
 from genjax.metrics import classifier_files as files
 from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
+from genjax.model.compiling import jit
 from genjax.nn.networks import flatten
 from genjax.runs.files import enable_compilation_cache
 
 _IMAGES_AT_ONCE = 500
 
 
-@jax.jit
+@jit
 def _predict(params: Params, images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Images [N, H, W, C] -> (2) probabilities [N, classes], (1) features [N, D]."""
     logits, features = params.model.apply(params, "classifier", images)
     return jax.nn.softmax(logits), features  # (2)
 
 
-@jax.jit
+@jit
 def _predict_stacked(params: Params, images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Images [N, H, W, 3] -> (3) probabilities [N, 1000], (1) features [N, 3 D]."""
     (r, g, b), features = jax.vmap(lambda channel: _predict(params, channel[..., None]))(

@@ -28,6 +28,7 @@ from genjax.model import (
     Params,
     with_labels,
 )
+from genjax.model.compiling import jit
 from genjax.runs.progress import progress as progress_bar
 
 _IMAGES_AT_ONCE = 100
@@ -92,7 +93,7 @@ def _pop_pair(values: Values, *names: str) -> Any:
     return tuple(values.pop(name) for name in names) if names[0] in values else None
 
 
-@partial(jax.jit, static_argnames=("num_samples", "labelled"))
+@partial(jit, static_argnames=("num_samples", "labelled"))
 def _measure_chunk(
     params: Params,
     images: jax.Array,

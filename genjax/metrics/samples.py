@@ -15,12 +15,13 @@ from genjax.data import Dataset, Stream
 from genjax.errors import UserError, check_integer
 from genjax.metrics.chunking import padded_chunks
 from genjax.model import Params
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 
 IMAGES_AT_ONCE = 500
 
 
-@partial(jax.jit, static_argnames="num")
+@partial(jit, static_argnames="num")
 def _quantised_samples(
     params: Params, key: jax.Array, *, num: int, **options: Any
 ) -> tuple[jax.Array, jax.Array]:

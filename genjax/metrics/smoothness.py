@@ -30,6 +30,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from genjax.latents.interpolation import slerp
 from genjax.metrics.classifiers import Classifier
 from genjax.model import CanDecode, Params, require
+from genjax.model.compiling import jit
 from genjax.nn.chunks import in_chunks
 
 EPSILON = 1e-3
@@ -45,7 +46,7 @@ def _draw_ends(params: Params, key: jax.Array, num: int) -> tuple[Any, jax.Array
     return model, a, b
 
 
-@partial(jax.jit, static_argnames="num")
+@partial(jit, static_argnames="num")
 def path_length(
     params: Params,
     classifier: Classifier,
@@ -67,7 +68,7 @@ def path_length(
     return in_chunks(squared_step, z, _AT_ONCE) / epsilon**2
 
 
-@partial(jax.jit, static_argnames=("num", "points"))
+@partial(jit, static_argnames=("num", "points"))
 def label_agreement(
     params: Params,
     classifier: Classifier,
@@ -89,7 +90,7 @@ def label_agreement(
     return jnp.mean((inner == labels[0]) | (inner == labels[-1]), axis=0)
 
 
-@partial(jax.jit, static_argnames=("num", "probes"))
+@partial(jit, static_argnames=("num", "probes"))
 def jacobian_variation(
     params: Params, key: PRNGKeyArray, num: int = PLACES, probes: int = PROBES
 ) -> Float[Array, ""]:

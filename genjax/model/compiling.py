@@ -1,44 +1,99 @@
-"""How programs are compiled on a CPU, where that takes long: docs/notes/convolutions.md."""
+"""How genjax compiles its programs on a CPU: docs/notes/convolutions.md has the measurements."""
 
 import os
 from collections.abc import Callable
-from typing import Any
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import jax
+
+from genjax.model.processor import read_processor
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # of XLA: for a program of dense layers, and for one that runs once
 _DENSE: Any = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2}
 _ONCE: Any = {"xla_backend_optimization_level": 1}
+# without YNNPACK, whose convolutions keep to one core and have vectors of 512 bits to gain
+_NARROW: Any = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
 def compile_lowered(lowered: jax.stages.Lowered, *, dense: bool) -> jax.stages.Compiled:
-    """Compile a lowered program; one of dense layers on a CPU in about 60% of the usual time.
+    """Compile a lowered program, on a CPU with the options that suit it.
 
-    One with convolutions would compile in as short a time, but run a few percent slower. A level of
-    optimisation in the environment variable XLA_FLAGS is kept.
+    One of dense layers takes about 60% of the usual time. One with convolutions would compile in as
+    short a time, but run a few percent slower; it is compiled as `jit` does. Options in the
+    environment variable XLA_FLAGS are kept.
 
     >>> double = jax.jit(lambda x: 2 * x).lower(1.0)
     >>> float(compile_lowered(double, dense=True)(3.0))
     6.0
     """
-    is_chosen = "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", "")
-    quick = dense and jax.default_backend() == "cpu" and not is_chosen
-    return lowered.compile(_DENSE if quick else None)
+    return lowered.compile(_unless_chosen(_DENSE) if dense else _find_narrow())
 
 
-def jit_once(function: Callable[..., Any], static_argnums: int | tuple[int, ...]) -> Callable:
+def jit(function: Callable[P, T], **static: Any) -> Callable[P, T]:
+    """Compile a function as `jax.jit` does, with other convolutions on a CPU without AVX-512.
+
+    They run on all cores there, up to twice as fast. Within a program that is being traced the
+    function is compiled as that program is. `static` are options of `jax.jit`.
+
+    >>> float(jit(lambda power, x: x**power, static_argnums=0)(2, 3.0))
+    9.0
+    """
+    return _jit(function, _find_narrow, static)
+
+
+def jit_once(function: Callable[P, T], **static: Any) -> Callable[P, T]:
     """Compile a function that runs once, on a CPU in a third of the time, and with the same bits.
 
-    Within a program that is being traced it is compiled as that program is.
+    Otherwise as `jit`.
 
     >>> float(jit_once(lambda power, x: x**power, static_argnums=0)(2, 3.0))
     9.0
     """
-    whole = jax.jit(function, static_argnums=static_argnums)
-    quick = jax.jit(function, static_argnums=static_argnums, compiler_options=_ONCE)
+    return _jit(function, lambda: _ONCE if jax.default_backend() == "cpu" else None, static)
 
-    def run(*args: Any) -> Any:
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(args))
-        return (whole if traced or jax.default_backend() != "cpu" else quick)(*args)
+
+def _jit(
+    function: Callable[P, T], find_options: Callable[[], Any], static: dict[str, Any]
+) -> Callable[P, T]:
+    within: Any = jax.jit(function, **static)
+
+    @cache
+    def alone() -> Any:
+        return jax.jit(function, compiler_options=find_options(), **static)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return (within if _is_traced(args, kwargs) else alone())(*args, **kwargs)
 
     return run
+
+
+_identity = jax.jit(lambda x: x)
+
+
+def _is_traced(*arguments: Any) -> bool:
+    """Return whether a program is being traced: all arguments may still be constants of it."""
+    leaves = [*jax.tree.leaves(arguments), _identity(0)]
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+
+
+def _unless_chosen(options: dict[str, Any]) -> Any:
+    """Return options for a CPU, None on other devices and where the environment chooses any."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    others = jax.default_backend() != "cpu" or any(name in flags for name in options)
+    return None if others else options
+
+
+@cache
+def _find_narrow() -> Any:
+    """Return `_NARROW` on a processor with AVX2 and no more, where XLA knows the option."""
+    options = _unless_chosen(_NARROW) if read_processor()[1] == "AVX2" else None
+    try:
+        jax.jit(lambda: 0).lower().compile(options)
+    except jax.errors.JaxRuntimeError:  # another version of XLA
+        return None
+    return options

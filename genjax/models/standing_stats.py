@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from genjax.model import Params, Weights
+from genjax.model.compiling import jit
 
 _BATCHES, _BATCH_SIZE = 16, 128  # of latents
 
 
-@jax.jit
+@jit
 def compute_standing_stats(params: Params, key: jax.Array) -> Params:
     """Return a GAN's `params` with the means of the statistics of many batches of G(z)."""
     model: Any = params.model

@@ -12,15 +12,10 @@ from typing import Any
 
 import jax
 
+from genjax.model.processor import read_processor
+
 _ROOT = Path(__file__).parent.parent.parent
 _PACKAGES = ("genjax-vae-gan", "jax", "jaxlib", "flax", "optax", "numpy")
-_CPUINFO = Path("/proc/cpuinfo")  # of Linux
-_INSTRUCTIONS = {  # flag: name; of the widest kind that the processor has, the first
-    "amx_bf16": "AMX",
-    "avx512_bf16": "AVX-512 BF16",
-    "avx512f": "AVX-512",
-    "avx2": "AVX2",
-}
 
 
 def describe_environment() -> dict[str, Any]:
@@ -52,11 +47,7 @@ def describe_command() -> str:
 
 def name_processor() -> str:
     """Return the processor's model and, where the system tells, the widest instructions it has."""
-    lines = _CPUINFO.read_text(errors="replace").splitlines() if _CPUINFO.exists() else []
-    found = {key.strip(): value.strip() for key, _, value in (one.partition(":") for one in lines)}
-    flags = found.get("flags", "").split()
-    widest = next((name for flag, name in _INSTRUCTIONS.items() if flag in flags), "")
-    model = found.get("model name") or platform.processor() or platform.machine()
+    model, widest = read_processor()
     return f"{model}, {widest}" if widest else model
 
 

@@ -12,6 +12,7 @@ from genjax.data.made.biased import GROUP
 from genjax.errors import CheckpointError
 from genjax.metrics.groups import group_shares
 from genjax.model import Params, Resamples, require
+from genjax.model.compiling import jit
 from genjax.runs.npz import load_array, save_array
 
 _SUBSET = 0.1  # share of the training images in a balanced subset
@@ -29,9 +30,9 @@ def save_probabilities(out: Path, progress: float, params: Params, train_set: Da
     save_array(out / "resampling" / f"{round(progress * 10**6):06d}.npz", np.asarray(p))
 
 
-@jax.jit
+@jit
 def _probabilities(
-    params: Params, images: jax.Array, labels: jax.Array, progress: jax.Array
+    params: Params, images: jax.Array, labels: jax.Array, progress: float
 ) -> jax.Array:
     return require(params.model, Resamples).probabilities(params, images, labels, progress)
 

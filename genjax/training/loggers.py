@@ -23,6 +23,7 @@ from jaxtyping import Array, UInt8
 from genjax.distributed.seeds import unstack_seeds
 from genjax.errors import UserError, check_integer
 from genjax.model import Params, to_json
+from genjax.model.compiling import jit
 from genjax.runs.files import resolve_path, to_jsonable
 from genjax.training.callbacks import Callback
 
@@ -107,7 +108,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-@partial(jax.jit, static_argnums=1)
+@partial(jit, static_argnums=1)
 def _sample(params: Params, num: int) -> UInt8[Array, "num h w c"]:
     images = params.model.sample(params, jax.random.key(0), num)
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)

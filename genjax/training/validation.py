@@ -12,6 +12,7 @@ from genjax.data.dataset import renumber_labels
 from genjax.distributed import seeds
 from genjax.errors import UserError
 from genjax.model import Model, Params, Terms
+from genjax.model.compiling import jit
 from genjax.runs.keys import Purpose
 from genjax.training.epoch import Rows, scale_batch
 from genjax.training.state import TrainState
@@ -75,14 +76,14 @@ class Validation:
         return {f"validation_{name}": np.asarray(v, np.float64) for name, v in terms.items()}
 
 
-@jax.jit
+@jit
 def compute_mean_losses(params: Params, key: Key[Array, "*seeds"], rows: Rows) -> Terms:
     """Return the mean losses and terms over batches of images [K, B, H, W, C] and their labels.
 
     `params` and `key` may be those of many seeds; then the terms are [S].
     """
     if key.ndim:
-        return seeds.map_seeds(lambda one: compute_mean_losses(*one, rows), (params, key))
+        return seeds.map_seeds(lambda one: compute_mean_losses(one[0], one[1], rows), (params, key))
     model = params.model
 
     def measure(number: Int[Array, ""], one: Rows) -> tuple[Int[Array, ""], Terms]:

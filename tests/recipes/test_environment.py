@@ -2,6 +2,7 @@
 
 import pytest
 
+from genjax.model import processor
 from genjax.recipes import environment
 
 
@@ -18,10 +19,10 @@ from genjax.recipes import environment
 def test_a_processor_is_named_with_its_widest_instructions(tmp_path, monkeypatch, flags, expected):
     core = f"model name\t: AMD EPYC\nflags\t\t: {flags}\nbugs\t: none\n\n"
     (tmp_path / "cpuinfo").write_text(2 * core)
-    monkeypatch.setattr(environment, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
     assert environment.describe_environment()["processor"] == expected
 
 
 def test_a_system_without_a_list_of_processors_names_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment, "_CPUINFO", tmp_path / "none")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "none")
     assert environment.name_processor()

@@ -1,21 +1,36 @@
-"""Which programs are compiled the short way."""
+"""Programs are compiled with the options that suit the processor."""
 
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 import genjax
-from genjax.model.compiling import compile_lowered
+from genjax.model import compiling
+from genjax.model.compiling import compile_lowered, jit, jit_once
 from genjax.training.configuration import Training
 from genjax.training.state import init_state
 
 
 class Lowered:
-    """Returns, in place of a compiled program, whether options were given."""
+    """Returns, in place of a compiled program, the names of the options."""
 
     def compile(self, options):
-        return options is not None
+        return set(options or ())
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Return a function that pretends another processor, with nothing chosen in XLA_FLAGS."""
+
+    def choose(instructions: str) -> None:
+        monkeypatch.setenv("XLA_FLAGS", "")
+        monkeypatch.setattr(compiling, "read_processor", lambda: ("a processor", instructions))
+        compiling._find_narrow.cache_clear()
+
+    yield choose
+    compiling._find_narrow.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -27,10 +42,41 @@ class Lowered:
         (False, "", False),
     ],
 )
-def test_programs_of_dense_layers_are(monkeypatch, dense, flags, expected):
+def test_programs_of_dense_layers_are_compiled_the_short_way(monkeypatch, dense, flags, expected):
     monkeypatch.setenv("XLA_FLAGS", flags)
-    found = compile_lowered(cast(Any, Lowered()), dense=dense)
+    found = "xla_backend_optimization_level" in compile_lowered(cast(Any, Lowered()), dense=dense)
     assert found == (expected and jax.default_backend() == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [("AVX2", True), ("AVX-512", False), ("AMX", False), ("", False)],
+)
+def test_convolutions_are_not_ynnpacks_without_avx_512(pretend, instructions, expected):
+    pretend(instructions)
+    found = "xla_cpu_experimental_ynn_fusion_type" in compile_lowered(
+        cast(Any, Lowered()), dense=False
+    )
+    assert found == (expected and jax.default_backend() == "cpu")
+
+
+def test_an_option_that_xla_does_not_know_is_not_used(pretend, monkeypatch):
+    pretend("AVX2")
+    monkeypatch.setattr(compiling, "_NARROW", {"xla_cpu_no_such_option": ""})
+    assert compile_lowered(cast(Any, Lowered()), dense=False) == set()
+    assert float(jit(lambda x: x + 1)(1.0)) == 2.0
+
+
+@pytest.mark.parametrize("compiled", [jit, jit_once])
+def test_a_compiled_function_can_be_part_of_any_program(pretend, compiled):
+    pretend("AVX2")
+    double = compiled(lambda x: 2 * x)
+    x = jnp.float32(3)
+    assert double(x) == 6
+    assert jax.jit(lambda y: double(x) + y)(1.0) == 7  # constants alone
+    assert jax.jit(double)(x) == 6
+    assert jax.grad(double)(x) == 2
+    assert jax.vmap(double)(jnp.ones(2)).tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
