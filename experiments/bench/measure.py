@@ -86,7 +86,7 @@ def _make_program(contender: str, case: Case, dataset: Any, steps: int, seeds: i
 def _measure_sampling(program: Program) -> float:
     """Return the median seconds that it takes to draw the samples."""
     program.sample()
-    seconds = []
+    seconds: list[float] = []
     while len(seconds) < DRAWS or sum(seconds) < DRAW_SECONDS:
         began = time.perf_counter()
         program.sample()

@@ -28,7 +28,7 @@ def test_what_the_generator_made_is_found_again(params, key):
 
 
 def test_the_best_of_several_starts_is_kept(params, key):
-    images = genjax.decode(params, jax.random.normal(key, (6, 3)))
+    images = genjax.decode(params, jax.random.normal(jax.random.fold_in(key, 1), (6, 3)))
 
     kept = genjax.invert(params, images, key, starts=8, steps=1, learning_rate=0.0, scale=1e-3)
     errors = np.mean((genjax.decode(params, kept) - images) ** 2, axis=(1, 2, 3))
