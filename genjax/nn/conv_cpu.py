@@ -36,7 +36,19 @@ def _fits_winograd(stride: int, w_shape: native.Size, least: int) -> bool:
 def forward(stride: int, x: Array, w: Array) -> Array:
     if _fits_winograd(stride, w.shape, _WIDEST):
         return winograd.forward(x, w)
+    if stride > 1 and w.shape[2] < _WIDE:
+        return _forward_patches(stride, x, w)
     return jnp.concatenate([native.forward(stride, half, w) for half in _halves(x, w.shape[2])])
+
+
+def _forward_patches(stride: int, x: Array, w: Array) -> Array:
+    """Compute (1) as one product of patches of x, the ⌈k/s⌉² taps of `_slice_taps` side by side."""
+    k, _, c, o = w.shape
+    s, q = stride, -(-k // stride)
+    patches = jnp.concatenate(_slice_taps(s, k, x), axis=3)
+    more = (0, q * s - k)
+    w = jnp.pad(w, [more, more, (0, 0), (0, 0)]).reshape(q, s, q, s, c, o).swapaxes(1, 2)
+    return patches @ w.reshape(-1, o)
 
 
 def transposed(stride: int, size: native.Size, y: Array, w: Array) -> Array:
@@ -101,16 +113,21 @@ def kernel_gradient(stride: int, k: int, x: Array, y: Array) -> Array:
 
 def _kernel_gradient_taps(stride: int, k: int, x: Array, y: Array) -> Array:
     """Compute (3) as a product for each of the ⌈k/s⌉² taps on blocks of s×s pixels of x."""
-    s, q, c = stride, -(-k // stride), x.shape[-1]
-    _, h, v, o = y.shape
-    (top, _), (left, _) = _same_padding(x.shape[1:3], k, s)
-    below, right = s * (h + q - 1) - x.shape[1] - top, s * (v + q - 1) - x.shape[2] - left
-    x = jnp.pad(x, [(0, 0), (top, below), (left, right), (0, 0)])
-    x = to_blocks(x, s)
-    taps = [x[:, a : a + h, b : b + v] for a in range(q) for b in range(q)]
+    s, q, c, o = stride, -(-k // stride), x.shape[-1], y.shape[-1]
+    taps = _slice_taps(s, k, x)
     w = jnp.stack([jnp.tensordot(tap, y, axes=[(0, 1, 2)] * 2) for tap in taps])
     w = w.reshape(q, q, s, s, c, o).swapaxes(1, 2).reshape(q * s, q * s, c, o)
     return w[:k, :k]
+
+
+def _slice_taps(stride: int, k: int, x: Array) -> list[Array]:
+    """List what each of the ⌈k/s⌉² taps of blocks of s×s pixels meets in x: arrays [N,h,w,s²C]."""
+    s, q = stride, -(-k // stride)
+    h, v = (-(-n // s) for n in x.shape[1:3])
+    (top, _), (left, _) = _same_padding(x.shape[1:3], k, s)
+    below, right = s * (h + q - 1) - x.shape[1] - top, s * (v + q - 1) - x.shape[2] - left
+    x = to_blocks(jnp.pad(x, [(0, 0), (top, below), (left, right), (0, 0)]), s)
+    return [x[:, a : a + h, b : b + v] for a in range(q) for b in range(q)]
 
 
 def _kernel_gradient_exchanged(stride: int, k: int, x: Array, y: Array) -> Array:
