@@ -15,8 +15,8 @@ T = TypeVar("T")
 # of XLA: for a program of dense layers, and for one that runs once
 _DENSE: Any = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 2}
 _ONCE: Any = {"xla_backend_optimization_level": 1}
-# without YNNPACK, whose convolutions keep to one core and have vectors of 512 bits to gain
-_NARROW: Any = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# for convolutions on all cores: where vectors have 256 bits, YNNPACK's keep to one
+_NO_YNNPACK: Any = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
 def compile_lowered(lowered: jax.stages.Lowered, *, dense: bool) -> jax.stages.Compiled:
@@ -30,11 +30,11 @@ def compile_lowered(lowered: jax.stages.Lowered, *, dense: bool) -> jax.stages.C
     >>> float(compile_lowered(double, dense=True)(3.0))
     6.0
     """
-    return lowered.compile(_unless_chosen(_DENSE) if dense else _find_narrow())
+    return lowered.compile(_unless_chosen(_DENSE) if dense else _choose_convolutions())
 
 
 def jit(function: Callable[P, T], **static: Any) -> Callable[P, T]:
-    """Compile a function as `jax.jit` does, with other convolutions on a CPU without AVX-512.
+    """Compile a function as `jax.jit` does, with other convolutions on a CPU with AVX2 and no more.
 
     They run on all cores there, up to twice as fast. Within a program that is being traced the
     function is compiled as that program is. `static` are options of `jax.jit`.
@@ -42,7 +42,7 @@ def jit(function: Callable[P, T], **static: Any) -> Callable[P, T]:
     >>> float(jit(lambda power, x: x**power, static_argnums=0)(2, 3.0))
     9.0
     """
-    return _jit(function, _find_narrow, static)
+    return _jit(function, _choose_convolutions, static)
 
 
 def jit_once(function: Callable[P, T], **static: Any) -> Callable[P, T]:
@@ -53,12 +53,13 @@ def jit_once(function: Callable[P, T], **static: Any) -> Callable[P, T]:
     >>> float(jit_once(lambda power, x: x**power, static_argnums=0)(2, 3.0))
     9.0
     """
-    return _jit(function, lambda: _ONCE if jax.default_backend() == "cpu" else None, static)
+    return _jit(function, lambda: _ONCE, static)
 
 
 def _jit(
     function: Callable[P, T], find_options: Callable[[], Any], static: dict[str, Any]
 ) -> Callable[P, T]:
+    """Compile a function with these options on a CPU, and without them within another program."""
     within: Any = jax.jit(function, **static)
 
     @cache
@@ -67,17 +68,18 @@ def _jit(
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        return (within if _is_traced(args, kwargs) else alone())(*args, **kwargs)
+        on_cpu = jax.default_backend() == "cpu"
+        return (alone() if on_cpu and not _is_traced(args, kwargs) else within)(*args, **kwargs)
 
     return run
 
 
-_identity = jax.jit(lambda x: x)
+_make_constant = jax.jit(lambda: 0)
 
 
 def _is_traced(*arguments: Any) -> bool:
     """Return whether a program is being traced: all arguments may still be constants of it."""
-    leaves = [*jax.tree.leaves(arguments), _identity(0)]
+    leaves = [*jax.tree.leaves(arguments), _make_constant()]
     return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
 
 
@@ -89,9 +91,10 @@ def _unless_chosen(options: dict[str, Any]) -> Any:
 
 
 @cache
-def _find_narrow() -> Any:
-    """Return `_NARROW` on a processor with AVX2 and no more, where XLA knows the option."""
-    options = _unless_chosen(_NARROW) if read_processor()[1] == "AVX2" else None
+def _choose_convolutions() -> Any:
+    """Return `_NO_YNNPACK` on a processor with AVX2 and no more, where XLA knows the option."""
+    if read_processor()[1] != "AVX2" or not (options := _unless_chosen(_NO_YNNPACK)):
+        return None
     try:
         jax.jit(lambda: 0).lower().compile(options)
     except jax.errors.JaxRuntimeError:  # another version of XLA

@@ -27,10 +27,10 @@ def pretend(monkeypatch):
     def choose(instructions: str) -> None:
         monkeypatch.setenv("XLA_FLAGS", "")
         monkeypatch.setattr(compiling, "read_processor", lambda: ("a processor", instructions))
-        compiling._find_narrow.cache_clear()
+        compiling._choose_convolutions.cache_clear()
 
     yield choose
-    compiling._find_narrow.cache_clear()
+    compiling._choose_convolutions.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_programs_of_dense_layers_are_compiled_the_short_way(monkeypatch, dense,
     ("instructions", "expected"),
     [("AVX2", True), ("AVX-512", False), ("AMX", False), ("", False)],
 )
-def test_convolutions_are_not_ynnpacks_without_avx_512(pretend, instructions, expected):
+def test_convolutions_avoid_ynnpack_with_avx2_alone(pretend, instructions, expected):
     pretend(instructions)
     found = "xla_cpu_experimental_ynn_fusion_type" in compile_lowered(
         cast(Any, Lowered()), dense=False
@@ -62,7 +62,7 @@ def test_convolutions_are_not_ynnpacks_without_avx_512(pretend, instructions, ex
 
 def test_an_option_that_xla_does_not_know_is_not_used(pretend, monkeypatch):
     pretend("AVX2")
-    monkeypatch.setattr(compiling, "_NARROW", {"xla_cpu_no_such_option": ""})
+    monkeypatch.setattr(compiling, "_NO_YNNPACK", {"xla_cpu_no_such_option": ""})
     assert compile_lowered(cast(Any, Lowered()), dense=False) == set()
     assert float(jit(lambda x: x + 1)(1.0)) == 2.0
 
