@@ -120,6 +120,8 @@ def _average(found: dict[int, dict[str, Any]]) -> dict[str, float]:
 def _record_benchmark(path: Path) -> dict[str, Any]:
     """Keep of every model the speed of genjax, and how many times as fast it is as the others."""
     found = read_json(path)
+    if "rows" not in found:
+        raise UserError(f"{path} is not a file that `make bench` writes; record that, or a run.")
     results: dict[str, dict[str, Any]] = {}
     for row in found["rows"]:
         kept = results.setdefault(row["model"], {})

@@ -184,3 +184,9 @@ def test_only_what_is_clearly_best_is_marked():
 
     assert marked((5.0, 1.0), (2.0, 1.0)) == [False, True]
     assert marked((3.0, 1.0), (2.0, 1.0)) == [False, False]
+
+
+def test_a_json_of_something_else_is_no_benchmark(tmp_path):
+    (tmp_path / "tpu.json").write_text(json.dumps({"study": "tpu", "results": {}}))
+    with pytest.raises(UserError, match="is not a file that `make bench` writes"):
+        write_record(tmp_path / "tpu.json")
