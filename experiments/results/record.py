@@ -24,7 +24,8 @@ def write_record(place: Path) -> Path:
 
     A folder named after a recipe may hold runs of several seeds, RECIPE-SEED.
 
-    Raises `UserError` where nothing there is finished, or a run is not that of a named recipe.
+    Raises `UserError` where nothing there is finished, a run is not that of a named recipe, or
+    a JSON is no benchmark.
     """
     place = place.absolute()
     if place.suffix == ".json":

@@ -31,6 +31,7 @@ from genjax.metrics.chunking import check_shape, padded_chunks, to_bytes
 from genjax.metrics.coverage import check_points
 from genjax.metrics.samples import IMAGES_AT_ONCE, draw_images, generate_samples
 from genjax.model import HasFrozenFeatures, Model, Params
+from genjax.model.compiling import jit
 from genjax.nn.conv import conv
 from genjax.nn.networks import flatten
 
@@ -85,7 +86,7 @@ def _kernels(image_channels: int) -> list[np.ndarray]:
     return [rng.normal(0, (16 * c) ** -0.5, (4, 4, c, o)).astype(np.float32) for c, o in sizes]
 
 
-@jax.jit
+@jit
 def _random_features(images: jax.Array) -> jax.Array:
     """Compute (3) of bytes [N, H, W, C]: [N, 128]."""
     x, scales = images.astype(jnp.float32) / 127.5 - 1.0, []
@@ -113,7 +114,7 @@ def _map_chunks(features: Callable[[jax.Array], jax.Array], images: ArrayLike) -
     return np.concatenate(parts)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _own_features(model: Any, images: jax.Array) -> jax.Array:
     """Compute the features that the model learns from, of bytes [N, H, W, C]."""
     return model.pool_features(images.astype(jnp.float32) / 255)

@@ -96,7 +96,7 @@ def _choose_convolutions() -> Any:
     if read_processor()[1] != "AVX2" or not (options := _unless_chosen(_NO_YNNPACK)):
         return None
     try:
-        jax.jit(lambda: 0).lower().compile(options)
+        _make_constant.lower().compile(options)
     except jax.errors.JaxRuntimeError:  # another version of XLA
         return None
     return options

@@ -43,12 +43,8 @@ def forward(stride: int, x: Array, w: Array) -> Array:
 
 def _forward_patches(stride: int, x: Array, w: Array) -> Array:
     """Compute (1) as one product of patches of x, the ⌈k/s⌉² taps of `_slice_taps` side by side."""
-    k, _, c, o = w.shape
-    s, q = stride, -(-k // stride)
-    patches = jnp.concatenate(_slice_taps(s, k, x), axis=3)
-    more = (0, q * s - k)
-    w = jnp.pad(w, [more, more, (0, 0), (0, 0)]).reshape(q, s, q, s, c, o).swapaxes(1, 2)
-    return patches @ w.reshape(-1, o)
+    patches = jnp.concatenate(_slice_taps(stride, w.shape[0], x), axis=3)
+    return patches @ _taps(stride, w).swapaxes(1, 2).reshape(-1, w.shape[3])
 
 
 def transposed(stride: int, size: native.Size, y: Array, w: Array) -> Array:
@@ -64,7 +60,7 @@ def _transposed_phases(stride: int, size: native.Size, y: Array, w: Array) -> Ar
     Row u = si+a-p meets the taps a of one remainder, (u+p) mod s, only: the rows s apart share
     ⌈k/s⌉ taps. This computes nothing in vain, and gives the cores s² tasks.
     """
-    taps, s = _taps(stride, w), stride
+    taps, s = _taps(stride, w)[::-1, :, ::-1], stride
     (top, _), (left, _) = _same_padding(size, w.shape[0], s)
 
     def phase(u: int, v: int) -> Array:
@@ -85,7 +81,7 @@ def _transposed_blocks(stride: int, size: native.Size, y: Array, w: Array) -> Ar
     block sums ⌈k/s⌉² taps (d, e) of y, and the blocks are then laid out side by side.
     """
     k, _, c, o = w.shape
-    taps, s = _taps(stride, w), stride
+    taps, s = _taps(stride, w)[::-1, :, ::-1], stride
     q = len(taps)
     edge = (q - 1, q - 1)
     taps = taps.transpose(0, 2, 5, 1, 3, 4).reshape(q, q, o, s * s * c)
@@ -96,12 +92,12 @@ def _transposed_blocks(stride: int, size: native.Size, y: Array, w: Array) -> Ar
 
 
 def _taps(stride: int, w: Array) -> Array:
-    """Lay w[a,b] out at [q-1-d, r, q-1-e, r'], where a = sd+r, b = se+r' and q = ⌈k/s⌉."""
+    """Lay w[a,b] out at [d, r, e, r'] of [q,s,q,s,C,O], where a = sd+r, b = se+r', q = ⌈k/s⌉."""
     k, _, c, o = w.shape
     s, q = stride, -(-k // stride)
     more = (0, q * s - k)
     w = jnp.pad(w, [more, more, (0, 0), (0, 0)])
-    return w.reshape(q, s, q, s, c, o)[::-1, :, ::-1]
+    return w.reshape(q, s, q, s, c, o)
 
 
 def kernel_gradient(stride: int, k: int, x: Array, y: Array) -> Array:

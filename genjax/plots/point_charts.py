@@ -20,6 +20,7 @@ from genjax.errors import UserError, check_images, check_integer
 from genjax.latents.sampling import sample, score
 from genjax.metrics.likelihood import importance_weighted_nll
 from genjax.model import CanScore, EstimatesLogProb, HasBound, HasLogProb, Observes, Params
+from genjax.model.compiling import jit
 from genjax.model.random_keys import as_key
 from genjax.plots.chart import Axes, Figure, figure_of, make_saver, new_axes
 from genjax.plots.grids import prepare_path
@@ -88,7 +89,7 @@ def _list_points(size: int) -> Float[Array, "n 1 2 1"]:
     return jnp.stack([x, y], axis=-1).reshape(-1, *_SHAPE)
 
 
-@jax.jit
+@jit
 def _measure_log_density(
     params: Params, x: Float[Array, "n 1 2 1"], key: jax.Array
 ) -> Float[Array, " n"] | None:
