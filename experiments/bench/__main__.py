@@ -3,18 +3,20 @@
 Every contender trains the same model on the same data with the same optimizer, in a process of its
 own, from weights drawn alike. They are:
 
-genjax        the training loop of genjax: whole epochs compiled, data on the device
+genjax        the training loop of genjax: whole epochs compiled, data on the device; -bf16 with
+              networks in bfloat16
 flax          the program of a Flax tutorial: flax.linen's layers, one jitted step per batch from
               the host
 pytorch       the usual PyTorch program, where torch is installed; -bf16 with bfloat16 products,
-              -compiled with torch.compile
+              -compiled with torch.compile, on a GPU with each step as one CUDA graph
 ceiling       an upper bound: a step that does only its matrix products, at the speed of a large
               product
 
 Each result is printed as it comes, and kept. After Ctrl-C the same command goes on. At the end
 stands a table of medians over the rounds: images per second in training and in sampling, how many
-times as fast genjax is, seconds from the start of compiling to the end of the first epoch with an
-empty and with a filled compilation cache, peak memory, and the loss of the last epoch. The command
+times as fast genjax is (in bfloat16 as a program in bfloat16, where both were measured), seconds
+from the start of compiling to the end of the first epoch with an empty and with a filled
+compilation cache, peak memory, and the loss of the last epoch. The command
 fails where that of a contender differs from genjax's by more than the model allows
 (`cases.Case.tolerance`).
 
@@ -35,6 +37,7 @@ from experiments.bench.plan import (
     Measurement,
     Options,
     check_options,
+    choose_steps,
     estimate_seconds,
     list_measurements,
 )
@@ -89,10 +92,11 @@ def _measure_all(
     left: Sequence[Measurement], options: Options, environment: dict[str, Any], runs: list[Run]
 ) -> list[str]:
     """Measure, print and keep one after the other in `runs`; return what failed."""
-    processor = environment["processor"]
-    expected = [estimate_seconds(measurement, options, processor) for measurement in left]
+    device = environment["device"]
+    expected = [estimate_seconds(measurement, options, environment) for measurement in left]
     if left:
-        print(f"{len(left)} measurements, about {_in_minutes(sum(expected))} on a CPU of 2 cores.")
+        where = "a CPU of 2 cores" if device == "cpu" else device
+        print(f"{len(left)} measurements, about {_in_minutes(sum(expected))} on {where}.")
         print(f"Ctrl-C stops; the same command goes on.\n\n{HEADING}", flush=True)
     began, failed = time.monotonic(), list[str]()
     with tempfile.TemporaryDirectory() as cache:
@@ -100,7 +104,8 @@ def _measure_all(
             number, model, contender = measurement
             cold = measurement[1:] not in {other[1:] for other in left[:index]}
             try:
-                numbers = measure_apart(measurement, options, cache)
+                steps = choose_steps(options, model, device)
+                numbers = measure_apart(measurement, steps, options, cache)
             except UserError as error:
                 failed.append(str(error))
                 print(f"{model:14}{contender:23} failed", flush=True)

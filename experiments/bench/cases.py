@@ -20,7 +20,7 @@ class Case:
         tolerance: how much the loss of another program may differ from genjax's: as a share of it,
             or, in a game, of 2 log 2, the loss of a discriminator that tells nothing. At first a
             game's loss falls fast, sooner or later as the random numbers are.
-        steps: of an epoch, by default: as many as take seconds on two cores.
+        steps: of an epoch on a CPU, by default: as many as take seconds on two cores.
     """
 
     model: Any
@@ -47,11 +47,13 @@ class Program(NamedTuple):
     """A program that trains and samples.
 
     `train` runs one epoch and returns the mean loss (for GANs, that of the discriminator). `sample`
-    draws NUM_SAMPLES images and returns when they are computed.
+    draws NUM_SAMPLES images and returns when they are computed. `count_peak_bytes` says how much
+    memory the program took at most, where jax does not know.
     """
 
     train: Callable[[], float]
     sample: Callable[[], None]
+    count_peak_bytes: Callable[[], float] | None = None
 
 
 def _make_cases() -> dict[str, Case]:

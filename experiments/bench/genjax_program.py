@@ -49,10 +49,10 @@ def count_operations(case: Case) -> float:
     return cost["flops"] / case.batch
 
 
-def measure_peak_speed(times: int = 10) -> float:
+def measure_peak_speed(dtype: str, times: int = 10) -> float:
     """Measure operations per second of a large matrix product, the fastest of several."""
     size = 2048 if jax.default_backend() == "cpu" else 8192
-    a = jax.random.normal(jax.random.key(0), (size, size))
+    a = jax.random.normal(jax.random.key(0), (size, size), dtype)
     multiply = jax.jit(jnp.matmul)
     multiply(a, a).block_until_ready()
     seconds = []

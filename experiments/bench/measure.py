@@ -4,6 +4,7 @@ import resource
 import statistics
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,7 +13,8 @@ from experiments.bench.cases import CASES, NUM_SAMPLES, Case, Program
 from genjax import data
 from genjax.runs.files import enable_compilation_cache
 
-FLAX, PYTORCH = "flax", "pytorch"
+GENJAX, FLAX, PYTORCH = "genjax", "flax", "pytorch"
+GENJAX_PROGRAMS = {GENJAX: "float32", f"{GENJAX}-bf16": "bfloat16"}  # name: compute_dtype
 PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     PYTORCH: (False, False),
     f"{PYTORCH}-bf16": (False, True),
@@ -44,12 +46,12 @@ def measure_contender(
         began = time.perf_counter()
         loss = program.train()
         seconds.append(time.perf_counter() - began)
-    images = steps * case.batch * (seeds if contender == "genjax" else 1)
+    images = steps * case.batch * (seeds if contender in GENJAX_PROGRAMS else 1)
     epoch = statistics.median(seconds)
     return {
         "images_per_second": images / epoch,
         "first_step_seconds": whole_start - (steps - 1) / steps * epoch,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": (program.count_peak_bytes or _peak_bytes)(),
         "samples_per_second": NUM_SAMPLES / _measure_sampling(program),
         "loss": loss,
         "steps": steps,
@@ -60,19 +62,23 @@ def measure_ceiling(name: str) -> dict[str, float]:
     """Compute images per second of a step of products alone, at a large product's speed."""
     from experiments.bench.genjax_program import count_operations, measure_peak_speed
 
-    an_image, a_second = count_operations(CASES[name]), measure_peak_speed()
-    return {
+    an_image, a_second = count_operations(CASES[name]), measure_peak_speed("float32")
+    found = {
         "images_per_second": a_second / an_image,
         "operations_an_image": an_image,
         "operations_per_second": a_second,
     }
+    if jax.default_backend() != "cpu":
+        found["operations_per_second_bf16"] = measure_peak_speed("bfloat16")
+    return found
 
 
 def _make_program(contender: str, case: Case, dataset: Any, steps: int, seeds: int) -> Program:
-    if contender == "genjax":
+    if contender in GENJAX_PROGRAMS:
         from experiments.bench.genjax_program import make_program
 
-        return make_program(case, dataset, jax.random.key(0), steps, seeds)
+        model = replace(case.model, compute_dtype=GENJAX_PROGRAMS[contender])
+        return make_program(replace(case, model=model), dataset, jax.random.key(0), steps, seeds)
     if contender == FLAX:
         from experiments.bench import flax_programs
 

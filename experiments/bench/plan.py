@@ -7,15 +7,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.bench.cases import CASES, NUM_SAMPLES
-from experiments.bench.measure import DRAW_SECONDS, DRAWS, FLAX, PYTORCH_PROGRAMS
+from experiments.bench.measure import (
+    DRAW_SECONDS,
+    DRAWS,
+    FLAX,
+    GENJAX,
+    GENJAX_PROGRAMS,
+    PYTORCH_PROGRAMS,
+)
 from experiments.results.record import BENCHMARKS
 from genjax.errors import UserError, check_integer
 from genjax.runs.files import read_json
 
-GENJAX, CEILING = "genjax", "ceiling"
-CONTENDERS = (GENJAX, FLAX, *PYTORCH_PROGRAMS, CEILING)
+CEILING = "ceiling"
+CONTENDERS = (*GENJAX_PROGRAMS, FLAX, *PYTORCH_PROGRAMS, CEILING)
 _COMPILED = tuple(name for name, (compiled, _) in PYTORCH_PROGRAMS.items() if compiled)
 _HALF = tuple(name for name, (_, bfloat16) in PYTORCH_PROGRAMS.items() if bfloat16)
+_EAGER = tuple(name for name in PYTORCH_PROGRAMS if name not in _COMPILED)
 _NO_HALF = ("AVX2", "AVX-512")  # processors without products in bfloat16 end so
 _ROUNDS_OF_GENJAX = 2  # at least: the second one starts with a filled compilation cache
 _START_SECONDS = 5  # of a process, before it compiles
@@ -39,17 +47,17 @@ class Options:
     epochs: int = 2
     """Number of timed epochs per process, after a first one."""
     steps: int | None = None
-    """Number of steps per epoch, by default as many as take seconds on two cores; 0: the
-    whole data set once."""
+    """Number of steps per epoch, by default on a CPU as many as take seconds on two cores; 0, as by
+    default on other devices: the whole data set once."""
     seeds: int = 1
     """Number of seeds that genjax trains at once; its images per second count all of them."""
     only: tuple[str, ...] = ()
     """Measure these models alone: mlp-vae, mlp-vae-grey, conv-vae, gan, dcgan, vae-gan."""
     contender: tuple[str, ...] = ()
-    """Measure these contenders alone: genjax, flax, pytorch, pytorch-bf16, pytorch-compiled,
-    pytorch-compiled-bf16, ceiling. By default all but the compiled ones, which take a minute each
-    to start, and those in bfloat16 on a CPU that has no such products, where they take 10 to 20
-    times as long."""
+    """Measure these contenders alone: genjax, genjax-bf16, flax, pytorch, pytorch-bf16,
+    pytorch-compiled, pytorch-compiled-bf16, ceiling. By default all but the compiled ones, which
+    take a minute each to start, genjax-bf16, and those in bfloat16 on a CPU that has no such
+    products, where they take 10 to 20 times as long. On a GPU all but PyTorch's eager ones."""
     out: Path = Path("runs/bench.json")
     """The file of the results. Where it holds some of this command, the others are added."""
 
@@ -84,9 +92,12 @@ def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[
     """List what the options choose on a machine, in order."""
     torch = importlib.util.find_spec("torch")
     usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
-    no_half = environment["device"] == "cpu" and environment["processor"].endswith(_NO_HALF)
-    slow = {*_COMPILED, *(_HALF if no_half else ())}
-    chosen = options.contender or [name for name in usual if name not in slow]
+    if environment["device"] != "cpu":
+        left_out = {*_EAGER}
+    else:
+        no_half = environment["processor"].endswith(_NO_HALF)
+        left_out = {f"{GENJAX}-bf16", *_COMPILED, *(_HALF if no_half else ())}
+    chosen = options.contender or [name for name in usual if name not in left_out]
     return [
         Measurement(number, model, contender)
         for number in range(1, max(options.rounds, _ROUNDS_OF_GENJAX) + 1)
@@ -97,22 +108,27 @@ def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[
     ]
 
 
-def choose_steps(options: Options, model: str) -> int:
+def choose_steps(options: Options, model: str, device: str) -> int:
     """Return the number of steps per epoch of a model; 0: the whole data set."""
-    return CASES[model].steps if options.steps is None else options.steps
+    if options.steps is not None:
+        return options.steps
+    return CASES[model].steps if device == "cpu" else 0
 
 
-def estimate_seconds(measurement: Measurement, options: Options, processor: str) -> float:
-    """Estimate how long a measurement takes, from the newest committed record of the processor.
+def estimate_seconds(
+    measurement: Measurement, options: Options, environment: Mapping[str, Any]
+) -> float:
+    """Estimate how long a measurement takes, from the newest committed record of the machine.
 
     Where there is none, from that of another one.
     """
     number, model, contender = measurement
-    known = _read_speed(model, processor)
+    known = _read_speed(model, environment)
     name = contender.replace("-", "_")
     batch = CASES[model].batch
-    steps = (1 + options.epochs) * (choose_steps(options, model) or _WHOLE // batch)
-    images = steps * batch * (options.seeds if contender == GENJAX else 1)
+    chosen = choose_steps(options, model, environment["device"])
+    steps = (1 + options.epochs) * (chosen or _WHOLE // batch)
+    images = steps * batch * (options.seeds if contender in GENJAX_PROGRAMS else 1)
     speed = known["images_per_second"] / known.get(f"ratio_{name}", 1.0)
     seconds = _START_SECONDS + images / speed
     if contender in _COMPILED:
@@ -125,11 +141,16 @@ def estimate_seconds(measurement: Measurement, options: Options, processor: str)
     return seconds
 
 
-def _read_speed(model: str, processor: str) -> dict[str, float]:
-    """Return what the newest record says about a model, on this processor rather than another."""
+def _read_speed(model: str, environment: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the newest record says about a model, on this machine rather than another.
+
+    A CPU's speed says nothing of another device's.
+    """
+    on_cpu = environment["device"] == "cpu"
     records = [read_json(path) for path in BENCHMARKS.glob("*.json")]
-    known = [record for record in records if record["device"] == "cpu"]
-    known.sort(key=lambda record: (record["processor"] == processor, record["date"]))
+    known = [record for record in records if (record["device"] == "cpu") == on_cpu]
+    which = "processor" if on_cpu else "device"
+    known.sort(key=lambda record: (record[which] == environment[which], record["date"]))
     for record in reversed(known):
         if model in record["results"]:
             return _UNKNOWN | record["results"][model]

@@ -1,7 +1,8 @@
 """The models as the usual PyTorch program writes them.
 
 They are modules, channels last, with the images in memory; eager or compiled, in float32 or with
-bfloat16 products.
+bfloat16 products. On a GPU products in float32 are rounded to TF32, as XLA's are, and a compiled
+program replays each step as one CUDA graph.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from experiments.bench.cases import NUM_SAMPLES, Case, Program
 
 Step = Callable[[Any], Any]  # images [B, C, H, W] in [0, 1] -> the loss
+_EAGER_STEPS = 3  # before a CUDA graph: modules compile, gradients and optimizer get their arrays
 _SMALL = 0.02  # standard deviation of the weights of convolutional players (DCGAN, section 4)
 
 
@@ -31,6 +33,9 @@ def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: boo
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_default_device(device)
+    on_gpu = device == "cuda"
+    if on_gpu:
+        torch.set_float32_matmul_precision("high")
 
     def prepare(module: Any) -> Any:
         module = module.to(memory_format=torch.channels_last)
@@ -44,26 +49,56 @@ def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: boo
     kind = Kind(torch, prepare, torch.autocast(device, torch.bfloat16, enabled=half))
     made = {"vae": _vae, "vae_gan": _vae_gan, "gan": _gan}[case.kind]
     step, generate = made(case, kind)
+    if compiled and on_gpu:
+        step = _replay_as_graph(torch, step)
     images = torch.from_numpy(np.array(dataset.images)).permute(0, 3, 1, 2).to(device)
 
     def train() -> float:
         order, losses = torch.randperm(len(images)), []
         for i in range(steps):
             x = images[order[i * case.batch : (i + 1) * case.batch]].float() / 255
-            losses.append(step(x).detach())
+            losses.append(step(x).detach().clone())
         return float(torch.stack(losses).mean())
 
     def sample() -> None:
         with torch.no_grad(), kind.precision:
             generate(torch.randn(NUM_SAMPLES, case.model.latent_dim)).float().cpu()
 
-    return Program(train, sample)
+    return Program(train, sample, torch.cuda.max_memory_allocated if on_gpu else None)
+
+
+def _replay_as_graph(torch: Any, step: Step) -> Step:
+    """Return a step that records its work on a GPU once, and then launches it as a whole."""
+    graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    done, given, loss = 0, None, None
+
+    def run(x: Any) -> Any:
+        nonlocal done, given, loss
+        done += 1
+        if done <= _EAGER_STEPS:
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                first = step(x)
+            torch.cuda.current_stream().wait_stream(side)
+            return first
+        if given is None:
+            given = x.clone()
+            with torch.cuda.graph(graph):
+                loss = step(given)
+        given.copy_(x)
+        graph.replay()
+        return loss
+
+    return run
 
 
 def _adam(case: Case, torch: Any, modules: Sequence[Any]) -> Any:
     weights = [weight for module in modules for weight in module.parameters()]
     betas = (case.optimizer.b1, case.optimizer.b2)
-    return torch.optim.Adam(weights, case.optimizer.learning_rate, betas, fused=True)
+    on_gpu = torch.cuda.is_available()  # there the number of steps must lie beside the weights
+    return torch.optim.Adam(
+        weights, case.optimizer.learning_rate, betas, fused=True, capturable=on_gpu
+    )
 
 
 def initialize(torch: Any, module: Any, deviation: float | None = None) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.bench.cases import CASES
-from experiments.bench.plan import CONTENDERS, GENJAX
+from experiments.bench.measure import GENJAX, GENJAX_PROGRAMS
+from experiments.bench.plan import CONTENDERS
 from genjax.errors import UserError
 
 Run = dict[str, Any]  # a measurement, whether its compilation caches were empty, and its "numbers"
@@ -28,15 +29,22 @@ HEADING = f"{'model':14}{'contender':23}" + "".join(
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
-    """Return the rows of all runs, with how many times as fast genjax is on the same model."""
+    """Return the rows of all runs, with how many times as fast genjax is on the same model.
+
+    A program in bfloat16 is compared with genjax in bfloat16, where that was measured.
+    """
     names = [(model, contender) for model in CASES for contender in CONTENDERS]
     found = {
         name: [run for run in runs if (run["model"], run["contender"]) == name] for name in names
     }
     rows = {name: _take_medians(*name, several) for name, several in found.items() if several}
-    return [
-        row | _compare_speed(rows.get((row["model"], GENJAX), {}), row) for row in rows.values()
-    ]
+    return [row | _compare_speed(_find_ours(rows, row), row) for row in rows.values()]
+
+
+def _find_ours(rows: dict[tuple[str, str], Row], row: Row) -> Row:
+    plain = rows.get((row["model"], GENJAX), {})
+    others_in_half = row["contender"].endswith("-bf16") and row["contender"] not in GENJAX_PROGRAMS
+    return rows.get((row["model"], f"{GENJAX}-bf16"), plain) if others_in_half else plain
 
 
 def _take_medians(model: str, contender: str, runs: Sequence[Run]) -> Row:

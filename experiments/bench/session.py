@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from experiments.bench.plan import Measurement, Options, choose_steps
+from experiments.bench.measure import PYTORCH_PROGRAMS
+from experiments.bench.plan import Measurement, Options
 from experiments.bench.rows import Run, make_rows
 from genjax.errors import UserError
 from genjax.runs.files import check_file, read_json, write_json
@@ -69,22 +70,25 @@ def _describe_options(options: Options) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(options).items() if name != "out"}
 
 
-def measure_apart(measurement: Measurement, options: Options, cache: str) -> dict[str, float]:
+def measure_apart(
+    measurement: Measurement, steps: int, options: Options, cache: str
+) -> dict[str, float]:
     """Measure in a process of its own, with its compilation caches in the folder `cache`.
 
-    Ctrl-C does not reach that process; it is killed when this one stops.
+    Ctrl-C does not reach that process; it is killed when this one stops. Beside PyTorch jax keeps
+    to the CPU, or it would take the device's memory.
 
     Raises:
         UserError: where it fails; it has said why.
     """
     _, model, contender = measurement
-    spec = json.dumps(
-        [model, contender, options.epochs, choose_steps(options, model), options.seeds]
-    )
-    caches = {"JAX_COMPILATION_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch"}
+    spec = json.dumps([model, contender, options.epochs, steps, options.seeds])
+    changes = {"JAX_COMPILATION_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch"}
+    if contender in PYTORCH_PROGRAMS:
+        changes["JAX_PLATFORMS"] = "cpu"
     out = subprocess.run(
         [*COMMAND, "--measure", spec],
-        env=os.environ | caches,
+        env=os.environ | changes,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -44,11 +44,22 @@ def _notes(record: dict[str, Any]) -> list[str]:
 def _list_columns(record: dict[str, Any]) -> list[Column]:
     return [
         Column("genjax, images/s", ("images_per_second",), 0),
+        Column("in bfloat16", ("images_per_second_bf16",), 0),
         Column("× Flax", ("ratio_flax",)),
         Column("× PyTorch float32, bfloat16", ("ratio_pytorch", "ratio_pytorch_bf16")),
-        Column("% of peak matrix-multiply throughput", ("ratio_ceiling",), 1, 100),
+        Column(
+            "× compiled PyTorch float32, bfloat16",
+            ("ratio_pytorch_compiled", "ratio_pytorch_compiled_bf16"),
+        ),
+        Column(
+            "% of peak matrix-multiply throughput", ("ratio_ceiling", "ratio_ceiling_bf16"), 1, 100
+        ),
         Column("samples/s", ("samples_per_second",), 0),
         Column("× PyTorch float32", ("sampling_ratio_pytorch",)),
+        Column(
+            "× compiled PyTorch float32, bfloat16",
+            ("sampling_ratio_pytorch_compiled", "sampling_ratio_pytorch_compiled_bf16"),
+        ),
         Column("seconds to the first step", ("cold_first_step_seconds",), 1),
         Column("with a filled cache", ("warm_first_step_seconds",), 1),
     ]

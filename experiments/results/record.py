@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.bench.measure import GENJAX, GENJAX_PROGRAMS
 from genjax.errors import UserError
 from genjax.recipes import RECIPES, records
 from genjax.recipes.contenders import drop_other_times
@@ -16,6 +17,7 @@ FOLDER = Path(__file__).parent
 BENCHMARKS = FOLDER / "bench"  # a record for each processor and date
 PICTURES = FOLDER.parent / "pictures"
 _ENVIRONMENT = "environment"  # of `result.json`
+_SPEEDS = ("images_per_second", "samples_per_second")
 _MEASURED_WITH = ("num_samples", "num_generated", "num_components", "density", "classifier")
 
 
@@ -126,12 +128,18 @@ def _record_benchmark(path: Path) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {}
     for row in found["rows"]:
         kept = results.setdefault(row["model"], {})
-        if row["contender"] == "genjax":
+        contender = row["contender"].replace("-", "_")
+        if row["contender"] == GENJAX:
             kept |= _keep_numbers(row)
+        elif row["contender"] in GENJAX_PROGRAMS:
+            kept |= {f"{name}_bf16": row[name] for name in _SPEEDS}
         else:
-            contender = row["contender"].replace("-", "_")
             kept |= {f"{n}_{contender}": row[n] for n in ("ratio", "sampling_ratio") if n in row}
             kept |= {name: value for name, value in row.items() if name.startswith("operations_")}
+    for kept in results.values():
+        if {_SPEEDS[0] + "_bf16", "operations_per_second_bf16"} <= kept.keys():
+            at_peak = kept["operations_per_second_bf16"] / kept["operations_an_image"]
+            kept["ratio_ceiling_bf16"] = kept[_SPEEDS[0] + "_bf16"] / at_peak
     return {
         "study": "bench",
         **found.get(_ENVIRONMENT, {}),

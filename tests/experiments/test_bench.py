@@ -11,7 +11,12 @@ from experiments.bench import __main__ as command
 from experiments.bench import flax_programs, genjax_program, pytorch_programs
 from experiments.bench.cases import CASES, Case
 from experiments.bench.measure import measure_contender
-from experiments.bench.plan import Options, estimate_seconds, list_measurements
+from experiments.bench.plan import (
+    Options,
+    choose_steps,
+    estimate_seconds,
+    list_measurements,
+)
 from experiments.bench.rows import check_losses, format_row, make_rows
 from genjax import data
 from genjax.errors import UserError
@@ -192,7 +197,6 @@ def test_genjax_starts_a_second_time_with_a_filled_cache():
         ("AMD EPYC, AVX-512", "cpu", False),
         ("AMD EPYC, AVX-512 BF16", "cpu", True),
         ("arm", "cpu", True),
-        ("AMD EPYC, AVX2", "NVIDIA H100", True),
     ],
 )
 def test_bfloat16_is_measured_where_it_has_products(monkeypatch, processor, device, expected):
@@ -203,13 +207,36 @@ def test_bfloat16_is_measured_where_it_has_products(monkeypatch, processor, devi
     assert "pytorch" in usual
 
 
+def test_a_gpu_is_measured_in_bfloat16_beside_compiled_programs_on_whole_data_sets(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    machine = {"processor": "Intel", "device": "NVIDIA H100 80GB HBM3"}
+    usual = list_measurements(Options(), machine)
+    compiled = {"pytorch-compiled", "pytorch-compiled-bf16"}
+    assert {one.contender for one in usual} == {
+        "genjax",
+        "genjax-bf16",
+        "flax",
+        "ceiling",
+    } | compiled
+    assert choose_steps(Options(), "dcgan", machine["device"]) == 0
+    assert choose_steps(Options(steps=7), "dcgan", machine["device"]) == 7
+    assert choose_steps(Options(), "dcgan", "cpu") == CASES["dcgan"].steps
+    assert sum(estimate_seconds(one, Options(), machine) for one in usual) < 60 * 60
+
+
+def test_a_program_in_bfloat16_is_compared_with_ours():
+    contenders = {"genjax": 100.0, "genjax-bf16": 300.0, "pytorch": 50.0, "pytorch-bf16": 200.0}
+    rows = make_rows([a_run("gan", name, speed) for name, speed in contenders.items()])
+    assert [row.get("ratio") for row in rows] == [None, pytest.approx(1 / 3), 2.0, 1.5]
+
+
 @pytest.mark.parametrize("processor", ["AMD EPYC, AVX2", "AMD EPYC, AVX-512 BF16"])
 def test_the_default_takes_ten_minutes(monkeypatch, processor):
     """By what was measured on that processor."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
     machine = {"processor": processor, "device": "cpu"}
     seconds = [
-        estimate_seconds(one, Options(), processor) for one in list_measurements(Options(), machine)
+        estimate_seconds(one, Options(), machine) for one in list_measurements(Options(), machine)
     ]
     assert min(seconds) > 5
     assert 120 < sum(seconds) < 600
@@ -217,7 +244,7 @@ def test_the_default_takes_ten_minutes(monkeypatch, processor):
 
 def test_an_unknown_processor_is_estimated_by_another():
     one = list_measurements(Options(only=("gan",)), CPU)[0]
-    assert 5 < estimate_seconds(one, Options(), "abacus") < 120
+    assert 5 < estimate_seconds(one, Options(), CPU) < 120
 
 
 @pytest.fixture
@@ -225,7 +252,7 @@ def measured(monkeypatch):
     """What the benchmark measured, without processes. Set `stop` to stop it before a contender."""
     done = []
 
-    def measure(measurement, options, cache):
+    def measure(measurement, steps, options, cache):
         if measurement.contender == measure.stop:
             raise measure.error
         done.append(measurement)
