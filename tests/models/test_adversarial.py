@@ -391,6 +391,49 @@ def test_each_class_has_a_scale_and_an_offset(shape, key):
     np.testing.assert_allclose(y, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("shape", [(20, 4), (5, 3, 2, 4)])
+def test_gradients_of_batch_normalisation_are_flaxs(shape, conditional, key):
+    """(3) and (4), and the gradient of their squares, as gradient penalties need it."""
+    ours, theirs = BatchNorm(), nn.BatchNorm(use_running_average=False)
+    labels = jax.nn.one_hot(np.arange(shape[0]) % 3, 3) if conditional else None
+    x, seen, target = (jax.random.normal(k, shape) for k in jax.random.split(key, 3))
+    params = ours.init(key, x, False, labels)["params"]
+    params = jax.tree.map(lambda one: one + 0.3 * jnp.arange(one.size).reshape(one.shape), params)
+
+    def run_ours(params, x):
+        return ours.apply({"params": params}, x, True, labels, mutable=["batch_stats"])[0]
+
+    def run_flaxs(params, x):
+        plain = {"scale": jnp.ones(4), "bias": jnp.zeros(4)}
+        if labels is None:
+            return theirs.apply({"params": params}, x, mutable=["batch_stats"])[0]
+        normal = theirs.apply({"params": plain}, x, mutable=["batch_stats"])[0]
+        gamma, beta = (
+            (labels @ params[name]).reshape(len(x), *(1,) * (x.ndim - 2), 4)
+            for name in ("scale", "bias")
+        )
+        return gamma * normal + beta
+
+    def differentiate(run):
+        def loss(params, x):
+            return jnp.sum(jnp.sin(run(params, x)) * target)
+
+        def penalty(params, x):
+            return sum(
+                jnp.sum(each**2) for each in jax.tree.leaves(jax.grad(loss, (0, 1))(params, x))
+            )
+
+        return [jax.grad(f, (0, 1))(params, 2 + 3 * seen) for f in (loss, penalty)]
+
+    for found, expected in zip(
+        jax.tree.leaves(differentiate(run_ours)),
+        jax.tree.leaves(differentiate(run_flaxs)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_the_players_share_their_forward_passes(name, key):
     """Of the generator and of the discriminator on its samples: all but those of real images."""
