@@ -17,9 +17,10 @@ function that has its own gradient.
 (5) T: dy = F(dx, w), dw = K(dx, y)
 (6) K: dx = T(y, dw), dy = F(x, dw)
 
-On a GPU or TPU the passes are XLA's (`genjax.nn.conv_native`). On a CPU XLA's transposes are up to
-175 times slower in a loop than outside it (jax issue 12868), so the passes take other forms there
-(`genjax.nn.conv_cpu`). docs/notes/convolutions.md records what was tried.
+On a TPU the passes are XLA's (`genjax.nn.conv_native`). On a CPU XLA's transposes are up to 175
+times slower in a loop than outside it (jax issue 12868), so the passes take other forms there
+(`genjax.nn.conv_cpu`); on an NVIDIA GPU those of images' channels do (`genjax.nn.conv_cuda`).
+docs/notes/convolutions.md records what was tried.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,12 +36,11 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 
-from genjax.nn import conv_cpu, conv_native
+from genjax.nn import conv_cpu, conv_cuda, conv_native
 from genjax.nn.conv_native import Size
 from genjax.nn.precision import add_bias
 
 Initializer = Callable[..., Array]
-Pass = Callable[..., Array]
 ZEROS = partial(nn.initializers.zeros, dtype=jnp.float32)
 _forms: ContextVar[ModuleType | None] = ContextVar("forms", default=None)
 
@@ -143,17 +143,17 @@ def _transposed_init(stride: int) -> Initializer:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _forward(stride: int, x: Array, w: Array) -> Array:  # (1)
-    return _by_platform(conv_cpu.forward, conv_native.forward, stride)(x, w)
+    return _by_platform("forward", stride)(x, w)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _transposed(stride: int, size: Size, y: Array, w: Array) -> Array:  # (2)
-    return _by_platform(conv_cpu.transposed, conv_native.transposed, stride, size)(y, w)
+    return _by_platform("transposed", stride, size)(y, w)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _kernel_gradient(stride: int, k: int, x: Array, y: Array) -> Array:  # (3)
-    return _by_platform(conv_cpu.kernel_gradient, conv_native.kernel_gradient, stride, k)(x, y)
+    return _by_platform("kernel_gradient", stride, k)(x, y)
 
 
 def _forward_vjp(stride, arrays, dy):  # (4)
@@ -199,19 +199,21 @@ def native_convolutions(forms: ModuleType = conv_native) -> Iterator[None]:
         _forms.reset(token)
 
 
-def _by_platform(cpu: Pass, native: Pass, *static: Any) -> Callable[[Array, Array], Array]:
+def _by_platform(name: str, *static: Any) -> Callable[[Array, Array], Array]:
     if forms := _forms.get():
-        return partial(getattr(forms, native.__name__), *static)
-    return _trace_once(cpu, native, static)
+        return partial(getattr(forms, name), *static)
+    return _trace_once(name, static)
 
 
 @cache
-def _trace_once(cpu: Pass, native: Pass, static: tuple[Any, ...]) -> Callable:
+def _trace_once(name: str, static: tuple[Any, ...]) -> Callable:
     """Return a pass that is traced once for all arrays of the same shapes."""
+    cpu, cuda, native = (
+        partial(getattr(forms, name), *static) for forms in (conv_cpu, conv_cuda, conv_native)
+    )
 
     def run(a: Array, b: Array) -> Array:
-        one = _one_at_a_time(partial(cpu, *static))
-        return lax.platform_dependent(a, b, cpu=one, default=partial(native, *static))
+        return lax.platform_dependent(a, b, cpu=_one_at_a_time(cpu), cuda=cuda, default=native)
 
     return jax.jit(run, inline=True)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from genjax.nn import conv_cpu, conv_native, winograd
+from genjax.nn import conv_cpu, conv_cuda, conv_native, conv_taps, winograd
 from genjax.nn.conv import (
     Conv,
     ConvTranspose,
@@ -99,7 +99,7 @@ def test_native_values_and_derivatives(k, stride, size):
 
 
 @pytest.mark.parametrize(("k", "stride", "size"), CASES[:4])
-@pytest.mark.parametrize("platform", [conv_cpu, conv_native])
+@pytest.mark.parametrize("platform", [conv_cpu, conv_cuda, conv_native, conv_taps])
 def test_each_pass_directly(platform, k, stride, size):
     forward, transposed, kernel_gradient = (
         getattr(platform, name) for name in ("forward", "transposed", "kernel_gradient")
@@ -115,10 +115,10 @@ def test_each_pass_directly(platform, k, stride, size):
 def test_each_form_of_a_pass_at_any_channels(k, stride, size):
     x, kernel, y = arrays(k, stride, size)
     transposed = reference_transpose(y, kernel, stride, size)
-    for form in (conv_cpu._transposed_blocks, conv_cpu._transposed_phases):
+    for form in (conv_taps.transposed, conv_cpu._transposed_phases):
         assert_close(form(stride, size, y, kernel), transposed)
     gradient = jax.vjp(lambda kernel: reference(x, kernel, stride), kernel)[1](y)[0]
-    for form in (conv_cpu._kernel_gradient_taps, conv_cpu._kernel_gradient_exchanged):
+    for form in (conv_taps.kernel_gradient, conv_cpu._kernel_gradient_exchanged):
         assert_close(form(stride, k, x, y), gradient)
 
 

@@ -13,6 +13,10 @@ from genjax.training.configuration import Training
 from genjax.training.state import init_state
 
 
+class NVIDIA:
+    device_kind = "NVIDIA H100 80GB HBM3"
+
+
 class Lowered:
     """Returns, in place of a compiled program, the names of the options."""
 
@@ -58,6 +62,33 @@ def test_convolutions_avoid_ynnpack_with_avx2_alone(pretend, instructions, expec
         cast(Any, Lowered()), dense=False
     )
     assert found == (expected and jax.default_backend() == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("flags", "known", "expected"),
+    [
+        ("", True, True),
+        ("--xla_gpu_enable_command_buffer=", True, False),  # somebody's own choice
+        ("", False, False),  # an older XLA
+    ],
+)
+def test_convolutions_on_a_gpu_are_part_of_a_graph(pretend, monkeypatch, flags, known, expected):
+    class Constant:
+        def lower(self):
+            return self
+
+        def compile(self, options):
+            if not known:
+                raise jax.errors.JaxRuntimeError("'CONVOLUTION' is not a valid enum value.")
+
+    pretend("AVX-512")
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: [NVIDIA()])
+    monkeypatch.setattr(compiling, "_make_constant", Constant())
+    found = compile_lowered(cast(Any, Lowered()), dense=False)
+    assert found == ({"xla_gpu_enable_command_buffer"} if expected else set())
+    assert compile_lowered(cast(Any, Lowered()), dense=True) == set()
 
 
 def test_an_option_that_xla_does_not_know_is_not_used(pretend, monkeypatch):
