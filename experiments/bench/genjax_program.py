@@ -40,11 +40,12 @@ def make_program(case: Case, dataset: Any, key: Any, steps: int, seeds: int = 1)
 def count_operations(case: Case) -> float:
     """Count the floating-point operations of a step per image.
 
-    The compiler counts them, with native convolutions; passes that players share count once.
+    The compiler counts them, with native convolutions; passes that players share count once. It is
+    that of a CPU: a GPU's does not look into the libraries that it calls.
     """
     training = Training(batch_size=case.batch, optimizer=case.optimizer)
     step, *_ = list_programs(case.model, training, case.batch, NUM_SAMPLES)
-    with native_convolutions():
+    with native_convolutions(), jax.default_device(jax.local_devices(backend="cpu")[0]):
         cost: Any = step.function.lower(*step.arguments).compile().cost_analysis()
     return cost["flops"] / case.batch
 

@@ -28,6 +28,7 @@ _NO_HALF = ("AVX2", "AVX-512")  # processors without products in bfloat16 end so
 _ROUNDS_OF_GENJAX = 2  # at least: the second one starts with a filled compilation cache
 _START_SECONDS = 5  # of a process, before it compiles
 _COMPILING_SECONDS = 60  # of PyTorch
+_CEILING_SECONDS = 3  # for some products, and to count those of a step
 _WHOLE = 60_000  # images
 _UNKNOWN = {
     "images_per_second": 1000.0,
@@ -123,6 +124,8 @@ def estimate_seconds(
     Where there is none, from that of another one.
     """
     number, model, contender = measurement
+    if contender == CEILING:
+        return _START_SECONDS + _CEILING_SECONDS
     known = _read_speed(model, environment)
     name = contender.replace("-", "_")
     batch = CASES[model].batch
@@ -133,18 +136,17 @@ def estimate_seconds(
     seconds = _START_SECONDS + images / speed
     if contender in _COMPILED:
         seconds += _COMPILING_SECONDS
-    if contender != CEILING:
-        sampling = known["samples_per_second"] / known.get(f"sampling_ratio_{name}", 1.0)
-        draw = NUM_SAMPLES / sampling
-        seconds += draw + max(DRAWS * draw, DRAW_SECONDS)
-        seconds += known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
-    return seconds
+    sampling = known["samples_per_second"] / known.get(f"sampling_ratio_{name}", 1.0)
+    draw = NUM_SAMPLES / sampling
+    seconds += draw + max(DRAWS * draw, DRAW_SECONDS)
+    return seconds + known["warm_first_step_seconds" if number > 1 else "cold_first_step_seconds"]
 
 
 def _read_speed(model: str, environment: Mapping[str, Any]) -> dict[str, float]:
     """Return what the newest record says about a model, on this machine rather than another.
 
-    A CPU's speed says nothing of another device's.
+    A CPU's speed says nothing of another device's. A model that no record has is taken for the
+    slowest of them.
     """
     on_cpu = environment["device"] == "cpu"
     records = [read_json(path) for path in BENCHMARKS.glob("*.json")]
@@ -154,4 +156,5 @@ def _read_speed(model: str, environment: Mapping[str, Any]) -> dict[str, float]:
     for record in reversed(known):
         if model in record["results"]:
             return _UNKNOWN | record["results"][model]
-    return _UNKNOWN
+    speeds = [row for record in known for row in record["results"].values()]
+    return _UNKNOWN | min(speeds, key=lambda row: row["images_per_second"], default={})
