@@ -101,26 +101,30 @@ _normalize.defvjp(_normalize_forward, _normalize_backward)
 
 
 def _sum_rows(rows: jax.Array) -> jax.Array:
-    """Sum rows: [S, C] -> [C], and [N, S, C] -> [N, 1, C].
+    """Sum rows: [S, C] -> [C], and [N, S, C] -> [N, 1, C]."""
+    forms = {"cpu": _multiply_ones, "cuda": _add_parts}
+    return jax.lax.platform_dependent(rows, default=_add, **forms)
 
-    On a CPU a product is sooner done. On an NVIDIA GPU many rows are first summed in parts: XLA
-    would join their sum with whatever else reads them, in one kernel for a few of its cores.
+
+def _multiply_ones(rows: jax.Array) -> jax.Array:
+    """Compute the sums as a product, which XLA on a CPU computes faster."""
+    ones = jnp.ones((*(1,) * (rows.ndim - 2), rows.shape[-2]), rows.dtype)
+    return jnp.matmul(ones, rows, precision=jax.lax.Precision.HIGHEST)
+
+
+def _add_parts(rows: jax.Array) -> jax.Array:
+    """Sum many rows in parts first.
+
+    XLA would join their sum with all that reads them, in one kernel on a few of a GPU's cores.
     """
+    if rows.ndim > 2 or len(rows) < _MANY_ROWS:
+        return _add(rows)
+    parts = rows.reshape(math.gcd(len(rows), _PARTS), -1, rows.shape[1])
+    return _add(jax.lax.optimization_barrier(_add(parts)[:, 0]))
 
-    def multiply(rows: jax.Array) -> jax.Array:
-        ones = jnp.ones((*(1,) * (rows.ndim - 2), rows.shape[-2]), rows.dtype)
-        return jnp.matmul(ones, rows, precision=jax.lax.Precision.HIGHEST)
 
-    def add(rows: jax.Array) -> jax.Array:
-        return jnp.sum(rows, axis=-2, keepdims=rows.ndim > 2)
-
-    def add_parts(rows: jax.Array) -> jax.Array:
-        if rows.ndim > 2 or len(rows) < _MANY_ROWS:
-            return add(rows)
-        parts = rows.reshape(math.gcd(len(rows), _PARTS), -1, rows.shape[1]).sum(1)
-        return jax.lax.optimization_barrier(parts).sum(0)
-
-    return jax.lax.platform_dependent(rows, cpu=multiply, cuda=add_parts, default=add)
+def _add(rows: jax.Array) -> jax.Array:
+    return jnp.sum(rows, axis=-2, keepdims=rows.ndim > 2)
 
 
 class GroupNorm(nn.Module):

@@ -302,7 +302,10 @@ def test_a_benchmark_fails_with_a_contender_or_its_loss(measured, tmp_path):
         (Options(rounds=0), "rounds is 0"),
         (Options(steps=-1), "steps is -1"),
         (Options(only=("mlp",)), "there is no model 'mlp': choose from mlp-vae, mlp-vae-grey"),
-        (Options(contender=("torch",)), "there is no contender 'torch': choose from genjax, flax"),
+        (
+            Options(contender=("torch",)),
+            "there is no contender 'torch': choose from genjax, genjax-bf16",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(options, message):

@@ -13,6 +13,7 @@ from genjax import losses
 from genjax.model import MODELS, Batch
 from genjax.models.adversarial import AdversarialModel
 from genjax.models.adversarial_watch import nearest_distance
+from genjax.nn import normalization
 from genjax.nn.augmentation import augment
 from genjax.nn.networks import halved_sizes
 from genjax.nn.normalization import BatchNorm, apply_normalized
@@ -432,6 +433,14 @@ def test_gradients_of_batch_normalisation_are_flaxs(shape, conditional, key):
         strict=True,
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("shape", [(20, 4), (1000, 4), (1024, 4), (5, 3, 4)])
+def test_each_platform_sums_the_rows(shape, key):
+    rows = jax.random.normal(key, shape)
+    expected = np.asarray(rows, np.float64).sum(axis=-2, keepdims=len(shape) > 2)
+    for form in (normalization._multiply_ones, normalization._add_parts, normalization._add):
+        np.testing.assert_allclose(form(rows), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
