@@ -58,7 +58,8 @@ class Options:
     """Measure these contenders alone: genjax, genjax-bf16, flax, pytorch, pytorch-bf16,
     pytorch-compiled, pytorch-compiled-bf16, ceiling. By default all but the compiled ones, which
     take a minute each to start, genjax-bf16, and those in bfloat16 on a CPU that has no such
-    products, where they take 10 to 20 times as long. On a GPU all but PyTorch's eager ones."""
+    products, where they take 10 to 20 times as long. On a GPU all but PyTorch's eager ones, on a
+    TPU all but PyTorch's."""
     out: Path = Path("runs/bench.json")
     """The file of the results. Where it holds some of this command, the others are added."""
 
@@ -93,11 +94,11 @@ def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[
     """List what the options choose on a machine, in order."""
     torch = importlib.util.find_spec("torch")
     usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
-    if environment["device"] != "cpu":
-        left_out = {*_EAGER}
-    else:
+    if environment["device"] == "cpu":
         no_half = environment["processor"].endswith(_NO_HALF)
         left_out = {f"{GENJAX}-bf16", *_COMPILED, *(_HALF if no_half else ())}
+    else:
+        left_out = {*PYTORCH_PROGRAMS} if "TPU" in environment["device"] else {*_EAGER}
     chosen = options.contender or [name for name in usual if name not in left_out]
     return [
         Measurement(number, model, contender)
