@@ -212,12 +212,10 @@ def test_a_gpu_is_measured_in_bfloat16_beside_compiled_programs_on_whole_data_se
     machine = {"processor": "Intel", "device": "NVIDIA H100 80GB HBM3"}
     usual = list_measurements(Options(), machine)
     compiled = {"pytorch-compiled", "pytorch-compiled-bf16"}
-    assert {one.contender for one in usual} == {
-        "genjax",
-        "genjax-bf16",
-        "flax",
-        "ceiling",
-    } | compiled
+    others = {"genjax", "genjax-bf16", "flax", "ceiling"}
+    assert {one.contender for one in usual} == others | compiled
+    tpu = list_measurements(Options(), machine | {"device": "TPU v5 lite"})
+    assert {one.contender for one in tpu} == others
     assert choose_steps(Options(), "dcgan", machine["device"]) == 0
     assert choose_steps(Options(steps=7), "dcgan", machine["device"]) == 7
     assert choose_steps(Options(), "dcgan", "cpu") == CASES["dcgan"].steps
