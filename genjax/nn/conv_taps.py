@@ -13,9 +13,8 @@ from genjax.nn.conv_native import NHWC, Size
 
 def forward(stride: int, x: Array, w: Array) -> Array:
     """Compute (1) as one product of patches of x."""
-    return _make_patches(stride, w.shape[0], x) @ lay_out(stride, w).swapaxes(1, 2).reshape(
-        -1, w.shape[3]
-    )
+    kernel = lay_out(stride, w).swapaxes(1, 2).reshape(-1, w.shape[3])
+    return _make_patches(stride, w.shape[0], x) @ kernel
 
 
 def transposed(stride: int, size: Size, y: Array, w: Array) -> Array:

@@ -30,7 +30,8 @@ class BatchNorm(nn.Module):
     of generators Miyato & Koyama 2018, arXiv:1802.05637, section 4).
 
     The result equals that of flax.linen.BatchNorm, which knows no classes. With n = (x - mean) /
-    sqrt(var + epsilon), the gradients are those of algorithm 1's section, written with two sums:
+    sqrt(var + epsilon), the gradients are those of section 3, written with two sums. As those of
+    convolutions they hold in reverse mode, to any depth, and JAX refuses `jax.jvp`:
 
     (3) d beta = sum dy,    d gamma = sum n dy
     (4) dx = (gamma dy - mean(gamma dy) - n mean(gamma n dy)) / sqrt(var + epsilon)
