@@ -16,9 +16,8 @@ Each result is printed as it comes, and kept. After Ctrl-C the same command goes
 stands a table of medians over the rounds: images per second in training and in sampling, how many
 times as fast genjax is (in bfloat16 as a program in bfloat16, where both were measured), seconds
 from the start of compiling to the end of the first epoch with an empty and with a filled
-compilation cache, peak memory, and the loss of the last epoch. The command
-fails where that of a contender differs from genjax's by more than the model allows
-(`cases.Case.tolerance`).
+compilation cache, peak memory, and the loss of the last epoch. The command fails where that of a
+contender differs from genjax's by more than the model allows (`cases.Case.tolerance`).
 
 `python -m experiments.results record runs/bench.json` makes a record of the file, which
 docs/speed.md shows.

@@ -13,8 +13,8 @@ from experiments.bench.cases import CASES, NUM_SAMPLES, Case, Program
 from genjax import data
 from genjax.runs.files import enable_compilation_cache
 
-GENJAX, FLAX, PYTORCH = "genjax", "flax", "pytorch"
-GENJAX_PROGRAMS = {GENJAX: "float32", f"{GENJAX}-bf16": "bfloat16"}  # name: compute_dtype
+GENJAX, GENJAX_BF16, FLAX, PYTORCH = "genjax", "genjax-bf16", "flax", "pytorch"
+GENJAX_PROGRAMS = {GENJAX: "float32", GENJAX_BF16: "bfloat16"}  # name: compute_dtype
 PYTORCH_PROGRAMS = {  # name: (compiled, bfloat16)
     PYTORCH: (False, False),
     f"{PYTORCH}-bf16": (False, True),

@@ -12,6 +12,7 @@ from experiments.bench.measure import (
     DRAWS,
     FLAX,
     GENJAX,
+    GENJAX_BF16,
     GENJAX_PROGRAMS,
     PYTORCH_PROGRAMS,
 )
@@ -96,7 +97,7 @@ def list_measurements(options: Options, environment: Mapping[str, Any]) -> list[
     usual = [name for name in CONTENDERS if torch or name not in PYTORCH_PROGRAMS]
     if environment["device"] == "cpu":
         no_half = environment["processor"].endswith(_NO_HALF)
-        left_out = {f"{GENJAX}-bf16", *_COMPILED, *(_HALF if no_half else ())}
+        left_out = {GENJAX_BF16, *_COMPILED, *(_HALF if no_half else ())}
     else:
         left_out = {*PYTORCH_PROGRAMS} if "TPU" in environment["device"] else {*_EAGER}
     chosen = options.contender or [name for name in usual if name not in left_out]

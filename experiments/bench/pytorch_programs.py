@@ -31,9 +31,9 @@ def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: boo
     """Make the program: `steps` steps per epoch over the uint8 images of `dataset`."""
     torch: Any = import_module("torch")  # no dependency of genjax
     torch.manual_seed(0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    on_gpu = torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
     torch.set_default_device(device)
-    on_gpu = device == "cuda"
     if on_gpu:
         torch.set_float32_matmul_precision("high")
 
@@ -57,7 +57,7 @@ def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: boo
         order, losses = torch.randperm(len(images)), []
         for i in range(steps):
             x = images[order[i * case.batch : (i + 1) * case.batch]].float() / 255
-            losses.append(step(x).detach().clone())
+            losses.append(step(x).detach())
         return float(torch.stack(losses).mean())
 
     def sample() -> None:
@@ -70,7 +70,9 @@ def make_program(case: Case, dataset: Any, steps: int, compiled: bool, half: boo
 def _replay_as_graph(torch: Any, step: Step) -> Step:
     """Return a step that records its work on a GPU once, and then launches it as a whole."""
     graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
-    done, given, loss = 0, None, None
+    done = 0
+    given: Any = None
+    loss: Any = None
 
     def run(x: Any) -> Any:
         nonlocal done, given, loss
@@ -87,7 +89,7 @@ def _replay_as_graph(torch: Any, step: Step) -> Step:
                 loss = step(given)
         given.copy_(x)
         graph.replay()
-        return loss
+        return loss.detach().clone()  # the next replay overwrites it
 
     return run
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.bench.cases import CASES
-from experiments.bench.measure import GENJAX, GENJAX_PROGRAMS
+from experiments.bench.measure import GENJAX, GENJAX_BF16, PYTORCH_PROGRAMS
 from experiments.bench.plan import CONTENDERS
 from genjax.errors import UserError
 
@@ -43,8 +43,8 @@ def make_rows(runs: Sequence[Run]) -> list[Row]:
 
 def _find_ours(rows: dict[tuple[str, str], Row], row: Row) -> Row:
     plain = rows.get((row["model"], GENJAX), {})
-    others_in_half = row["contender"].endswith("-bf16") and row["contender"] not in GENJAX_PROGRAMS
-    return rows.get((row["model"], f"{GENJAX}-bf16"), plain) if others_in_half else plain
+    _, half = PYTORCH_PROGRAMS.get(row["contender"], (False, False))
+    return rows.get((row["model"], GENJAX_BF16), plain) if half else plain
 
 
 def _take_medians(model: str, contender: str, runs: Sequence[Run]) -> Row:

@@ -137,9 +137,9 @@ def _record_benchmark(path: Path) -> dict[str, Any]:
             kept |= {f"{n}_{contender}": row[n] for n in ("ratio", "sampling_ratio") if n in row}
             kept |= {name: value for name, value in row.items() if name.startswith("operations_")}
     for kept in results.values():
-        if {_SPEEDS[0] + "_bf16", "operations_per_second_bf16"} <= kept.keys():
-            at_peak = kept["operations_per_second_bf16"] / kept["operations_an_image"]
-            kept["ratio_ceiling_bf16"] = kept[_SPEEDS[0] + "_bf16"] / at_peak
+        speed, peak = (kept.get(f"{n}_bf16") for n in (_SPEEDS[0], "operations_per_second"))
+        if speed and peak:
+            kept["ratio_ceiling_bf16"] = speed / (peak / kept["operations_an_image"])
     return {
         "study": "bench",
         **found.get(_ENVIRONMENT, {}),

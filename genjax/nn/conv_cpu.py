@@ -11,7 +11,6 @@ from jax import Array, lax
 from genjax.nn import conv_native as native
 from genjax.nn import conv_taps as taps
 from genjax.nn import winograd
-from genjax.nn.conv_taps import find_padding, lay_out
 
 _NARROW = 32  # channels up to which XLA's convolution in a loop keeps to one core
 _WIDE = 16  # channels from which each phase of a transposed convolution is worth its own call
@@ -55,8 +54,8 @@ def _transposed_phases(stride: int, size: native.Size, y: Array, w: Array) -> Ar
     Row u = si+a-p meets the taps a of one remainder, (u+p) mod s, only: the rows s apart share
     ⌈k/s⌉ taps. This computes nothing in vain, and gives the cores s² tasks.
     """
-    laid, s = lay_out(stride, w)[::-1, :, ::-1], stride
-    (top, _), (left, _) = find_padding(size, w.shape[0], s)
+    laid, s = taps.lay_out(stride, w)[::-1, :, ::-1], stride
+    (top, _), (left, _) = taps.find_padding(size, w.shape[0], s)
 
     def phase(u: int, v: int) -> Array:
         (i, a), (j, b) = divmod(u + top, s), divmod(v + left, s)
@@ -82,7 +81,7 @@ def _kernel_gradient_exchanged(stride: int, k: int, x: Array, y: Array) -> Array
     It sums over the pixels of y, which are `stride` apart in x: y is a dilated kernel. The
     transposes are explicit, because the layout that XLA chooses is slow.
     """
-    sides = zip(find_padding(x.shape[1:3], k, stride), x.shape[1:3], y.shape[1:3], strict=True)
+    sides = zip(taps.find_padding(x.shape[1:3], k, stride), x.shape[1:3], y.shape[1:3], strict=True)
     pads = [(lo, k + (h - 1) * stride - full - lo) for (lo, _), full, h in sides]
 
     def gradient(x: Array, y: Array) -> Array:

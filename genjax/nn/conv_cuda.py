@@ -4,6 +4,8 @@ With so few, cuDNN's gradients take as long as those of a wide layer; docs/notes
 the measurements.
 """
 
+from types import ModuleType
+
 from jax import Array
 
 from genjax.nn import conv_native, conv_taps
@@ -14,10 +16,12 @@ forward = conv_native.forward
 
 
 def transposed(stride: int, size: conv_native.Size, y: Array, w: Array) -> Array:
-    form = conv_taps if stride > 1 and w.shape[2] <= _IMAGE else conv_native
-    return form.transposed(stride, size, y, w)
+    return _choose_form(stride, w.shape[2]).transposed(stride, size, y, w)
 
 
 def kernel_gradient(stride: int, k: int, x: Array, y: Array) -> Array:
-    form = conv_taps if stride > 1 and x.shape[-1] <= _IMAGE else conv_native
-    return form.kernel_gradient(stride, k, x, y)
+    return _choose_form(stride, x.shape[-1]).kernel_gradient(stride, k, x, y)
+
+
+def _choose_form(stride: int, channels: int) -> ModuleType:
+    return conv_taps if stride > 1 and channels <= _IMAGE else conv_native

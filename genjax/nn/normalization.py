@@ -58,7 +58,7 @@ class BatchNorm(nn.Module):
             for average, value in ((average_mean, mean), (average_var, var)):
                 average.value = self.momentum * average.value + (1 - self.momentum) * value  # (2)
         else:
-            y = (rows - mean) * (gamma * jax.lax.rsqrt(var + self.epsilon)) + beta  # (1)
+            y = _scale(rows, mean, jax.lax.rsqrt(var + self.epsilon), gamma, beta)
         return y.reshape(x.shape).astype(dtype)
 
 
@@ -66,6 +66,10 @@ def _select_row(classes: jax.Array, table: jax.Array) -> jax.Array:
     """Return the row of every image's class: [N, K], [K, C] -> [N, 1, C]."""
     rows = jnp.matmul(classes.astype(jnp.float32), table, precision=jax.lax.Precision.HIGHEST)
     return rows[:, None]
+
+
+def _scale(rows: Any, mean: Any, factor: Any, gamma: Any, beta: Any) -> jax.Array:
+    return (rows - mean) * (gamma * factor) + beta  # (1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -84,8 +88,7 @@ def _normalize_forward(epsilon: float, rows: jax.Array, gamma: jax.Array, beta: 
     mean = _sum_rows(flat) / len(flat)
     var = _sum_rows((flat - mean) ** 2) / len(flat)
     factor = jax.lax.rsqrt(var + epsilon)
-    y = (rows - mean) * (gamma * factor) + beta  # (1)
-    return (y, mean, var), (rows, mean, factor, gamma)
+    return (_scale(rows, mean, factor, gamma, beta), mean, var), (rows, mean, factor, gamma)
 
 
 def _normalize_backward(epsilon: float, kept: Any, gradients: Any) -> Any:
